@@ -1,0 +1,165 @@
+//! What a backend promises, as traits.
+//!
+//! [`Backend`], [`Segment`] and [`Region`] are what every mechanism can do. What only some can do
+//! is a trait of its own: [`Named`] (remove by name), [`Handover`] (hand out a descriptor).
+#![allow(unsafe_code)] // `unsafe trait Region`: views rely on its answers.
+
+use std::ptr::NonNull;
+
+use crate::{
+    Access, Align, BackendKind, Cleanup, Commit, DType, Error, Header, Layout, Name, Result,
+};
+
+/// Bytes mapped into this process: where, how many, which access.
+///
+/// # Safety
+/// While the value lives, wherever it is moved, `len()` bytes from `start()` are mapped with that
+/// access, `start()` does not change and is aligned to 4096 bytes, and `len()` is at most
+/// `isize::MAX`. Other processes may write the bytes at any time.
+pub unsafe trait Region: Send + Sync {
+    /// Address of the segment's first byte.
+    fn start(&self) -> NonNull<u8>;
+
+    /// Length in bytes.
+    fn len(&self) -> usize;
+
+    /// Whether the bytes may be written.
+    fn access(&self) -> Access;
+
+    /// Whether there is no byte: never, as a segment has a header.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// A hold on an OS object: it stays while one of these lives, in whatever process.
+///
+/// Clones share the hold. In a forked child every method works on what it inherited, but dropping
+/// never removes anything.
+pub trait Segment: Clone + Send + Sync + 'static {
+    /// What mapping it gives.
+    type Region: Region + 'static;
+
+    /// What its start says, read and checked when this was created or attached.
+    fn header(&self) -> &Header;
+
+    /// The access with which it was opened.
+    fn access(&self) -> Access;
+
+    /// Maps the whole segment into this process. The region keeps the segment.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitReached`](crate::ErrorKind::LimitReached) for `vm.max_map_count` and
+    /// limits on address space; [`ErrorKind::Truncated`](crate::ErrorKind::Truncated) if it has
+    /// been shortened since.
+    fn map(&self) -> Result<Self::Region>;
+
+    /// Removes the OS object's name, if it has one and still bears it. Doing so twice is success,
+    /// and those attached keep their memory.
+    ///
+    /// # Errors
+    /// [`ErrorKind::ForkedChild`](crate::ErrorKind::ForkedChild) in a forked child that inherited
+    /// it; [`ErrorKind::Busy`](crate::ErrorKind::Busy) if another process changes the name at this
+    /// moment and does not finish.
+    fn destroy(&self) -> Result<()>;
+}
+
+/// A segment together with its mapping here, as create and attach give it.
+#[derive(Debug)]
+pub struct Attached<S: Segment> {
+    /// The mapping; dropped before the segment, so that the last one out is alone.
+    pub region: S::Region,
+    /// The hold on the OS object.
+    pub segment: S,
+}
+
+/// Writes the first contents of a new array, before anybody else can see it.
+///
+/// It gets the header and the freshly mapped, zero-filled region, which nobody else has.
+pub type Fill<'a> = &'a mut dyn FnMut(&Header, &dyn Region) -> Result<()>;
+
+/// One OS mechanism.
+pub trait Backend {
+    /// Which one it is.
+    const KIND: BackendKind;
+
+    /// Its segments.
+    type Segment: Segment;
+
+    /// What attaching starts from: a name, or a descriptor.
+    type Source;
+
+    /// Makes a segment, writes its header, fills it, and only then publishes it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::AlreadyExists`](crate::ErrorKind::AlreadyExists),
+    /// [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace),
+    /// [`ErrorKind::LimitReached`](crate::ErrorKind::LimitReached), those of [`Header::new`], and
+    /// that of `fill`. Whatever fails, nothing is left behind.
+    fn create(&self, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<Self::Segment>>;
+
+    /// Opens and maps a segment that is there already, after checking its header.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) and those of [`Header::decode`].
+    fn attach(&self, source: Self::Source, access: Access) -> Result<Attached<Self::Segment>>;
+}
+
+/// A backend whose segments can be removed by name alone.
+pub trait Named: Backend {
+    /// Removes the name; those attached keep their memory. Tells whether the name is free now,
+    /// which it is also if nothing bore it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::WrongOwner`](crate::ErrorKind::WrongOwner),
+    /// [`ErrorKind::NotASegment`](crate::ErrorKind::NotASegment),
+    /// [`ErrorKind::Busy`](crate::ErrorKind::Busy) as for [`Segment::destroy`].
+    fn delete(&self, name: &Name) -> Result<bool>;
+}
+
+/// A segment that another process can be given by file descriptor.
+#[cfg(unix)]
+pub trait Handover: Segment {
+    /// The descriptor through which it is mapped.
+    fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
+}
+
+/// What a new segment is to be.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// The array's name.
+    pub name: Name,
+    /// The type of the elements.
+    pub dtype: DType,
+    /// The shape and order.
+    pub layout: Layout,
+    /// When memory is set aside.
+    pub commit: Commit,
+    /// Who removes it.
+    pub cleanup: Cleanup,
+    /// How the first element is aligned.
+    pub align: Align,
+    /// Whether to replace what bears the name; those attached to it keep it.
+    pub force: bool,
+}
+
+impl Spec {
+    /// An array of that name, dtype and layout, with defaults for everything else.
+    pub fn new(name: Name, dtype: DType, layout: Layout) -> Self {
+        let (commit, cleanup, align) = Default::default();
+        Self {
+            name,
+            dtype,
+            layout,
+            commit,
+            cleanup,
+            align,
+            force: false,
+        }
+    }
+}
+
+const _: () = {
+    const fn shared_between_threads<T: Send + Sync>() {}
+    shared_between_threads::<Error>();
+};

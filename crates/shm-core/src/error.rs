@@ -1,0 +1,375 @@
+//! The one error type of the project: opaque, with a kind that carries its figures.
+
+use std::path::PathBuf;
+
+use crate::{Access, BackendKind};
+
+/// What fallible operations of every shmarray crate return.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation failed, with the figures that explain it.
+///
+/// The text says what was wrong and, where there is something to do about it, what. Match on
+/// [`Error::kind`] to tell cases apart.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Error(Box<ErrorKind>);
+
+impl Error {
+    /// The case, with its operands.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0
+    }
+
+    /// A failed system call: its name, what it was done to, and the system's reason.
+    pub fn os(call: &'static str, object: impl Into<String>, source: std::io::Error) -> Self {
+        ErrorKind::Os {
+            call,
+            object: object.into(),
+            source,
+        }
+        .into()
+    }
+}
+
+impl From<ErrorKind> for Error {
+    fn from(kind: ErrorKind) -> Self {
+        Self(Box::new(kind))
+    }
+}
+
+/// The cases of [`Error`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A name that no segment can bear.
+    #[error("invalid array name {name:?}: {reason}")]
+    InvalidName {
+        /// The name, shortened if it was very long.
+        name: String,
+        /// Which rule it breaks.
+        reason: &'static str,
+    },
+    /// A shape whose size in bytes does not fit the address space.
+    #[error("shape {shape:?} of {itemsize}-byte elements overflows the address space")]
+    ShapeOverflow {
+        /// The shape, in elements.
+        shape: Vec<usize>,
+        /// Bytes per element.
+        itemsize: usize,
+    },
+    /// More dimensions than an array can have.
+    #[error("{ndim} dimensions are too many: at most {max}")]
+    TooManyDimensions {
+        /// Dimensions asked for.
+        ndim: usize,
+        /// The most there can be.
+        max: usize,
+    },
+    /// A dtype description that is not understood.
+    #[error("invalid dtype {descr:?}: {reason}")]
+    InvalidDType {
+        /// The description, shortened if it was very long.
+        descr: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The array has another dtype than expected.
+    #[error("dtype mismatch: expected {expected}, the array has {found}")]
+    DTypeMismatch {
+        /// NumPy `descr` of what was asked for.
+        expected: String,
+        /// NumPy `descr` of what is there.
+        found: String,
+    },
+    /// The array has another shape than expected.
+    #[error("shape mismatch: expected {expected:?}, the array has {found:?}")]
+    ShapeMismatch {
+        /// The shape that was asked for, in elements.
+        expected: Vec<usize>,
+        /// The shape that is there, in elements.
+        found: Vec<usize>,
+    },
+    /// The array has another number of dimensions than its type says.
+    #[error("dimension mismatch: expected {expected} dimensions, the array has {found}")]
+    NdimMismatch {
+        /// Dimensions of the type.
+        expected: usize,
+        /// Dimensions of the array.
+        found: usize,
+    },
+    /// A window (slice, reshape) that does not lie within its array.
+    #[error("invalid window: {reason}")]
+    InvalidWindow {
+        /// What does not fit, with its figures.
+        reason: String,
+    },
+    /// The name is taken.
+    #[error(
+        "array {name:?} exists already on backend {backend}; attach to it, or create with force"
+    )]
+    AlreadyExists {
+        /// The name.
+        name: String,
+        /// Where it is taken.
+        backend: BackendKind,
+    },
+    /// Nothing bears the name.
+    #[error("no array {name:?} on backend {backend}: {hint}")]
+    NotFound {
+        /// The name.
+        name: String,
+        /// Where it was looked for.
+        backend: BackendKind,
+        /// What may explain it.
+        hint: &'static str,
+    },
+    /// What bears the name cannot be a segment: a symlink, a directory, a FIFO, …
+    #[error("{object} is not a segment: {reason}")]
+    NotASegment {
+        /// The path or descriptor that was looked at.
+        object: String,
+        /// What it is instead.
+        reason: String,
+    },
+    /// The segment belongs to another user.
+    #[error("{object} belongs to user {owner}, this process runs as user {me}")]
+    WrongOwner {
+        /// The path or descriptor that was looked at.
+        object: String,
+        /// Its owner.
+        owner: u32,
+        /// The effective user of this process.
+        me: u32,
+    },
+    /// The system does not let this process open the segment.
+    #[error("{object} may not be opened for {access}: permission denied")]
+    AccessDenied {
+        /// The path or descriptor that was looked at.
+        object: String,
+        /// The access that was asked for.
+        access: Access,
+    },
+    /// Fewer bytes than there must be.
+    #[error("{what} is truncated: needs {needs} bytes, has {has}")]
+    Truncated {
+        /// What is too short: the header, the segment, a payload, …
+        what: &'static str,
+        /// Bytes needed.
+        needs: u64,
+        /// Bytes there are.
+        has: u64,
+    },
+    /// More bytes than there may be.
+    #[error("{what} is too large: {has} bytes, at most {max}")]
+    Oversized {
+        /// What is too long.
+        what: &'static str,
+        /// The most bytes there may be.
+        max: u64,
+        /// Bytes there are.
+        has: u64,
+    },
+    /// Bytes that do not begin as ours do.
+    #[error("{what} has magic {found:02x?}, not that of shmarray")]
+    BadMagic {
+        /// What was read.
+        what: &'static str,
+        /// The bytes found.
+        found: [u8; 8],
+    },
+    /// A version that this build does not speak.
+    #[error("{what} has version {found}; this build understands {supported}")]
+    UnsupportedVersion {
+        /// What was read.
+        what: &'static str,
+        /// The version found.
+        found: u32,
+        /// The version understood.
+        supported: u32,
+    },
+    /// Bytes written by a machine of the other byte order.
+    #[error("{what} was written with the other byte order (mark {found:#010x})")]
+    ForeignByteOrder {
+        /// What was read.
+        what: &'static str,
+        /// The byte-order mark found.
+        found: u32,
+    },
+    /// Bytes of ours that contradict themselves.
+    #[error("{what} is corrupt: {reason}")]
+    Corrupt {
+        /// What was read.
+        what: &'static str,
+        /// The contradiction, with its figures.
+        reason: String,
+    },
+    /// A descriptor and the segment it leads to disagree.
+    #[error("the segment is not the one described: {what} is {found}, expected {expected}")]
+    SegmentMismatch {
+        /// Which property differs.
+        what: &'static str,
+        /// The descriptor's figure.
+        expected: String,
+        /// The segment's figure.
+        found: String,
+    },
+    /// Not enough memory to hold the array.
+    #[error("no space: needs {needs} bytes, {place} has {}", Free(*.has))]
+    NoSpace {
+        /// Bytes needed.
+        needs: u64,
+        /// Bytes free, where the system tells.
+        has: Option<u64>,
+        /// Where space ran out.
+        place: String,
+    },
+    /// A limit of the process or the system is reached.
+    #[error("limit reached: {limit}{}; {hint}", Value(*.value))]
+    LimitReached {
+        /// The limit's name, such as `RLIMIT_NOFILE`.
+        limit: &'static str,
+        /// Its value, where the system tells.
+        value: Option<u64>,
+        /// What can be done.
+        hint: &'static str,
+    },
+    /// Somebody else holds what is needed, and did not let go in time.
+    #[error("{object} is busy: {holder}; waited {waited_ms} ms")]
+    Busy {
+        /// What is being waited for.
+        object: String,
+        /// Who is known to hold it.
+        holder: &'static str,
+        /// Milliseconds waited.
+        waited_ms: u64,
+    },
+    /// The segment cannot be frozen while somebody maps it writable.
+    #[error(
+        "cannot freeze {name:?}: somebody (another attacher, or a forked child of this process) \
+         still maps it writable; let them detach, then try again"
+    )]
+    StillWritable {
+        /// The array's name.
+        name: String,
+    },
+    /// The descriptor says frozen, but the kernel does not enforce it.
+    #[error("segment is not sealed as it must be: {missing} missing")]
+    NotSealed {
+        /// The seals that are not there.
+        missing: String,
+    },
+    /// Not a backend's name.
+    #[error("unknown backend {value:?}{}; valid are {valid}", GivenIn(.origin))]
+    UnknownBackend {
+        /// What was given.
+        value: String,
+        /// Where it came from, such as an environment variable; may be empty.
+        origin: &'static str,
+        /// The names there are.
+        valid: &'static str,
+    },
+    /// A backend that this build does not contain.
+    #[error("backend {backend} is not compiled in: enable the feature `{feature}` of shmarray")]
+    BackendNotCompiled {
+        /// The backend.
+        backend: BackendKind,
+        /// The cargo feature that adds it.
+        feature: &'static str,
+    },
+    /// A backend that this system refuses.
+    #[error("backend {backend} does not work here: {reason}")]
+    BackendRefused {
+        /// The backend.
+        backend: BackendKind,
+        /// The system's reason.
+        reason: String,
+    },
+    /// The operation needs a handle that the array's backend does not have.
+    #[error("{operation} is not possible on backend {backend}: {reason}; use {able}")]
+    NoHandle {
+        /// What was asked for.
+        operation: &'static str,
+        /// The array's backend.
+        backend: BackendKind,
+        /// What it lacks.
+        reason: &'static str,
+        /// The backends that can.
+        able: &'static str,
+    },
+    /// A forked child may not do this with what it inherited.
+    #[error(
+        "{operation} is not for a forked child: the array belongs to its parent; attach by name first"
+    )]
+    ForkedChild {
+        /// What was asked for.
+        operation: &'static str,
+    },
+    /// A setting that cannot be understood.
+    #[error("{variable}={value:?} is not valid: {reason}")]
+    InvalidSetting {
+        /// The variable.
+        variable: &'static str,
+        /// Its value.
+        value: String,
+        /// What it should be.
+        reason: &'static str,
+    },
+    /// A message or inheritance that cannot be taken.
+    #[error("cannot {operation}: {reason}")]
+    Transport {
+        /// Send, receive, inherit, take.
+        operation: &'static str,
+        /// What was wrong, with its figures.
+        reason: String,
+    },
+    /// A system call failed in a way that has no kind of its own.
+    #[error("{call} on {object}: {source}")]
+    Os {
+        /// The system call.
+        call: &'static str,
+        /// What it was done to.
+        object: String,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// A path that this operation needs is not there or not usable.
+    #[error("{}: {reason}", path.display())]
+    Path {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+struct Free(Option<u64>);
+
+impl std::fmt::Display for Free {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(bytes) => write!(f, "{bytes} free"),
+            None => f.write_str("less"),
+        }
+    }
+}
+
+struct Value(Option<u64>);
+
+impl std::fmt::Display for Value {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.map_or(Ok(()), |value| write!(f, " is {value}"))
+    }
+}
+
+struct GivenIn<'a>(&'a str);
+
+impl std::fmt::Display for GivenIn<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " in {}", self.0)
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Names of arrays.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, ErrorKind, Result};
+
+/// The name of an array: 1 to 240 bytes of UTF-8 that can be a file name.
+///
+/// No `/`, no control character (NUL included), not `.` or `..`, and not beginning with
+/// `.shmarray-`, which is kept for temporary entries. Where the OS allows fewer bytes (macOS: 30),
+/// the OS object bears a hash of it.
+///
+/// ```
+/// use shm_core::Name;
+/// assert!(Name::new("elevation").is_ok());
+/// assert!(Name::new("../etc/passwd").is_err());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Name(String);
+
+impl Name {
+    /// The most bytes a name can have.
+    pub const MAX_LEN: usize = 240;
+
+    /// The beginning of names that only the backends themselves give.
+    pub const RESERVED_PREFIX: &'static str = ".shmarray-";
+
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidName`] with the rule that it breaks.
+    pub fn new(name: impl Into<String>) -> Result<Self> {
+        let name = name.into();
+        let reason = if name.is_empty() {
+            "it is empty"
+        } else if name.len() > Self::MAX_LEN {
+            "it has more than 240 bytes"
+        } else if name.contains('/') {
+            "it contains '/'"
+        } else if name.contains(char::is_control) {
+            "it contains a control character or NUL"
+        } else if name == "." || name == ".." {
+            "it means a directory"
+        } else if name.starts_with(Self::RESERVED_PREFIX) {
+            "the prefix \".shmarray-\" is reserved"
+        } else {
+            return Ok(Self(name));
+        };
+        Err(ErrorKind::InvalidName {
+            name: name.chars().take(64).collect(),
+            reason,
+        }
+        .into())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Name {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for Name {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for Name {
+    type Error = Error;
+
+    fn try_from(text: &str) -> Result<Self> {
+        Self::new(text)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> Self {
+        name.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rules() {
+        for good in ["a", "..a", "æøå", ".hidden", &"x".repeat(240)] {
+            assert_eq!(Name::new(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "a\0b",
+            "a\nb",
+            ".shmarray-tmp-1",
+            &"x".repeat(241),
+        ] {
+            assert!(matches!(
+                Name::new(bad).unwrap_err().kind(),
+                ErrorKind::InvalidName { .. }
+            ));
+        }
+    }
+}

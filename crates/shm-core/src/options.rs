@@ -1,0 +1,85 @@
+//! What a creator or attacher can ask for.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// How a region may be used; enforced by the kernel through the mapping's protection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Access {
+    /// The segment is opened `O_RDONLY`: no `mprotect` makes it writable again.
+    ReadOnly,
+    /// Read and write.
+    #[default]
+    ReadWrite,
+}
+
+impl fmt::Display for Access {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ReadOnly => "reading",
+            Self::ReadWrite => "reading and writing",
+        })
+    }
+}
+
+/// When the memory behind a segment is set aside.
+///
+/// Where memory runs out before the array is handed out, it is
+/// [`NoSpace`](crate::ErrorKind::NoSpace), never a later SIGBUS. A cgroup's memory limit is the
+/// exception on every setting: it ends in the OOM killer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Commit {
+    /// [`Reserve`](Self::Reserve) exactly where a first touch could fail (named segments, and
+    /// memfd under `vm.overcommit_memory=2`), [`Lazy`](Self::Lazy) elsewhere.
+    #[default]
+    Auto,
+    /// Pages are found at their first touch. On a full `/dev/shm` that touch is SIGBUS.
+    Lazy,
+    /// Pages are set aside by `fallocate(2)`, but not yet mapped.
+    Reserve,
+    /// Pages are set aside and mapped (`MADV_POPULATE_WRITE`): the first touch costs nothing.
+    Populate,
+}
+
+/// Who removes a named segment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Cleanup {
+    /// The last process that leaves it, also if others crashed before.
+    #[default]
+    LastOut,
+    /// Its creator, on dropping it; if the creator crashed, the last one that leaves.
+    Owner,
+    /// Nobody, until it is deleted by name.
+    Persist,
+}
+
+impl fmt::Display for Cleanup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::LastOut => "last-out",
+            Self::Owner => "owner",
+            Self::Persist => "persist",
+        })
+    }
+}
+
+/// How the first element of a new array is aligned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Align {
+    /// To 64 bytes: a cache line, and every SIMD register there is.
+    #[default]
+    CacheLine,
+    /// To a page of this many bytes (a power of two, at least 4096): for direct I/O or `madvise`.
+    Page(u32),
+}
+
+impl Align {
+    /// The alignment in bytes.
+    pub const fn bytes(self) -> u64 {
+        match self {
+            Self::CacheLine => 64,
+            Self::Page(bytes) => bytes as u64,
+        }
+    }
+}
