@@ -83,8 +83,8 @@ unsafe impl<const N: usize> Element for [u8; N] {
             assert!(
                 N > 0 && N <= i32::MAX as usize,
                 "an element has 1 byte to 2 GiB"
-            )
-        };
+            );
+        }
         #[allow(clippy::cast_possible_truncation)] // checked right above
         DType::native(ScalarKind::Bytes(N as u32))
     }

@@ -1,0 +1,71 @@
+//! Whether this process is a forked child, and what no fork may interrupt.
+//!
+//! Both rest on `pthread_atfork(3)`, registered before `main` runs. A child made by a bare
+//! `clone(2)` system call is not noticed.
+#![allow(unsafe_code)] // pthread_atfork and a pthread mutex.
+
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// How many forks lie between the first process and this one.
+static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// Held across every fork: see [`uninterrupted`].
+static LOCK: Lock = Lock(UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER));
+
+struct Lock(UnsafeCell<libc::pthread_mutex_t>);
+
+// SAFETY: a pthread mutex is made to be used from several threads, through a pointer.
+unsafe impl Sync for Lock {}
+
+/// A number that differs between a process and its forked children. No system call.
+pub fn generation() -> u64 {
+    GENERATION.load(Relaxed)
+}
+
+/// Runs a few steps that no fork of this process may fall between: it takes the one lock that
+/// every fork takes first and both sides give back.
+///
+/// `steps` must neither fork nor call this again: it would wait for itself.
+pub fn uninterrupted<T>(steps: impl FnOnce() -> T) -> T {
+    struct Held;
+    impl Drop for Held {
+        fn drop(&mut self) {
+            unlock();
+        }
+    }
+    lock();
+    let _held = Held;
+    steps()
+}
+
+extern "C" fn lock() {
+    // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
+    let code = unsafe { libc::pthread_mutex_lock(LOCK.0.get()) };
+    debug_assert_eq!(code, 0, "pthread_mutex_lock");
+}
+
+extern "C" fn unlock() {
+    // SAFETY: as in `lock`; it is held: by this thread, or in a forked child by the thread that
+    // it is the copy of.
+    let code = unsafe { libc::pthread_mutex_unlock(LOCK.0.get()) };
+    debug_assert_eq!(code, 0, "pthread_mutex_unlock");
+}
+
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Relaxed);
+    unlock();
+}
+
+extern "C" fn register() {
+    // SAFETY: the three handlers live as long as the program and call only what may be called in
+    // a forked child.
+    let code = unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(in_child)) };
+    assert_eq!(code, 0, "pthread_atfork: out of memory before main");
+}
+
+/// The dynamic linker calls it before `main`: no thread can be forking yet.
+#[used]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
+static REGISTER: extern "C" fn() = register;

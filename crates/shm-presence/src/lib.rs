@@ -1,0 +1,31 @@
+//! Who is attached, and who is alive: told by the kernel, not by convention.
+//!
+//! Everything here is a lock on one byte of a segment, far beyond its data, held by an open file
+//! description (OFD lock). The kernel drops it with the last reference to that description, however
+//! its holders end. This crate maps no segment, and reads and writes none of its bytes.
+//!
+//! - *presence* ([`join`], [`try_alone`], [`ask_others`]): a shared lock on one common byte, held
+//!   through the description that the data is mapped with;
+//! - *name lock* ([`lock_name`]): held by whoever changes what a name means;
+//! - *identity* ([`Identity`]): an exclusive lock on the byte of one slot, which dies with the
+//!   address space that took it;
+//! - [`fork`]: whether this process is a forked child, and what no fork may interrupt;
+//! - [`reopen`]: a description of one's own for a descriptor that came from elsewhere;
+//! - [`stamp`]: which segment it is, and who makes it when.
+//!
+//! See fcntl(2), "Open file description locks".
+#![deny(unsafe_code)]
+
+pub mod fork;
+mod identity;
+mod ofd;
+mod presence;
+mod reopen;
+mod stamp;
+mod wait;
+
+pub use identity::Identity;
+pub use presence::{ask_others, join, lock_name, try_alone};
+pub use reopen::reopen;
+pub use stamp::stamp;
+pub use wait::{PATIENCE, wait_until};

@@ -1,0 +1,58 @@
+//! Presence, and the lock on what a name means.
+
+use std::os::fd::BorrowedFd;
+
+use shm_core::Result;
+
+use crate::ofd::{self, Byte};
+use crate::wait::wait_until;
+
+/// Becomes present in a segment, through the description that it is mapped with.
+///
+/// It waits for a process that is making sure at this moment that nobody is present.
+///
+/// # Errors
+/// [`Busy`](shm_core::ErrorKind::Busy) if that process does not finish;
+/// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
+pub fn join(fd: BorrowedFd<'_>) -> Result<()> {
+    wait_until(
+        || "a segment".into(),
+        "a process that checks whether anybody is attached",
+        || ofd::try_shared(fd, Byte::Presence),
+    )
+}
+
+/// Becomes the only one present, or tells that somebody else is.
+///
+/// `fd` is a fresh description, open for writing: one that is present itself would not count. Until
+/// it is closed, nobody can join.
+///
+/// # Errors
+/// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
+pub fn try_alone(fd: BorrowedFd<'_>) -> Result<bool> {
+    ofd::try_exclusive(fd, Byte::Presence)
+}
+
+/// Whether anybody is present through another description than this one.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os).
+pub fn ask_others(fd: BorrowedFd<'_>) -> Result<bool> {
+    ofd::is_held_elsewhere(fd, Byte::Presence)
+}
+
+/// Locks what the segment's name means, until `fd`, open for writing, is closed.
+///
+/// Whoever removes or replaces a name does this first, then looks again where the name leads, and
+/// only then acts. It waits for somebody else who does so.
+///
+/// # Errors
+/// [`Busy`](shm_core::ErrorKind::Busy) if that process does not finish;
+/// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
+pub fn lock_name(fd: BorrowedFd<'_>) -> Result<()> {
+    wait_until(
+        || "the name of a segment".into(),
+        "a process that removes or replaces it",
+        || ofd::try_exclusive(fd, Byte::Name),
+    )
+}

@@ -1,0 +1,41 @@
+//! A description of one's own.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
+use shm_core::{Access, ErrorKind, Result};
+use shm_map::system_error;
+
+/// Opens the file behind a descriptor anew: a description with locks of its own.
+///
+/// A descriptor that came by fork, `exec` or a socket shares its description, and so its locks,
+/// with the sender. See proc(5), `/proc/self/fd`.
+///
+/// # Errors
+/// [`ErrorKind::AccessDenied`] if the file's mode does not allow that access (another user's
+/// segment: its sender reopens it); [`ErrorKind::Path`] without `/proc`;
+/// [`ErrorKind::LimitReached`]; [`ErrorKind::Os`].
+pub fn reopen(fd: BorrowedFd<'_>, access: Access) -> Result<OwnedFd> {
+    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let mode = match access {
+        Access::ReadWrite => OFlags::RDWR,
+        Access::ReadOnly => OFlags::RDONLY,
+    };
+    let flags = mode | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    open(path.as_str(), flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::ACCESS | Errno::PERM => ErrorKind::AccessDenied {
+            object: path,
+            access,
+        }
+        .into(),
+        Errno::NOENT => ErrorKind::Path {
+            path: path.into(),
+            reason: "not there; a segment that was handed over can only be attached with /proc \
+                     mounted"
+                .into(),
+        }
+        .into(),
+        _ => system_error("open", path, errno),
+    })
+}

@@ -1,0 +1,178 @@
+//! Locks across real forks and real deaths. Single-threaded: each test forks.
+
+#![allow(clippy::unwrap_used)] // a failed step fails the test
+
+use std::fs::File;
+use std::os::fd::AsFd;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use shm_core::{Access, ErrorKind};
+use shm_presence::{Identity, ask_others, fork, join, lock_name, reopen, try_alone};
+
+fn main() {
+    let mut arguments = Arguments::from_args();
+    arguments.test_threads = Some(1);
+    let tests: [(&str, fn()); 6] = [
+        ("a_forked_child_has_another_generation", generation),
+        ("presence_is_kept_by_a_forked_child", presence_is_inherited),
+        ("presence_ends_with_sigkill", presence_ends_with_its_holder),
+        (
+            "identity_ends_with_its_holder_though_a_child_lives",
+            identity_ends_with_its_holder,
+        ),
+        ("slots_run_out_with_an_error", slots_run_out),
+        ("a_name_lock_held_for_ever_is_busy", name_lock),
+    ];
+    let trial = |(name, test): (&str, fn())| {
+        Trial::test(name, move || {
+            std::panic::catch_unwind(test).map_err(|_| Failed::from("see above"))
+        })
+    };
+    libtest_mimic::run(&arguments, tests.into_iter().map(trial).collect()).exit();
+}
+
+fn segment() -> File {
+    tempfile::tempfile().unwrap()
+}
+
+/// A forked child that runs `work`, reports, and then waits until it is killed or let go.
+struct Child {
+    pid: libc::pid_t,
+    pipe: std::io::PipeReader,
+}
+
+impl Child {
+    fn fork(work: impl FnOnce() -> bool) -> Self {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        // SAFETY: this process has one thread.
+        let pid = unsafe { libc::fork() };
+        assert!(pid >= 0);
+        if pid == 0 {
+            let code = u8::from(!work());
+            std::io::Write::write_all(&mut &writer, &[code]).unwrap();
+            loop {
+                // SAFETY: pause(2) has no preconditions.
+                unsafe { libc::pause() };
+            }
+        }
+        drop(writer);
+        let mut code = [9];
+        std::io::Read::read_exact(&mut reader, &mut code).unwrap();
+        assert_eq!(code, [0], "the child's work");
+        Self { pid, pipe: reader }
+    }
+
+    fn kill(self) {
+        drop(self);
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = &self.pipe;
+        // SAFETY: a child of ours that has not been waited for.
+        unsafe { libc::kill(self.pid, libc::SIGKILL) };
+        // SAFETY: as above.
+        let done = unsafe { libc::waitpid(self.pid, std::ptr::null_mut(), 0) };
+        assert_eq!(done, self.pid);
+    }
+}
+
+fn generation() {
+    let before = fork::generation();
+    Child::fork(|| fork::generation() == before + 1).kill();
+    assert_eq!(fork::generation(), before);
+}
+
+fn presence_is_inherited() {
+    let segment = segment();
+    let mine = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
+    join(mine.as_fd()).unwrap();
+    let child = Child::fork(|| true);
+    drop(mine);
+    let fresh = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
+    assert!(ask_others(fresh.as_fd()).unwrap() && !try_alone(fresh.as_fd()).unwrap());
+    child.kill();
+    assert!(!ask_others(fresh.as_fd()).unwrap() && try_alone(fresh.as_fd()).unwrap());
+}
+
+fn presence_ends_with_its_holder() {
+    let segment = segment();
+    let child = Child::fork(|| {
+        let own = reopen(segment.as_fd(), Access::ReadOnly).unwrap();
+        let joined = join(own.as_fd()).is_ok();
+        std::mem::forget(own);
+        joined
+    });
+    let fresh = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
+    assert!(!try_alone(fresh.as_fd()).unwrap());
+    child.kill();
+    assert!(try_alone(fresh.as_fd()).unwrap());
+    let late = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
+    assert!(matches!(
+        join(late.as_fd()).unwrap_err().kind(),
+        ErrorKind::Busy { .. }
+    ));
+}
+
+fn identity_ends_with_its_holder() {
+    let segment = segment();
+    let (mut pids, pids_in) = std::io::pipe().unwrap();
+    let holder = Child::fork(|| {
+        let identity = Identity::take(segment.as_fd(), 4, |slot| slot + 10).unwrap();
+        let right = identity.slot() == 0 && identity.generation() == 10 && identity.is_mine();
+        // SAFETY: this process has one thread.
+        let idle = unsafe { libc::fork() };
+        if idle == 0 {
+            assert!(!identity.is_mine());
+            loop {
+                // SAFETY: pause(2) has no preconditions.
+                unsafe { libc::pause() };
+            }
+        }
+        std::io::Write::write_all(&mut &pids_in, &idle.to_ne_bytes()).unwrap();
+        std::mem::forget(identity);
+        right
+    });
+    let mut idle = [0; 4];
+    std::io::Read::read_exact(&mut pids, &mut idle).unwrap();
+    assert!(Identity::is_alive(segment.as_fd(), 0).unwrap());
+    holder.kill();
+    assert!(
+        !Identity::is_alive(segment.as_fd(), 0).unwrap(),
+        "the idle child keeps the slot"
+    );
+    let next = Identity::take(segment.as_fd(), 4, |_| 11).unwrap();
+    assert_eq!((next.slot(), next.generation()), (0, 11));
+    // SAFETY: the idle grandchild, which nobody else reaps before init does.
+    unsafe { libc::kill(libc::pid_t::from_ne_bytes(idle), libc::SIGKILL) };
+}
+
+fn slots_run_out() {
+    let segment = segment();
+    let held: Vec<_> = (0..3)
+        .map(|_| Identity::take(segment.as_fd(), 3, |slot| slot).unwrap())
+        .collect();
+    assert_eq!(
+        held.iter().map(Identity::slot).collect::<Vec<_>>(),
+        [0, 1, 2]
+    );
+    let error = Identity::take(segment.as_fd(), 3, |slot| slot).unwrap_err();
+    assert!(matches!(
+        error.kind(),
+        ErrorKind::LimitReached { value: Some(3), .. }
+    ));
+    drop(held);
+    assert!(Identity::take(segment.as_fd(), 3, |slot| slot).is_ok());
+}
+
+fn name_lock() {
+    let segment = segment();
+    let holder = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
+    lock_name(holder.as_fd()).unwrap();
+    let late = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
+    let error = lock_name(late.as_fd()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Busy { .. }), "{error}");
+    drop(holder);
+    lock_name(late.as_fd()).unwrap();
+}
