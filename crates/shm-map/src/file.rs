@@ -101,7 +101,7 @@ fn file_error(call: &'static str, fd: BorrowedFd<'_>, needs: u64, errno: Errno) 
 }
 
 /// Bytes free on the file's file system, where it has a size at all.
-fn free_space(fd: BorrowedFd<'_>) -> Option<u64> {
+pub(crate) fn free_space(fd: BorrowedFd<'_>) -> Option<u64> {
     let fs = fstatvfs(fd).ok().filter(|fs| fs.f_blocks > 0)?;
     Some(fs.f_bavail.saturating_mul(fs.f_frsize))
 }

@@ -4,19 +4,21 @@
 //! takes no locks and decides nothing: whoever calls it says which file, how long, which access.
 //!
 //! - [`Mapping`]: a shared mapping of a file, or of anonymous memory;
-//! - [`set_len`], [`reserve`]: a file's size and the memory behind it, where running out is an
-//!   error and not a SIGBUS;
+//! - [`commit`]: a new file's size and mapping, and the memory behind it ([`set_len`],
+//!   [`reserve`]), where running out is an error and not a SIGBUS;
 //! - [`read_header`], [`write_header`]: by `pread` and `pwrite`, never through a mapping;
 //! - [`Anchor`]: keeps an open file description for exactly as long as this address space lives;
 //! - [`system_error`]: a system's refusal as an error that names the limit that was reached.
 #![deny(unsafe_code)]
 
 mod anchor;
+mod commit;
 mod file;
 mod limits;
 mod mapping;
 
 pub use anchor::Anchor;
+pub use commit::commit;
 pub use file::{read_header, reserve, set_len, write_header};
 pub use limits::system_error;
 pub use mapping::Mapping;

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::mm;
 use shm_core::{Access, Error, ErrorKind, Region, Result};
 
-use crate::file::no_space;
+use crate::file::{free_space, no_space};
 use crate::system_error;
 
 /// What is populated at once: between the chunks, a signal gets its turn.
@@ -121,6 +121,12 @@ impl Mapping {
     /// [`ErrorKind::NoSpace`]; [`ErrorKind::Os`] with EINVAL where the kernel cannot.
     pub fn populate(&self, fd: Option<BorrowedFd<'_>>) -> Result<()> {
         let (start, len) = (self.start(), self.len());
+        if fd
+            .and_then(free_space)
+            .is_some_and(|free| free < len as u64)
+        {
+            return Err(no_space(fd, len as u64)); // before the machine is filled in vain
+        }
         let mut at = 0;
         while at < len {
             let chunk = CHUNK.min(len - at);

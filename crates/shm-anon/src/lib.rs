@@ -1,0 +1,76 @@
+//! Anonymous shared mappings (`mmap`): no name in any file system, independent of `/dev/shm`,
+//! reached by forked descendants only.
+//!
+//! A process finds them by name in a registry of its own, which a forked child inherits. There is
+//! nothing to clean up: the memory goes with the last process that has it. There is no handle
+//! either, so nothing here can be passed to a process that was not forked: no `Handover`.
+//!
+//! This crate does not choose a backend, knows no element types and makes no view.
+//!
+//! - `registry.rs`: names of this process, across forks at any instant;
+//! - `segment.rs`: a hold on a mapping.
+//!
+//! See mmap(2), `MAP_ANONYMOUS` and `MAP_SHARED`.
+#![deny(unsafe_code)]
+#![cfg(unix)]
+
+mod registry;
+mod segment;
+
+use shm_core::{
+    Access, Attached, Backend, BackendKind, Commit, ErrorKind, Fill, Header, Name, Named, Region,
+    Result, Spec,
+};
+use shm_map::Mapping;
+use shm_presence::stamp;
+
+pub use segment::{AnonRegion, AnonSegment};
+
+/// The anonymous backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Anon;
+
+impl Backend for Anon {
+    const KIND: BackendKind = BackendKind::Mmap;
+    type Segment = AnonSegment;
+    type Source = Name;
+
+    /// Memory is promised by `mmap` itself, so [`Commit::Reserve`] has nothing to add.
+    fn create(&self, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<AnonSegment>> {
+        let header = Header::new(spec, stamp())?;
+        let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+        let mapping = Mapping::anonymous(len)?;
+        if spec.commit == Commit::Populate {
+            mapping.populate(None)?;
+        }
+        if let Some(fill) = fill {
+            fill(&header, &mapping)?;
+        }
+        let segment = AnonSegment::new(spec.name.clone(), header, mapping);
+        registry::publish(&spec.name, segment.weak(), spec.force)?;
+        tracing::debug!(name = %spec.name, bytes = len, "created on mmap");
+        segment.attached()
+    }
+
+    fn attach(&self, name: Name, access: Access) -> Result<Attached<AnonSegment>> {
+        let segment = registry::find(&name)
+            .map(|inner| AnonSegment::with_access(inner, access))
+            .ok_or_else(|| ErrorKind::NotFound {
+                name: name.to_string(),
+                backend: BackendKind::Mmap,
+                hint: "anonymous arrays are reached only by the process that made them and the \
+                       children it forks afterwards",
+            })?;
+        let attached = segment.attached()?;
+        tracing::debug!(%name, bytes = attached.region.len(), %access, "attached on mmap");
+        Ok(attached)
+    }
+}
+
+impl Named for Anon {
+    /// Removes the name from the registry of this process; children forked before keep theirs.
+    fn delete(&self, name: &Name) -> Result<bool> {
+        registry::withdraw(name, None);
+        Ok(true)
+    }
+}

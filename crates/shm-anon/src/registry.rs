@@ -1,0 +1,60 @@
+//! The names of this process's anonymous arrays.
+//!
+//! A forked child inherits a copy, whole at any instant: no fork falls between the steps of a
+//! change. The registry does not keep arrays alive; the handles do.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use shm_core::{BackendKind, ErrorKind, Name, Result};
+use shm_presence::fork;
+
+use crate::segment::Inner;
+
+type Names = HashMap<Name, Weak<Inner>>;
+
+static NAMES: Mutex<Option<Names>> = Mutex::new(None);
+
+/// The mutex is only ever held here, where no fork can happen, so a child finds it free.
+///
+/// `steps` must not drop the last handle of an array, whose end comes here too.
+fn with<T>(steps: impl FnOnce(&mut Names) -> T) -> T {
+    fork::uninterrupted(|| {
+        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
+        steps(names.get_or_insert_default())
+    })
+}
+
+/// Gives an array its name.
+pub(crate) fn publish(name: &Name, array: Weak<Inner>, force: bool) -> Result<()> {
+    with(|names| {
+        let taken = names
+            .get(name)
+            .is_some_and(|known| known.strong_count() > 0);
+        if taken && !force {
+            let name = name.to_string();
+            return Err(ErrorKind::AlreadyExists {
+                name,
+                backend: BackendKind::Mmap,
+            }
+            .into());
+        }
+        names.insert(name.clone(), array);
+        Ok(())
+    })
+}
+
+/// The array that bears the name.
+pub(crate) fn find(name: &Name) -> Option<Arc<Inner>> {
+    with(|names| names.get(name).and_then(Weak::upgrade))
+}
+
+/// Takes the name away; with `only`, from that array and not from a successor.
+pub(crate) fn withdraw(name: &Name, only: Option<*const Inner>) {
+    with(|names| {
+        let wanted = |known: &Weak<Inner>| only.is_none_or(|array| known.as_ptr() == array);
+        if names.get(name).is_some_and(wanted) {
+            names.remove(name);
+        }
+    });
+}

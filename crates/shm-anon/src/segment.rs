@@ -1,0 +1,122 @@
+//! A hold on an anonymous mapping.
+
+use std::fmt;
+use std::ptr::NonNull;
+use std::sync::{Arc, Weak};
+
+use shm_core::{Access, Attached, Header, Name, Region, Result, Segment};
+use shm_map::Mapping;
+
+use crate::registry;
+
+/// A hold on an anonymous segment. There is no OS object but the mapping, so this keeps it.
+#[derive(Clone, Debug)]
+pub struct AnonSegment {
+    inner: Arc<Inner>,
+    access: Access,
+}
+
+#[derive(Debug)]
+pub(crate) struct Inner {
+    name: Name,
+    header: Header,
+    mapping: Mapping,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        registry::withdraw(&self.name, Some(&raw const *self));
+    }
+}
+
+impl AnonSegment {
+    pub(crate) fn new(name: Name, header: Header, mapping: Mapping) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                name,
+                header,
+                mapping,
+            }),
+            access: Access::ReadWrite,
+        }
+    }
+
+    pub(crate) fn with_access(inner: Arc<Inner>, access: Access) -> Self {
+        Self { inner, access }
+    }
+
+    pub(crate) fn weak(&self) -> Weak<Inner> {
+        Arc::downgrade(&self.inner)
+    }
+
+    pub(crate) fn attached(self) -> Result<Attached<Self>> {
+        Ok(Attached {
+            region: self.map()?,
+            segment: self,
+        })
+    }
+}
+
+impl Segment for AnonSegment {
+    type Region = AnonRegion;
+
+    fn header(&self) -> &Header {
+        &self.inner.header
+    }
+
+    fn access(&self) -> Access {
+        self.access
+    }
+
+    /// For writing, the mapping that there is; for reading, a read-only one of the same memory.
+    fn map(&self) -> Result<AnonRegion> {
+        let twin = match self.access {
+            Access::ReadWrite => None,
+            Access::ReadOnly => Some(self.inner.mapping.read_only_twin()?),
+        };
+        Ok(AnonRegion {
+            twin,
+            inner: Arc::clone(&self.inner),
+        })
+    }
+
+    /// Takes its name away, in this process.
+    fn destroy(&self) -> Result<()> {
+        registry::withdraw(&self.inner.name, Some(Arc::as_ptr(&self.inner)));
+        Ok(())
+    }
+}
+
+/// An anonymous segment as mapped into this process. It keeps the segment.
+pub struct AnonRegion {
+    twin: Option<Mapping>,
+    inner: Arc<Inner>,
+}
+
+impl AnonRegion {
+    fn mapping(&self) -> &Mapping {
+        self.twin.as_ref().unwrap_or(&self.inner.mapping)
+    }
+}
+
+#[allow(unsafe_code)] // an unsafe trait, passed on to the mapping that keeps its contract
+// SAFETY: every answer is that of one mapping, which this owns or keeps through the Arc.
+unsafe impl Region for AnonRegion {
+    fn start(&self) -> NonNull<u8> {
+        self.mapping().start()
+    }
+
+    fn len(&self) -> usize {
+        self.mapping().len()
+    }
+
+    fn access(&self) -> Access {
+        self.mapping().access()
+    }
+}
+
+impl fmt::Debug for AnonRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.mapping().fmt(f)
+    }
+}

@@ -1,0 +1,41 @@
+//! The backend on Linux.
+
+use std::os::fd::OwnedFd;
+
+use shm_core::{Access, Attached, Backend, BackendKind, Fill, Origin, Result, Spec};
+
+mod attach;
+mod create;
+mod freeze;
+mod segment;
+
+pub use freeze::{FreezeError, freeze};
+pub use segment::{MemfdRegion, MemfdSegment};
+
+/// The memfd backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Memfd;
+
+/// What attaching starts from.
+#[derive(Debug)]
+pub enum Source {
+    /// A descriptor that another process handed over.
+    Fd(OwnedFd),
+    /// A descriptor that can be opened in another process while that lives, as `/proc` shows it.
+    Origin(Origin),
+}
+
+impl Backend for Memfd {
+    const KIND: BackendKind = BackendKind::Memfd;
+    type Segment = MemfdSegment;
+    type Source = Source;
+
+    fn create(&self, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<MemfdSegment>> {
+        create::create(spec, fill)
+    }
+
+    /// A frozen segment is attached read-only; [`MemfdSegment::is_frozen`] tells.
+    fn attach(&self, source: Source, access: Access) -> Result<Attached<MemfdSegment>> {
+        attach::attach(source, access)
+    }
+}

@@ -1,0 +1,74 @@
+//! Attaching to a segment that came by descriptor.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+
+use rustix::fs::{Mode, OFlags, SealFlags, fcntl_get_seals, fstat, open};
+use rustix::io::Errno;
+use shm_core::{Access, Attached, BackendKind, ErrorKind, Origin, Result};
+use shm_map::{Mapping, read_header, system_error};
+use shm_presence::{join, reopen};
+
+use super::Source;
+use super::segment::MemfdSegment;
+
+/// What the kernel must enforce from the start.
+const FIXED_SIZE: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW);
+/// What it must enforce for good once a segment is frozen.
+pub(super) const FROZEN: SealFlags = FIXED_SIZE.union(SealFlags::WRITE).union(SealFlags::SEAL);
+
+pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSegment>> {
+    let fd = match source {
+        Source::Origin(origin) => open_origin(origin, access)?,
+        Source::Fd(fd) => own_description(fd, access)?,
+    };
+    let object = || format!("descriptor {}", fd.as_raw_fd());
+    let seals = fcntl_get_seals(&fd).map_err(|_| ErrorKind::NotASegment {
+        object: object(),
+        reason: "not a memfd: it cannot be sealed".into(),
+    })?;
+    if !seals.contains(FIXED_SIZE) {
+        let missing = format!("{:?}", FIXED_SIZE.difference(seals));
+        return Err(ErrorKind::NotSealed { missing }.into());
+    }
+    let frozen = seals.contains(FROZEN);
+    if seals.intersects(SealFlags::WRITE | SealFlags::FUTURE_WRITE) && access == Access::ReadWrite {
+        let object = format!("{} (frozen)", object());
+        return Err(ErrorKind::AccessDenied { object, access }.into());
+    }
+    join(fd.as_fd())?;
+    let stat = fstat(&fd).map_err(|errno| system_error("fstat", object(), errno))?;
+    let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
+    let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+    let mapping = Mapping::file(fd.as_fd(), len, access)?;
+    tracing::debug!(name = %header.name(), bytes = len, %access, frozen, "attached on memfd");
+    Ok(MemfdSegment::new(header, fd, access, frozen).attached(mapping))
+}
+
+/// A description of one's own, unless the segment belongs to another user: then its sender has
+/// made one for us.
+fn own_description(fd: OwnedFd, access: Access) -> Result<OwnedFd> {
+    match reopen(fd.as_fd(), access) {
+        Err(error) if matches!(error.kind(), ErrorKind::AccessDenied { .. }) => Ok(fd),
+        result => result,
+    }
+}
+
+fn open_origin(origin: Origin, access: Access) -> Result<OwnedFd> {
+    let object = format!("/proc/{}/fd/{}", origin.pid, origin.fd);
+    let mode = match access {
+        Access::ReadWrite => OFlags::RDWR,
+        Access::ReadOnly => OFlags::RDONLY,
+    };
+    let flags = mode | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    open(object.as_str(), flags, Mode::empty()).map_err(|errno| match errno {
+        Errno::NOENT | Errno::SRCH | Errno::NXIO => ErrorKind::NotFound {
+            name: object,
+            backend: BackendKind::Memfd,
+            hint: "its sender has ended or dropped it, or lives in another PID namespace; pass \
+                   the descriptor over a socket or across exec",
+        }
+        .into(),
+        Errno::ACCESS | Errno::PERM => ErrorKind::AccessDenied { object, access }.into(),
+        _ => system_error("open", object, errno),
+    })
+}

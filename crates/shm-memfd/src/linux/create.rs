@@ -1,0 +1,79 @@
+//! Making a segment.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
+
+use rustix::fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create};
+use rustix::io::Errno;
+use shm_core::{
+    Access, Attached, BackendKind, Commit, ErrorKind, Fill, Header, Name, Result, Spec,
+};
+use shm_map::{commit, system_error, write_header};
+use shm_presence::{join, stamp};
+
+use super::segment::MemfdSegment;
+
+pub(super) fn create(spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<MemfdSegment>> {
+    let header = Header::new(spec, stamp())?;
+    let fd = unnamed_file(&spec.name)?;
+    let fail = |call| {
+        let name = spec.name.to_string();
+        move |errno| system_error(call, name, errno)
+    };
+    // Others who are handed a descriptor for reading shall not open it for writing.
+    fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
+    join(fd.as_fd())?;
+    let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+    let mapping = commit(fd.as_fd(), len, settle(spec.commit))?;
+    write_header(fd.as_fd(), &header)?;
+    fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW).map_err(fail("fcntl"))?;
+    if let Some(fill) = fill {
+        fill(&header, &mapping)?;
+    }
+    tracing::debug!(name = %spec.name, bytes = len, "created on memfd");
+    Ok(MemfdSegment::new(header, fd, Access::ReadWrite, false).attached(mapping))
+}
+
+fn unnamed_file(name: &Name) -> Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let made = match memfd_create(name.as_str(), flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => memfd_create(name.as_str(), flags), // before Linux 6.3
+        made => made,
+    };
+    made.map_err(|errno| match errno {
+        Errno::NOSYS | Errno::PERM | Errno::ACCESS => ErrorKind::BackendRefused {
+            backend: BackendKind::Memfd,
+            reason: format!("memfd_create: {}", std::io::Error::from(errno)),
+        }
+        .into(),
+        _ => system_error("memfd_create", name.to_string(), errno),
+    })
+}
+
+/// A first touch fails only where the kernel counts every promise (`vm.overcommit_memory=2`):
+/// there memory is reserved, elsewhere nothing is committed in advance. See proc(5).
+fn settle(wanted: Commit) -> Commit {
+    match wanted {
+        Commit::Auto if overcommit_is_strict() => Commit::Reserve,
+        Commit::Auto => Commit::Lazy,
+        asked => asked,
+    }
+}
+
+/// Asked once per process, without a lock that a fork could leave held.
+fn overcommit_is_strict() -> bool {
+    const STRICT: u8 = 1;
+    const LOOSE: u8 = 2;
+    static KNOWN: AtomicU8 = AtomicU8::new(0);
+    match KNOWN.load(Relaxed) {
+        STRICT => true,
+        LOOSE => false,
+        _ => {
+            let setting = std::fs::read_to_string("/proc/sys/vm/overcommit_memory");
+            // Unknown (no `/proc`) counts as strict: a small cost is better than SIGBUS.
+            let strict = setting.map_or(true, |setting| setting.trim() == "2");
+            KNOWN.store(if strict { STRICT } else { LOOSE }, Relaxed);
+            strict
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A hold on a segment.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+use shm_core::{Access, Attached, Handover, Header, Region, Result, Segment};
+use shm_map::Mapping;
+
+/// A hold on a memfd: present in it until the last clone and region are dropped.
+#[derive(Clone, Debug)]
+pub struct MemfdSegment(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    header: Header,
+    fd: OwnedFd,
+    access: Access,
+    frozen: bool,
+}
+
+impl MemfdSegment {
+    pub(super) fn new(header: Header, fd: OwnedFd, access: Access, frozen: bool) -> Self {
+        Self(Arc::new(Inner {
+            header,
+            fd,
+            access,
+            frozen,
+        }))
+    }
+
+    pub(super) fn attached(self, mapping: Mapping) -> Attached<Self> {
+        let region = MemfdRegion {
+            mapping,
+            _segment: Arc::clone(&self.0),
+        };
+        Attached {
+            region,
+            segment: self,
+        }
+    }
+
+    /// Whether the kernel refuses every writer, present and future: told by its seals.
+    pub fn is_frozen(&self) -> bool {
+        self.0.frozen
+    }
+}
+
+impl Segment for MemfdSegment {
+    type Region = MemfdRegion;
+
+    fn header(&self) -> &Header {
+        &self.0.header
+    }
+
+    fn access(&self) -> Access {
+        self.0.access
+    }
+
+    fn map(&self) -> Result<MemfdRegion> {
+        // It cannot have been shortened since its size was checked: F_SEAL_SHRINK.
+        let len = usize::try_from(self.0.header.segment_len()).unwrap_or(usize::MAX);
+        let mapping = Mapping::file(self.0.fd.as_fd(), len, self.0.access)?;
+        Ok(MemfdRegion {
+            mapping,
+            _segment: Arc::clone(&self.0),
+        })
+    }
+
+    /// Nothing to do: it has no name, and its memory goes with the last descriptor and mapping.
+    fn destroy(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl Handover for MemfdSegment {
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.fd.as_fd()
+    }
+}
+
+/// A memfd mapped into this process. It keeps the segment.
+pub struct MemfdRegion {
+    mapping: Mapping,
+    _segment: Arc<Inner>,
+}
+
+#[allow(unsafe_code)] // an unsafe trait, passed on to the mapping that keeps its contract
+// SAFETY: every answer is that of the mapping, which this owns.
+unsafe impl Region for MemfdRegion {
+    fn start(&self) -> NonNull<u8> {
+        self.mapping.start()
+    }
+
+    fn len(&self) -> usize {
+        self.mapping.len()
+    }
+
+    fn access(&self) -> Access {
+        self.mapping.access()
+    }
+}
+
+impl fmt::Debug for MemfdRegion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.mapping.fmt(f)
+    }
+}

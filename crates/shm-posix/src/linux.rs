@@ -1,0 +1,151 @@
+//! The backend on Linux: files in `/dev/shm`.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use shm_core::{
+    Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Spec,
+};
+use shm_map::{Mapping, commit, read_header, write_header};
+use shm_presence::{PATIENCE, join, reopen, stamp, wait_until};
+
+mod directory;
+mod draft;
+mod names;
+mod segment;
+mod sweep;
+
+use directory::Place;
+use draft::Draft;
+pub use draft::Publish;
+use segment::Hold;
+pub use segment::{PosixRegion, PosixSegment};
+
+/// The named shared-memory backend.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Posix {
+    publish: Publish,
+}
+
+/// What attaching starts from.
+#[derive(Debug)]
+pub enum Source {
+    /// The array's name.
+    Name(Name),
+    /// A descriptor that another process handed over, with the array's name.
+    Fd(OwnedFd, Name),
+}
+
+impl Posix {
+    /// The backend with another way to publish than the best one.
+    pub fn with_publish(publish: Publish) -> Self {
+        Self { publish }
+    }
+
+    fn create_by(
+        publish: Publish,
+        spec: &Spec,
+        fill: &mut Option<Fill<'_>>,
+    ) -> Result<Attached<PosixSegment>> {
+        let header = Header::new(spec, stamp())?;
+        let place = Place::of(&spec.name);
+        let draft = Draft::new(publish)?;
+        let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+        let mapping = commit(draft.fd(), len, spec.commit)?;
+        write_header(draft.fd(), &header)?;
+        if let Some(fill) = fill {
+            fill(&header, &mapping)?;
+        }
+        let hold = Hold::new(spec.name.clone(), header, Access::ReadWrite, true);
+        let fd = if spec.force {
+            draft.replace(&place)?
+        } else {
+            draft.publish(&place)?
+        };
+        let segment = PosixSegment::new(hold, fd);
+        tracing::debug!(name = %spec.name, bytes = len, ?publish, "created on shm");
+        Ok(segment.attached(mapping))
+    }
+}
+
+impl Backend for Posix {
+    const KIND: BackendKind = BackendKind::Shm;
+    type Segment = PosixSegment;
+    type Source = Source;
+
+    fn create(&self, spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<PosixSegment>> {
+        sweep::once();
+        match Self::create_by(self.publish, spec, &mut fill) {
+            Err(error) if draft::is_unnamed_refused(&error) => {
+                tracing::warn!(
+                    %error,
+                    "segments are made under a temporary name: a crash may leave it behind until \
+                     the next create"
+                );
+                Self::create_by(Publish::Temporary, spec, &mut fill)
+            }
+            result => result,
+        }
+    }
+
+    fn attach(&self, source: Source, access: Access) -> Result<Attached<PosixSegment>> {
+        let (name, fd) = match source {
+            Source::Name(name) => (name, None),
+            Source::Fd(fd, name) => (name, Some(fd)),
+        };
+        let place = Place::of(&name);
+        let (fd, len) = match fd {
+            None => present_by_name(&place, access)?,
+            Some(fd) => present_by_fd(&place, fd.as_fd(), access)?,
+        };
+        let header = read_header(fd.as_fd(), len)?;
+        let bytes = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+        let mapping = Mapping::file(fd.as_fd(), bytes, access)?;
+        tracing::debug!(%name, bytes, %access, "attached on shm");
+        Ok(PosixSegment::new(Hold::new(name, header, access, false), fd).attached(mapping))
+    }
+}
+
+impl Named for Posix {
+    fn delete(&self, name: &Name) -> Result<bool> {
+        names::delete(&Place::of(name))
+    }
+}
+
+/// Opens what bears the name, becomes present, and looks again: what it was may have been removed
+/// or replaced in between. Gives the size in bytes too.
+fn present_by_name(place: &Place, access: Access) -> Result<(OwnedFd, u64)> {
+    let mut found = None;
+    let attempt = || {
+        let fd = place.open(access)?;
+        join(fd.as_fd())?;
+        let stat = place.check(fd.as_fd())?;
+        let still_there = stat.st_nlink > 0;
+        if still_there {
+            found = Some((fd, stat.st_size.cast_unsigned()));
+        }
+        Ok(still_there)
+    };
+    wait_until(
+        || place.to_string(),
+        "processes that replace it without end",
+        attempt,
+    )?;
+    found.ok_or_else(|| {
+        let waited_ms = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
+        ErrorKind::Busy {
+            object: place.to_string(),
+            holder: "nobody known",
+            waited_ms,
+        }
+        .into()
+    })
+}
+
+/// The sender holds it, so it cannot go away; its name may be gone already.
+fn present_by_fd(place: &Place, fd: BorrowedFd<'_>, access: Access) -> Result<(OwnedFd, u64)> {
+    place.check(fd)?;
+    let own = reopen(fd, access)?;
+    join(own.as_fd())?;
+    let stat = place.check(own.as_fd())?;
+    Ok((own, stat.st_size.cast_unsigned()))
+}

@@ -1,0 +1,130 @@
+//! What a name leads to in `/dev/shm`, and what is refused there.
+
+use std::fmt;
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, lstat, open};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+use shm_core::{Access, BackendKind, Error, ErrorKind, Name, Result};
+use shm_map::system_error;
+
+/// Where Linux keeps named shared memory. See `shm_overview(7)`.
+pub(crate) const DIRECTORY: &str = "/dev/shm";
+
+/// The directory entry of a name.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    path: String,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)
+    }
+}
+
+impl Place {
+    pub(crate) fn of(name: &Name) -> Self {
+        Self {
+            path: format!("{DIRECTORY}/{name}"),
+        }
+    }
+
+    /// A temporary entry: a name that no array can have.
+    pub(crate) fn temporary() -> Self {
+        let unique = uuid::Uuid::new_v4().simple();
+        Self {
+            path: format!("{DIRECTORY}/{}{unique}", Self::TEMPORARY_PREFIX),
+        }
+    }
+
+    pub(crate) const TEMPORARY_PREFIX: &'static str = ".shmarray-tmp-";
+
+    /// An entry that a listing of the directory gave.
+    pub(crate) fn entry(file_name: &str) -> Self {
+        Self {
+            path: format!("{DIRECTORY}/{file_name}"),
+        }
+    }
+
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Opens what is there, without following a symlink or waiting for a FIFO's other end.
+    pub(crate) fn open(&self, access: Access) -> Result<OwnedFd> {
+        let mode = match access {
+            Access::ReadWrite => OFlags::RDWR,
+            Access::ReadOnly => OFlags::RDONLY,
+        };
+        let flags = mode | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+        open(self.path(), flags, Mode::empty()).map_err(|errno| self.open_error(errno, access))
+    }
+
+    fn open_error(&self, errno: Errno, access: Access) -> Error {
+        let not_a_segment = |reason: &str| {
+            ErrorKind::NotASegment {
+                object: self.path.clone(),
+                reason: reason.into(),
+            }
+            .into()
+        };
+        match errno {
+            Errno::NOENT => {
+                let name = self.path.strip_prefix(DIRECTORY).unwrap_or(&self.path);
+                ErrorKind::NotFound {
+                    name: name.trim_start_matches('/').into(),
+                    backend: BackendKind::Shm,
+                    hint: "it was never created, or the last process that used it has ended",
+                }
+                .into()
+            }
+            Errno::LOOP => not_a_segment("a symbolic link"),
+            Errno::ISDIR => not_a_segment("a directory"),
+            Errno::NXIO | Errno::NODEV => not_a_segment("a socket or device"),
+            Errno::ACCESS | Errno::PERM => match lstat(self.path()) {
+                Ok(stat) if stat.st_uid != geteuid().as_raw() => self.wrong_owner(&stat),
+                _ => ErrorKind::AccessDenied {
+                    object: self.path.clone(),
+                    access,
+                }
+                .into(),
+            },
+            _ => system_error("open", self.path.clone(), errno),
+        }
+    }
+
+    /// Checks what was opened: a regular file of this user.
+    pub(crate) fn check(&self, fd: BorrowedFd<'_>) -> Result<Stat> {
+        let stat = fstat(fd).map_err(|errno| system_error("fstat", self.path.clone(), errno))?;
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if kind != FileType::RegularFile {
+            let (object, reason) = (self.path.clone(), format!("{kind:?}, not a regular file"));
+            return Err(ErrorKind::NotASegment { object, reason }.into());
+        }
+        if stat.st_uid != geteuid().as_raw() {
+            return Err(self.wrong_owner(&stat));
+        }
+        Ok(stat)
+    }
+
+    fn wrong_owner(&self, stat: &Stat) -> Error {
+        let (object, me) = (self.path.clone(), geteuid().as_raw());
+        ErrorKind::WrongOwner {
+            object,
+            owner: stat.st_uid,
+            me,
+        }
+        .into()
+    }
+
+    /// Whether the name leads to that file at this moment.
+    pub(crate) fn leads_to(&self, file: &Stat) -> Result<bool> {
+        match lstat(self.path()) {
+            Ok(now) => Ok(now.st_ino == file.st_ino && now.st_dev == file.st_dev),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(system_error("lstat", self.path.clone(), errno)),
+        }
+    }
+}
