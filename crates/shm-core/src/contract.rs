@@ -1,7 +1,8 @@
 //! What a backend promises, as traits.
 //!
 //! [`Backend`], [`Segment`] and [`Region`] are what every mechanism can do. What only some can do
-//! is a trait of its own: [`Named`] (remove by name), [`Handover`] (hand out a descriptor).
+//! is a trait of its own: [`Named`] (remove by name), [`Handover`] (hand out a descriptor),
+//! [`Sealable`] (freeze).
 #![allow(unsafe_code)] // `unsafe trait Region`: views rely on its answers.
 
 use std::ptr::NonNull;
@@ -122,6 +123,20 @@ pub trait Named: Backend {
 pub trait Handover: Segment {
     /// The descriptor through which it is mapped.
     fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
+}
+
+/// A segment that can be frozen: the kernel then refuses every writer, present and future.
+pub trait Sealable: Segment {
+    /// Whether it is frozen, as the kernel told when it was attached or frozen here.
+    fn is_frozen(&self) -> bool;
+
+    /// Freezes it, and attaches it read-only. The caller has dropped its own regions.
+    ///
+    /// # Errors
+    /// [`ErrorKind::StillWritable`](crate::ErrorKind::StillWritable) if anybody, here or
+    /// elsewhere, maps it writable: nothing has changed then, and it can be mapped again.
+    /// [`ErrorKind::LimitReached`](crate::ErrorKind::LimitReached).
+    fn freeze(&self) -> Result<Attached<Self>>;
 }
 
 /// What a new segment is to be.

@@ -29,7 +29,7 @@ mod window;
 mod wire;
 
 pub use backend::BackendKind;
-pub use contract::{Attached, Backend, Fill, Handover, Named, Region, Segment, Spec};
+pub use contract::{Attached, Backend, Fill, Handover, Named, Region, Sealable, Segment, Spec};
 pub use descriptor::{Descriptor, Origin, Payload};
 pub use dtype::{ByteOrder, DType, Field, Scalar, ScalarKind, TimeUnit, Unit};
 pub use element::{AtomicElement, Bool, DateTime64, Element, TimeDelta64, unit};

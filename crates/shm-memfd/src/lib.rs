@@ -19,4 +19,4 @@
 
 mod linux;
 
-pub use linux::{FreezeError, Memfd, MemfdRegion, MemfdSegment, Source, freeze};
+pub use linux::{Memfd, MemfdRegion, MemfdSegment, Source};

@@ -9,7 +9,6 @@ mod create;
 mod freeze;
 mod segment;
 
-pub use freeze::{FreezeError, freeze};
 pub use segment::{MemfdRegion, MemfdSegment};
 
 /// The memfd backend.
@@ -34,7 +33,7 @@ impl Backend for Memfd {
         create::create(spec, fill)
     }
 
-    /// A frozen segment is attached read-only; [`MemfdSegment::is_frozen`] tells.
+    /// A frozen segment is attached read-only; [`is_frozen`](shm_core::Sealable::is_frozen) tells.
     fn attach(&self, source: Source, access: Access) -> Result<Attached<MemfdSegment>> {
         attach::attach(source, access)
     }

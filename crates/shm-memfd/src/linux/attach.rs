@@ -14,7 +14,7 @@ use super::segment::MemfdSegment;
 /// What the kernel must enforce from the start.
 const FIXED_SIZE: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW);
 /// What it must enforce for good once a segment is frozen.
-pub(super) const FROZEN: SealFlags = FIXED_SIZE.union(SealFlags::WRITE).union(SealFlags::SEAL);
+const FROZEN: SealFlags = FIXED_SIZE.union(SealFlags::WRITE).union(SealFlags::SEAL);
 
 pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSegment>> {
     let fd = match source {

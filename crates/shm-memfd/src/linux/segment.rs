@@ -41,8 +41,7 @@ impl MemfdSegment {
         }
     }
 
-    /// Whether the kernel refuses every writer, present and future: told by its seals.
-    pub fn is_frozen(&self) -> bool {
+    pub(super) fn frozen(&self) -> bool {
         self.0.frozen
     }
 }
