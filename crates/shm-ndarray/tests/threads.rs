@@ -1,0 +1,68 @@
+//! Threads that read and write the same elements at the same time.
+
+mod common;
+
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+use common::{Heap, elements, elements_mut, header};
+use ndarray::{Array1, Ix1, Ix2, s};
+use shm_core::{Order, Window};
+use shm_ndarray::slice_window;
+
+const PATTERNS: [u64; 2] = [0x0101_0101_0101_0101, 0xfefe_fefe_fefe_fefe];
+
+#[test]
+fn elements_of_eight_bytes_are_never_torn() {
+    let header = header::<u64>(&[1001], Order::C);
+    let region = Heap::of(&header);
+    let whole = Window::whole(header.layout());
+    let part = slice_window(&whole, s![1..;-2].as_ref()).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for pattern in PATTERNS {
+            let (header, region, whole, part, done) = (&header, &region, &whole, &part, &done);
+            scope.spawn(move || {
+                let all = elements_mut::<u64, Ix1>(header, whole, region);
+                let odd = elements_mut::<u64, Ix1>(header, part, region);
+                let values = Array1::from_elem(1001, pattern);
+                while !done.load(Relaxed) {
+                    all.copy_from(&values).unwrap();
+                    odd.fill(pattern);
+                    all.set(500, pattern).unwrap();
+                }
+            });
+        }
+        let all = elements::<u64, Ix1>(&header, &whole, &region);
+        let odd = elements::<u64, Ix1>(&header, &part, &region);
+        let whole = |value: &u64| *value == 0 || PATTERNS.contains(value);
+        for _ in 0..if cfg!(miri) { 3 } else { 2000 } {
+            assert!(all.to_array().iter().all(whole));
+            assert!(odd.to_array().iter().all(whole));
+            assert!(all.get(500).is_some_and(|value| whole(&value)));
+        }
+        done.store(true, Relaxed);
+    });
+}
+
+#[test]
+fn atomics_count_together() {
+    let header = header::<u32>(&[3, 4], Order::Fortran);
+    let region = Heap::of(&header);
+    let whole = Window::whole(header.layout());
+    let rounds = if cfg!(miri) { 5 } else { 1000 };
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let counters = elements_mut::<u32, Ix2>(&header, &whole, &region).atomic_view();
+                for _ in 0..rounds {
+                    counters.for_each(|counter| {
+                        counter.fetch_add(1, Relaxed);
+                    });
+                }
+            });
+        }
+    });
+    let counted = elements::<u32, Ix2>(&header, &whole, &region).to_array();
+    assert!(counted.iter().all(|count| *count == 4 * rounds));
+}
