@@ -1,0 +1,340 @@
+//! Every branch of the choice, on machines that are made up.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Cgroup, CgroupVersion, Preference, Space};
+use BackendKind::{Memfd, Mmap, Shm};
+use Workers::{Forked, Spawned, Unknown};
+
+const MIB: u64 = 1 << 20;
+
+fn limited(free: u64) -> Space {
+    Space::Limited { free, total: 128 * MIB }
+}
+
+/// A Linux on which everything works, with so much space in `/dev/shm`.
+fn machine(shm: Space) -> Facts {
+    Facts {
+        os: "linux",
+        backends: BackendKind::ALL.map(|backend| (backend, Availability::Works)).to_vec(),
+        shm,
+        shm_now: shm,
+        overcommit: Some(0),
+        cgroup: None,
+    }
+}
+
+fn with(mut facts: Facts, backend: BackendKind, availability: Availability) -> Facts {
+    facts.backends.retain(|(listed, _)| *listed != backend);
+    facts.backends.push((backend, availability));
+    facts
+}
+
+fn refused(reason: &str) -> Availability {
+    Availability::Refused(reason.into())
+}
+
+fn workers(workers: Workers) -> Needs {
+    Needs { workers, ..Needs::default() }
+}
+
+fn automatic(facts: &Facts, needs: &Needs) -> Result<BackendKind> {
+    choose(facts, &Settings::default(), needs).map(|selection| selection.chosen)
+}
+
+#[test]
+fn the_automatic_order() {
+    let full = || machine(limited(0));
+    let no_memfd = || with(full(), Memfd, refused("seccomp"));
+    let table = [
+        // Strictly more than the minimum, or no limit at all.
+        (machine(limited(64 * MIB + 1)), [Shm, Shm, Shm]),
+        (machine(limited(64 * MIB)), [Memfd, Mmap, Memfd]),
+        (machine(Space::Unlimited), [Shm, Shm, Shm]),
+        (machine(Space::Unmeasured), [Shm, Shm, Shm]),
+        (full(), [Memfd, Mmap, Memfd]),
+        // What is refused or not compiled in is passed over.
+        (with(machine(Space::Unmeasured), Shm, refused("no /dev/shm")), [Memfd, Mmap, Memfd]),
+        (with(full(), Mmap, Availability::NotCompiled), [Memfd, Memfd, Memfd]),
+    ];
+    for (facts, expected) in table {
+        for (one, expected) in [Unknown, Forked, Spawned].into_iter().zip(expected) {
+            assert_eq!(automatic(&facts, &workers(one)).unwrap(), expected, "{one} on {facts}");
+        }
+    }
+    assert_eq!(automatic(&no_memfd(), &workers(Unknown)).unwrap(), Mmap);
+    assert_eq!(automatic(&no_memfd(), &workers(Forked)).unwrap(), Mmap);
+}
+
+#[test]
+fn windows_has_shm() {
+    let mut facts = machine(Space::Unmeasured);
+    facts.os = "windows";
+    let facts = with(facts, Mmap, refused("windows has no fork"));
+    let facts = with(facts, Memfd, refused("windows has no memfd_create"));
+    for one in [Unknown, Forked, Spawned] {
+        assert_eq!(automatic(&facts, &workers(one)).unwrap(), Shm);
+    }
+}
+
+#[test]
+fn the_historical_order_prefers_mmap_but_not_for_spawned_workers() {
+    let historical = |one| Needs { historical: true, ..workers(one) };
+    let full = machine(limited(0));
+    assert_eq!(automatic(&full, &historical(Unknown)).unwrap(), Mmap);
+    assert_eq!(automatic(&full, &historical(Forked)).unwrap(), Mmap);
+    assert_eq!(automatic(&full, &historical(Spawned)).unwrap(), Memfd);
+    let roomy = machine(Space::Unlimited);
+    assert_eq!(automatic(&roomy, &historical(Unknown)).unwrap(), Shm);
+    let selection = choose(&full, &Settings::default(), &historical(Unknown)).unwrap();
+    assert_eq!(selection.warning(), None);
+}
+
+#[test]
+fn mmap_as_the_last_resort_is_a_warning() {
+    let facts = with(machine(limited(0)), Memfd, refused("seccomp"));
+    let warning = |needs| choose(&facts, &Settings::default(), &needs).unwrap().warning();
+    assert!(warning(workers(Unknown)).is_some());
+    assert!(warning(workers(Forked)).is_none());
+    let named = Needs { backend: Some(Mmap), ..Needs::default() };
+    assert!(warning(named).is_none());
+}
+
+#[test]
+fn the_minimum_can_be_set() {
+    let settings = |shm_min_free| Settings { shm_min_free, ..Settings::default() };
+    let chosen = |free, minimum| {
+        let facts = machine(limited(free));
+        choose(&facts, &settings(minimum), &Needs::default()).unwrap().chosen
+    };
+    assert_eq!(chosen(1, 0), Shm);
+    assert_eq!(chosen(0, 0), Memfd);
+    assert_eq!(chosen(u64::MAX, u64::MAX), Memfd);
+    assert_eq!(chosen(u64::MAX, u64::MAX - 1), Shm);
+}
+
+#[test]
+fn an_array_that_does_not_fit_falls_for_itself_alone() {
+    let facts = machine(limited(100 * MIB));
+    let bytes = |bytes| Needs { bytes: Some(bytes), ..Needs::default() };
+    let select = |needs| choose(&facts, &Settings::default(), &needs).unwrap();
+    assert_eq!(select(bytes(100 * MIB)).chosen, Shm);
+    let fallen = select(bytes(100 * MIB + 1));
+    assert_eq!(fallen.chosen, Memfd);
+    let from = fallen.fell_from().unwrap();
+    assert_eq!(
+        from.to_string(),
+        "shm: /dev/shm has 104857600 bytes free; this array needs 104857601"
+    );
+    assert!(
+        fallen
+            .to_string()
+            .starts_with("memfd, chosen automatically for unknown workers, for this array alone")
+    );
+    assert_eq!(select(Needs::default()).fell_from(), None);
+}
+
+#[test]
+fn the_process_keeps_its_choice_whatever_is_free_now() {
+    // Resolved when there was space; now there is little, but enough for the array.
+    let mut facts = machine(limited(100 * MIB));
+    facts.shm_now = limited(MIB);
+    let needs = Needs { bytes: Some(MIB), ..Needs::default() };
+    assert_eq!(automatic(&facts, &needs).unwrap(), Shm);
+    // Resolved when there was none: it stays with memfd, and nobody fell.
+    let mut facts = machine(limited(MIB));
+    facts.shm_now = limited(100 * MIB);
+    let selection = choose(&facts, &Settings::default(), &needs).unwrap();
+    assert_eq!(selection.chosen, Memfd);
+    assert_eq!(selection.fell_from(), None);
+}
+
+#[test]
+fn precedence_is_array_then_environment_then_process() {
+    let facts = machine(Space::Unlimited);
+    let chosen = |named, environment, set| {
+        let settings = Settings { environment, set, ..Settings::default() };
+        let needs = Needs { backend: named, ..Needs::default() };
+        let selection = choose(&facts, &settings, &needs).unwrap();
+        (selection.chosen, selection.source)
+    };
+    let environment = Some(Preference::Backend(Memfd));
+    assert_eq!(chosen(Some(Shm), environment, Some(Mmap)), (Shm, Source::Named));
+    assert_eq!(chosen(None, environment, Some(Mmap)), (Memfd, Source::Environment));
+    assert_eq!(chosen(None, None, Some(Mmap)), (Mmap, Source::Set));
+    assert_eq!(chosen(None, Some(Preference::Automatic), Some(Mmap)), (Shm, Source::Automatic));
+    assert_eq!(chosen(None, None, None), (Shm, Source::Automatic));
+}
+
+#[test]
+fn what_is_asked_for_is_given_however_little_is_free() {
+    let facts = machine(limited(0));
+    let needs = Needs { backend: Some(Shm), bytes: Some(MIB), ..Needs::default() };
+    let selection = choose(&facts, &Settings::default(), &needs).unwrap();
+    assert_eq!(selection.chosen, Shm);
+    assert_eq!(selection.fell_from(), None);
+}
+
+#[test]
+fn what_is_asked_for_and_cannot_be_had_is_an_error() {
+    let named = |backend, workers| Needs { backend: Some(backend), workers, ..Needs::default() };
+    let facts = with(machine(Space::Unlimited), Shm, Availability::NotCompiled);
+    let facts = with(facts, Memfd, refused("memfd_create: Operation not permitted"));
+    let error = |needs| choose(&facts, &Settings::default(), &needs).unwrap_err();
+    assert_eq!(
+        error(named(Shm, Unknown)).to_string(),
+        "backend shm is not compiled in: enable the feature `posix` of shmarray"
+    );
+    assert_eq!(
+        error(named(Memfd, Unknown)).to_string(),
+        "backend memfd does not work here: memfd_create: Operation not permitted"
+    );
+    assert_eq!(
+        error(named(Mmap, Spawned)).to_string(),
+        "sharing with spawned workers is not possible on backend mmap: an anonymous mapping \
+         reaches forked descendants only; use shm or memfd"
+    );
+}
+
+#[test]
+fn nothing_left_explains_each_candidate() {
+    let facts = with(machine(limited(4096)), Memfd, refused("ENOSYS"));
+    let error = automatic(&facts, &workers(Spawned)).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::BackendRefused { backend: Shm, .. }));
+    assert_eq!(
+        error.to_string(),
+        "backend shm does not work here: /dev/shm had 4096 bytes free; more than 67108864 are \
+         asked for (SHMARRAY_SHM_MIN_FREE); nor does memfd: ENOSYS; nor does mmap: reaches forked \
+         descendants only, and the workers are spawned"
+    );
+}
+
+#[test]
+fn nothing_left_for_want_of_space_is_no_space() {
+    let facts = with(machine(limited(100 * MIB)), Memfd, Availability::NotCompiled);
+    let needs = Needs { bytes: Some(200 * MIB), ..workers(Spawned) };
+    let error = automatic(&facts, &needs).unwrap_err();
+    let ErrorKind::NoSpace { needs, has, .. } = error.kind() else {
+        panic!("{error}");
+    };
+    assert_eq!((*needs, *has), (200 * MIB, Some(100 * MIB)));
+}
+
+#[test]
+fn an_explanation_has_every_candidate_and_the_figures() {
+    let mut facts = with(machine(limited(MIB)), Memfd, refused("memfd_create: denied"));
+    facts.cgroup = Some(Cgroup { version: CgroupVersion::V2, limit: Some(1000), usage: Some(10) });
+    let selection = choose(&facts, &Settings::default(), &Needs::default()).unwrap();
+    assert_eq!(
+        selection.to_string(),
+        "mmap, chosen automatically for unknown workers\n  \
+         shm: /dev/shm had 1048576 bytes free; more than 67108864 are asked for \
+         (SHMARRAY_SHM_MIN_FREE)\n  \
+         memfd: memfd_create: denied\n  \
+         mmap: taken\n  \
+         warning: mmap reaches forked descendants only, and it is not known that the workers are \
+         forked\n  \
+         (linux; /dev/shm has 1048576 of 134217728 bytes free; cgroup v2 memory: 10 bytes used, \
+         limit 1000; vm.overcommit_memory is 0)"
+    );
+}
+
+fn any_backend() -> impl Strategy<Value = BackendKind> {
+    prop::sample::select(BackendKind::ALL.to_vec())
+}
+
+prop_compose! {
+    fn any_availability()(which in 0..3) -> Availability {
+        match which {
+            0 => Availability::Works,
+            1 => Availability::NotCompiled,
+            _ => refused("a reason"),
+        }
+    }
+}
+
+fn any_space() -> impl Strategy<Value = Space> {
+    prop_oneof![
+        any::<u64>().prop_map(limited),
+        (0..200 * MIB).prop_map(limited),
+        Just(Space::Unlimited),
+        Just(Space::Unmeasured),
+    ]
+}
+
+prop_compose! {
+    fn any_facts()(
+        backends in prop::array::uniform3(any_availability()),
+        shm in any_space(),
+        shm_now in any_space(),
+    ) -> Facts {
+        Facts {
+            backends: BackendKind::ALL.into_iter().zip(backends).collect(),
+            shm_now,
+            ..machine(shm)
+        }
+    }
+}
+
+prop_compose! {
+    fn any_settings()(
+        environment in prop::option::of(prop_oneof![
+            Just(Preference::Automatic),
+            any_backend().prop_map(Preference::Backend),
+        ]),
+        set in prop::option::of(any_backend()),
+        shm_min_free in any::<u64>(),
+    ) -> Settings {
+        Settings { environment, set, shm_min_free }
+    }
+}
+
+prop_compose! {
+    fn any_needs()(
+        backend in prop::option::of(any_backend()),
+        bytes in prop::option::of(any::<u64>()),
+        workers in prop::sample::select(vec![Unknown, Forked, Spawned]),
+        historical in any::<bool>(),
+    ) -> Needs {
+        Needs { backend, bytes, workers, historical }
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_machine(
+        facts in any_facts(),
+        settings in any_settings(),
+        needs in any_needs(),
+    ) {
+        let asked = needs.backend.or(settings.explicit().map(|(backend, _)| backend));
+        match choose(&facts, &settings, &needs) {
+            Ok(selection) => {
+                let chosen = selection.chosen;
+                prop_assert!(asked.is_none_or(|asked| asked == chosen));
+                prop_assert!(needs.workers != Spawned || chosen != Mmap);
+                prop_assert_eq!(facts.availability(chosen), &Availability::Works);
+                let taken = selection.candidates.iter().filter(|one| one.verdict == Verdict::Taken);
+                prop_assert_eq!(taken.map(|one| one.backend).collect::<Vec<_>>(), [chosen]);
+                let mut listed: Vec<_> =
+                    selection.candidates.iter().map(|one| one.backend).collect();
+                listed.sort();
+                prop_assert_eq!(listed, BackendKind::ALL);
+                if selection.source == Source::Automatic {
+                    let before = selection.candidates.iter().take_while(|one| one.backend != chosen);
+                    for one in before {
+                        prop_assert!(matches!(one.verdict, Verdict::PassedOver(_)));
+                    }
+                }
+            }
+            Err(error) => {
+                prop_assert!(!error.to_string().is_empty());
+                if let Some(asked) = asked {
+                    let works = facts.availability(asked) == &Availability::Works;
+                    prop_assert!(!works || (asked == Mmap && needs.workers == Spawned));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! The memory limit of this process's control group, both versions. See cgroups(7).
+//!
+//! Limits hold for everything below, so the tightest one from the own group up to the root is the
+//! one that counts. Inside a container the path may lead nowhere in the part of the tree that is
+//! visible; then its root answers.
+
+use std::path::{Component, Path};
+
+use super::platform::{number, text};
+use crate::{Cgroup, CgroupVersion};
+
+/// Reads the limit, given the list of groups (`/proc/self/cgroup`) and where the trees are mounted
+/// (`/sys/fs/cgroup`). `None` if no memory controller answers.
+pub(super) fn read(list: &Path, mount: &Path) -> Option<Cgroup> {
+    let list = text(list)?;
+    let groups = || list.lines().filter_map(parse);
+    // Where both are there, the memory controller is on one of them only; v1 lists it by name.
+    let v1 = groups().find(|(controllers, _)| controllers.split(',').any(|one| one == "memory"));
+    let v2 = groups().find(|(controllers, _)| controllers.is_empty());
+    v1.and_then(|(_, path)| tightest(CgroupVersion::V1, &mount.join("memory"), path))
+        .or_else(|| v2.and_then(|(_, path)| tightest(CgroupVersion::V2, mount, path)))
+}
+
+/// `hierarchy:controllers:path`
+fn parse(line: &str) -> Option<(&str, &Path)> {
+    let mut fields = line.splitn(3, ':');
+    let (_, controllers, path) = (fields.next()?, fields.next()?, fields.next()?);
+    Some((controllers, Path::new(path)))
+}
+
+fn tightest(version: CgroupVersion, mount: &Path, path: &Path) -> Option<Cgroup> {
+    let path = path.strip_prefix("/").ok()?;
+    let plain = |part| matches!(part, Component::Normal(_));
+    // A path that leads out of the visible tree (`/../..`) says nothing.
+    let path = if path.components().all(plain) { path } else { Path::new("") };
+    path.ancestors()
+        .filter_map(|group| memory(version, &mount.join(group)))
+        .min_by_key(|cgroup| cgroup.limit.unwrap_or(u64::MAX))
+}
+
+/// The figures of one group; `None` if it has neither.
+fn memory(version: CgroupVersion, group: &Path) -> Option<Cgroup> {
+    let (limit, usage) = match version {
+        CgroupVersion::V1 => ("memory.limit_in_bytes", "memory.usage_in_bytes"),
+        CgroupVersion::V2 => ("memory.max", "memory.current"),
+    };
+    // Version 2 writes `max` for none, which is no number; version 1 the largest multiple of a
+    // page, of 64 KiB at most.
+    let limit = number(&group.join(limit)).filter(|&limit| limit < i64::MAX as u64 - 0xffff);
+    let usage = number(&group.join(usage));
+    (limit.is_some() || usage.is_some()).then_some(Cgroup { version, limit, usage })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    /// Reads a made-up machine: the list of groups, and files below the mount.
+    fn machine(list: &[u8], files: &[(&str, &[u8])]) -> Option<Cgroup> {
+        let folder = tempfile::tempdir().unwrap();
+        let mount = folder.path().join("mount");
+        for (path, contents) in files {
+            let path = mount.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, contents).unwrap();
+        }
+        let path = folder.path().join("list");
+        fs::write(&path, list).unwrap();
+        read(&path, &mount)
+    }
+
+    fn cgroup(version: CgroupVersion, limit: Option<u64>, usage: Option<u64>) -> Option<Cgroup> {
+        Some(Cgroup { version, limit, usage })
+    }
+
+    #[test]
+    fn the_tightest_limit_on_the_way_up_counts() {
+        let files: [(&str, &[u8]); 6] = [
+            ("a/b/memory.max", b"max\n"),
+            ("a/b/memory.current", b"10\n"),
+            ("a/memory.max", b"1000\n"),
+            ("a/memory.current", b"20\n"),
+            ("memory.max", b"2000\n"),
+            ("memory.current", b"30\n"),
+        ];
+        assert_eq!(machine(b"0::/a/b\n", &files), cgroup(CgroupVersion::V2, Some(1000), Some(20)));
+    }
+
+    #[test]
+    fn version_1_is_found_among_the_controllers() {
+        let list = b"9:name=systemd:/\n4:cpu,memory:/box\n0::/\n";
+        let limit = "memory/box/memory.limit_in_bytes";
+        let usage: (&str, &[u8]) = ("memory/box/memory.usage_in_bytes", b"7\n");
+        assert_eq!(
+            machine(list, &[(limit, b"4096\n"), usage]),
+            cgroup(CgroupVersion::V1, Some(4096), Some(7))
+        );
+        assert_eq!(
+            machine(list, &[(limit, b"9223372036854771712\n"), usage]),
+            cgroup(CgroupVersion::V1, None, Some(7))
+        );
+    }
+
+    #[test]
+    fn a_path_of_the_host_leads_to_the_visible_root() {
+        for list in [&b"0::/docker/0123\n"[..], b"0::/../../elsewhere\n", b"0::/\n"] {
+            assert_eq!(
+                machine(list, &[("memory.max", b"512\n")]),
+                cgroup(CgroupVersion::V2, Some(512), None)
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_missing_or_garbled_is_none() {
+        let max = |contents| machine(b"0::/\n", &[("memory.max", contents)]);
+        for garbled in [&b""[..], b"\xff\xfe", b"many\n", b"-1\n", &[b'9'; 200_000]] {
+            assert_eq!(max(garbled), None);
+        }
+        for list in [&b""[..], b"\n\n::\n", b"0:\n", b"4:memory\n", b"0::relative\n", b"\xff"] {
+            assert_eq!(machine(list, &[("memory.max", b"1\n")]), None);
+        }
+        let nowhere = Path::new("/nonexistent");
+        assert_eq!(read(nowhere, nowhere), None);
+        // A directory where a file should be.
+        assert_eq!(machine(b"0::/\n", &[("memory.max/x", b"1")]), None);
+    }
+}

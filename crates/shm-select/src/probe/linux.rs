@@ -1,0 +1,99 @@
+//! Linux: what `/dev/shm`, `memfd_create` and `/proc` say.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use rustix::fs::{Access, MemfdFlags, StatVfs};
+use rustix::io::Errno;
+use shm_core::BackendKind;
+
+use crate::{Cgroup, Space};
+
+/// With the dot, what is not a directory is refused.
+const SHM: &str = "/dev/shm/.";
+
+/// Why the system refuses a backend; `None` if it works.
+pub(super) fn refusal(backend: BackendKind) -> Option<String> {
+    match backend {
+        BackendKind::Shm => shm_refusal(),
+        BackendKind::Memfd => memfd_refusal(),
+        // Every Linux has anonymous shared mappings; a limit that is reached shows at creation.
+        _ => None,
+    }
+}
+
+fn shm_refusal() -> Option<String> {
+    let refused = |call: &str, errno: Errno| format!("{call} on /dev/shm: {errno}");
+    if let Err(errno) = rustix::fs::statvfs(SHM) {
+        return Some(refused("statvfs", errno));
+    }
+    rustix::fs::access(SHM, Access::WRITE_OK | Access::EXEC_OK)
+        .err()
+        .map(|errno| refused("access", errno))
+}
+
+fn memfd_refusal() -> Option<String> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    match rustix::fs::memfd_create("shmarray-probe", flags) {
+        Ok(_) => None,
+        // There is such a call; a limit may be gone by the time an array is made, which else
+        // says so itself.
+        Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => None,
+        Err(errno) => Some(format!("memfd_create: {errno}")),
+    }
+}
+
+/// The space in `/dev/shm`, if it answers.
+pub(crate) fn shm_space() -> Option<Space> {
+    rustix::fs::statvfs(SHM).ok().map(|stat| space(&stat))
+}
+
+fn space(stat: &StatVfs) -> Space {
+    if stat.f_blocks == 0 {
+        return Space::Unlimited;
+    }
+    Space::Limited {
+        free: stat.f_bavail.saturating_mul(stat.f_frsize),
+        total: stat.f_blocks.saturating_mul(stat.f_frsize),
+    }
+}
+
+pub(super) fn overcommit() -> Option<u8> {
+    number(Path::new("/proc/sys/vm/overcommit_memory"))
+}
+
+pub(super) fn cgroup() -> Option<Cgroup> {
+    super::cgroup::read(Path::new("/proc/self/cgroup"), Path::new("/sys/fs/cgroup"))
+}
+
+/// The start of a small file as text: nothing that the kernel writes here is longer.
+pub(super) fn text(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(64 << 10).read_to_end(&mut bytes).ok()?;
+    String::from_utf8(bytes).ok()
+}
+
+/// A file that holds one number.
+pub(super) fn number<T: std::str::FromStr>(path: &Path) -> Option<T> {
+    text(path)?.trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_blocks_are_unlimited_and_huge_ones_do_not_overflow() {
+        let mut stat = rustix::fs::statvfs("/").unwrap();
+        (stat.f_blocks, stat.f_bavail, stat.f_frsize) = (0, 0, 4096);
+        assert_eq!(space(&stat), Space::Unlimited);
+        (stat.f_blocks, stat.f_bavail) = (10, 3);
+        let (free, total) = (3 * 4096, 10 * 4096);
+        assert_eq!(space(&stat), Space::Limited { free, total });
+        (stat.f_blocks, stat.f_bavail) = (u64::MAX, u64::MAX);
+        let (free, total) = (u64::MAX, u64::MAX);
+        assert_eq!(space(&stat), Space::Limited { free, total });
+    }
+}

@@ -1,0 +1,147 @@
+//! The choice of a process: resolved once, kept, and asked for each array.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use shm_core::{BackendKind, ErrorKind, Result};
+
+use crate::kept::Kept;
+use crate::selection::Selection;
+use crate::{Environment, Facts, Needs, Settings, choose, probe};
+
+/// Chooses for a whole process. A program has one, in a `static`.
+///
+/// What is resolved once and kept is what a choice rests on: the facts of the machine and the
+/// variables of the environment. The choice itself is a pure function of them and of an array's
+/// needs, so equal needs get equal answers for the life of the process; what differs per array is
+/// only whether it fits into `/dev/shm`, which is measured as it is made.
+///
+/// Any thread may use it. There is no lock, so a child forked at any instant may use it too; it
+/// inherits what its parent had resolved.
+///
+/// ```
+/// # fn main() -> shm_core::Result<()> {
+/// use shm_core::BackendKind;
+/// use shm_select::{Needs, Selector};
+///
+/// static SELECTOR: Selector = Selector::new(&BackendKind::ALL);
+///
+/// let selection = SELECTOR.select(&Needs { bytes: Some(4096), ..Needs::default() })?;
+/// println!("{selection}");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Selector {
+    compiled: &'static [BackendKind],
+    state: Kept<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    set: Option<BackendKind>,
+    resolved: Option<Resolved>,
+}
+
+#[derive(Debug)]
+struct Resolved {
+    facts: Facts,
+    environment: Environment,
+    warned: AtomicBool,
+}
+
+impl Selector {
+    /// A selector for a build that contains these backends. It reads nothing yet.
+    pub const fn new(compiled: &'static [BackendKind]) -> Self {
+        Self { compiled, state: Kept::empty() }
+    }
+
+    /// Sets the backend of every array that does not name one; `None` takes that back. The
+    /// environment goes before it. Machine and environment are read anew at the next choice.
+    ///
+    /// Each call that is followed by a choice keeps a few hundred bytes for good, so that readers
+    /// need no lock.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BackendNotCompiled`]. Whether the system refuses it shows at the next choice.
+    pub fn set_backend(&self, backend: Option<BackendKind>) -> Result<()> {
+        if let Some(backend) = backend
+            && !self.compiled.contains(&backend)
+        {
+            let feature = backend.feature();
+            return Err(ErrorKind::BackendNotCompiled { backend, feature }.into());
+        }
+        self.state.put(State { set: backend, resolved: None });
+        Ok(())
+    }
+
+    /// Chooses for an array, or for the process if the needs give no size.
+    ///
+    /// An array that names its backend does not depend on the environment, right or wrong.
+    ///
+    /// # Errors
+    /// Those of [`choose`] and of [`Environment::settings`].
+    pub fn select(&self, needs: &Needs) -> Result<Selection> {
+        let (set, resolved) = self.resolved();
+        let settings = match needs.backend {
+            Some(_) => Settings::default(),
+            None => resolved.environment.settings(set)?,
+        };
+        let automatic = needs.backend.is_none() && settings.explicit().is_none();
+        let selection = if automatic && needs.bytes.is_some() {
+            let mut facts = resolved.facts.clone();
+            facts.shm_now = probe::shm_space().unwrap_or(facts.shm_now);
+            choose(&facts, &settings, needs)?
+        } else {
+            choose(&resolved.facts, &settings, needs)?
+        };
+        report(&selection, &resolved.warned);
+        Ok(selection)
+    }
+
+    fn resolved(&self) -> (Option<BackendKind>, &'static Resolved) {
+        loop {
+            let state = self.state.get();
+            let set = state.and_then(|state| state.set);
+            if let Some(resolved) = state.and_then(|state| state.resolved.as_ref()) {
+                return (set, resolved);
+            }
+            let resolved = Resolved {
+                facts: probe(self.compiled),
+                environment: Environment::read(),
+                warned: AtomicBool::new(false),
+            };
+            // Whoever is second drops what it has read and takes what is there.
+            let fresh = State { set, resolved: Some(resolved) };
+            if self.state.replace(state, fresh).is_some() {
+                tracing::debug!(?set, "backend choice resolved");
+            }
+        }
+    }
+}
+
+/// Tells those who listen what was chosen; what is chosen at a loss is a warning.
+fn report(selection: &Selection, warned: &AtomicBool) {
+    let chosen = selection.chosen.as_str();
+    let facts = &selection.facts;
+    let bytes = selection.needs.bytes;
+    let shm_free = facts.shm_now.free();
+    tracing::debug!(
+        chosen,
+        source = %selection.source,
+        workers = %selection.needs.workers,
+        bytes,
+        shm_free,
+        cgroup_limit = facts.cgroup.and_then(|cgroup| cgroup.limit),
+        cgroup_usage = facts.cgroup.and_then(|cgroup| cgroup.usage),
+        "backend chosen"
+    );
+    if let Some(candidate) = selection.fell_from() {
+        let from = candidate.backend.as_str();
+        tracing::warn!(chosen, from, bytes, shm_free, "backend fallback: {candidate}");
+    }
+    if let Some(warning) = selection.warning()
+        && !warned.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(chosen, shm_free, "{warning}");
+    }
+}
