@@ -1,0 +1,202 @@
+//! Messages with descriptors over a Unix socket, and deadlines.
+
+use std::io::{IoSlice, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
+};
+use shm_core::{Error, ErrorKind, Result};
+use shm_map::system_error;
+
+use crate::frame::{self, MOST, PREAMBLE_LEN};
+use crate::{Outgoing, Parcel};
+
+const CONTROL_LEN: usize = rustix::cmsg_space!(ScmRights(MOST));
+
+/// Sends arrays, all in one message; it is split where there are more descriptors than the kernel
+/// passes at once (253).
+///
+/// The socket may be blocking or not, and may carry other bytes before and after.
+///
+/// # Errors
+/// [`ErrorKind::Transport`] if the peer has closed, or does not read within `timeout`: the
+/// message is incomplete then, and the socket of no further use. [`ErrorKind::LimitReached`] if
+/// too many descriptors are in flight already.
+pub fn send(socket: &UnixStream, parcels: &[Outgoing<'_>], timeout: Duration) -> Result<()> {
+    let deadline = Deadline::after("send", timeout);
+    let mut rest = parcels;
+    loop {
+        let (part, following) = rest.split_at(rest.len().min(MOST));
+        rest = following;
+        let payloads: Vec<_> = part.iter().map(|parcel| parcel.payload).collect();
+        let fds: Vec<_> = part.iter().map(|parcel| parcel.fd).collect();
+        let bytes = frame::encode(&payloads, !rest.is_empty())?;
+        send_part(socket.as_fd(), &bytes, &fds, &deadline)?;
+        if rest.is_empty() {
+            tracing::debug!(arrays = parcels.len(), "sent over a socket");
+            return Ok(());
+        }
+    }
+}
+
+fn send_part(
+    socket: BorrowedFd<'_>,
+    mut bytes: &[u8],
+    mut fds: &[BorrowedFd<'_>],
+    deadline: &Deadline,
+) -> Result<()> {
+    while !bytes.is_empty() {
+        let mut space = [MaybeUninit::uninit(); CONTROL_LEN];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        if !fds.is_empty() {
+            control.push(SendAncillaryMessage::ScmRights(fds)); // there is room for MOST
+        }
+        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
+        match sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags) {
+            Ok(count) => {
+                bytes = &bytes[count..];
+                fds = &[]; // they went with the first byte
+            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => deadline.wait(socket, PollFlags::OUT)?,
+            Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => {
+                return Err(deadline.failed("the peer has closed the connection"));
+            }
+            Err(Errno::TOOMANYREFS) => {
+                let (limit, hint) = ("descriptors in flight", "let the peer receive some first");
+                return Err(ErrorKind::LimitReached { limit, value: None, hint }.into());
+            }
+            Err(errno) => return Err(system_error("sendmsg", "a socket", errno)),
+        }
+    }
+    Ok(())
+}
+
+/// Receives the arrays of one message, and not a byte more.
+///
+/// Every descriptor is closed on exec from the start, and closed if anything is wrong.
+///
+/// # Errors
+/// [`ErrorKind::Transport`] if the peer has closed before or within a message, or the message is
+/// not complete within `timeout`; [`ErrorKind::BadMagic`], [`ErrorKind::UnsupportedVersion`],
+/// [`ErrorKind::Truncated`], [`ErrorKind::Oversized`], [`ErrorKind::Corrupt`] for its form;
+/// [`ErrorKind::LimitReached`] if this process may not have so many descriptors.
+pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
+    let deadline = Deadline::after("receive", timeout);
+    let mut parcels = Vec::new();
+    loop {
+        let mut fds = Some(Vec::new());
+        let mut head = [0; PREAMBLE_LEN];
+        fill(socket.as_fd(), &mut head, &mut fds, &deadline)?;
+        let preamble = frame::preamble(&head)?;
+        let fds = fds.unwrap_or_default();
+        if fds.len() != preamble.count {
+            let (has, needs) = (fds.len(), preamble.count);
+            let reason = format!("{has} descriptors came with a message of {needs} arrays");
+            return Err(deadline.failed(reason));
+        }
+        let mut body = vec![0; preamble.body_len];
+        fill(socket.as_fd(), &mut body, &mut None, &deadline)?;
+        let payloads = frame::body(preamble, &body)?;
+        let part = payloads.into_iter().zip(fds);
+        parcels.extend(part.map(|(payload, fd)| Parcel { payload, fd }));
+        if !preamble.more {
+            tracing::debug!(arrays = parcels.len(), "received over a socket");
+            return Ok(parcels);
+        }
+    }
+}
+
+/// Reads so many bytes. Descriptors may come with the first of them if `fds` says so.
+fn fill(
+    socket: BorrowedFd<'_>,
+    bytes: &mut [u8],
+    fds: &mut Option<Vec<OwnedFd>>,
+    deadline: &Deadline,
+) -> Result<()> {
+    let mut at = 0;
+    while at < bytes.len() {
+        let mut space = [MaybeUninit::uninit(); CONTROL_LEN];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        let mut parts = [IoSliceMut::new(&mut bytes[at..])];
+        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
+        let received = match recvmsg(socket, &mut parts, &mut control, flags) {
+            Ok(received) => received,
+            Err(Errno::INTR) => continue,
+            Err(Errno::AGAIN) => {
+                deadline.wait(socket, PollFlags::IN)?;
+                continue;
+            }
+            Err(Errno::CONNRESET) => return Err(deadline.failed("the peer has ended")),
+            Err(errno) => return Err(system_error("recvmsg", "a socket", errno)),
+        };
+        // Owned at once, so that whatever follows closes them.
+        let came: Vec<OwnedFd> = control.drain().flat_map(descriptors).collect();
+        if received.flags.contains(ReturnFlags::CTRUNC) {
+            // There was room for as many as the kernel passes: so the process may have no more.
+            return Err(system_error("recvmsg", "a socket", Errno::MFILE));
+        }
+        if received.bytes == 0 {
+            let whole = bytes.len();
+            return Err(deadline.failed(format!(
+                "the peer has closed the connection ({at} of the next {whole} bytes came)"
+            )));
+        }
+        match fds {
+            Some(fds) if at == 0 => fds.extend(came),
+            _ if came.is_empty() => {}
+            _ => {
+                let count = came.len();
+                let reason = format!("{count} descriptors came in the middle of a message");
+                return Err(deadline.failed(reason));
+            }
+        }
+        at += received.bytes;
+    }
+    Ok(())
+}
+
+fn descriptors(message: RecvAncillaryMessage<'_>) -> Vec<OwnedFd> {
+    match message {
+        RecvAncillaryMessage::ScmRights(fds) => fds.collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Until when, and what for.
+struct Deadline {
+    operation: &'static str,
+    timeout: Duration,
+    end: Option<Instant>,
+}
+
+impl Deadline {
+    fn after(operation: &'static str, timeout: Duration) -> Self {
+        // Beyond the range of the clock is never.
+        Self { operation, timeout, end: Instant::now().checked_add(timeout) }
+    }
+
+    fn failed(&self, reason: impl Into<String>) -> Error {
+        ErrorKind::Transport { operation: self.operation, reason: reason.into() }.into()
+    }
+
+    /// Waits until the socket is ready or the time is over.
+    fn wait(&self, socket: BorrowedFd<'_>, events: PollFlags) -> Result<()> {
+        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Err(self.failed(format!("the peer did nothing for {:?}", self.timeout)));
+        }
+        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        match poll(&mut [PollFd::from_borrowed_fd(socket, events)], left.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(errno) => Err(system_error("poll", "a socket", errno)),
+        }
+    }
+}
