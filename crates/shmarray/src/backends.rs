@@ -1,0 +1,252 @@
+//! The backends of this build, as one type: the only place that asks which are compiled in.
+
+use std::os::fd::BorrowedFd;
+#[cfg(feature = "pass")]
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+#[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
+use shm_core::Backend;
+#[cfg(any(feature = "posix", feature = "memfd"))]
+use shm_core::Handover;
+#[cfg(any(feature = "posix", feature = "anon"))]
+use shm_core::Named;
+#[cfg(feature = "memfd")]
+use shm_core::Sealable;
+use shm_core::{
+    Access, Attached, BackendKind, ErrorKind, Fill, Header, Name, Origin, Region, Result, Segment,
+    Spec,
+};
+
+/// A mapping of any backend.
+pub(crate) type AnyRegion = Arc<dyn Region>;
+
+/// A segment of any backend.
+#[derive(Clone, Debug)]
+pub(crate) enum AnySegment {
+    #[cfg(feature = "posix")]
+    Shm(shm_posix::PosixSegment),
+    #[cfg(feature = "anon")]
+    Mmap(shm_anon::AnonSegment),
+    #[cfg(feature = "memfd")]
+    Memfd(shm_memfd::MemfdSegment),
+}
+
+macro_rules! each {
+    ($segment:expr, $inner:ident => $result:expr) => {
+        match $segment {
+            #[cfg(feature = "posix")]
+            AnySegment::Shm($inner) => $result,
+            #[cfg(feature = "anon")]
+            AnySegment::Mmap($inner) => $result,
+            #[cfg(feature = "memfd")]
+            AnySegment::Memfd($inner) => $result,
+        }
+    };
+}
+
+/// The backends that are compiled into this build.
+pub(crate) const COMPILED: &[BackendKind] = &[
+    #[cfg(feature = "posix")]
+    BackendKind::Shm,
+    #[cfg(feature = "anon")]
+    BackendKind::Mmap,
+    #[cfg(feature = "memfd")]
+    BackendKind::Memfd,
+];
+
+fn not_compiled<T>(backend: BackendKind) -> Result<T> {
+    Err(ErrorKind::BackendNotCompiled { backend, feature: backend.feature() }.into())
+}
+
+#[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
+fn any<S: Segment>(
+    attached: Attached<S>,
+    wrap: impl Fn(S) -> AnySegment,
+) -> (AnyRegion, AnySegment) {
+    (Arc::new(attached.region), wrap(attached.segment))
+}
+
+/// Makes a segment.
+pub(crate) fn create(
+    backend: BackendKind,
+    spec: &Spec,
+    fill: Option<Fill<'_>>,
+) -> Result<(AnyRegion, AnySegment)> {
+    match backend {
+        #[cfg(feature = "posix")]
+        BackendKind::Shm => {
+            shm_posix::Posix::default().create(spec, fill).map(|made| any(made, AnySegment::Shm))
+        }
+        #[cfg(feature = "anon")]
+        BackendKind::Mmap => {
+            shm_anon::Anon.create(spec, fill).map(|made| any(made, AnySegment::Mmap))
+        }
+        #[cfg(feature = "memfd")]
+        BackendKind::Memfd => {
+            shm_memfd::Memfd.create(spec, fill).map(|made| any(made, AnySegment::Memfd))
+        }
+        other => not_compiled(other),
+    }
+}
+
+/// Attaches by name.
+pub(crate) fn attach(
+    backend: BackendKind,
+    name: &Name,
+    access: Access,
+) -> Result<(AnyRegion, AnySegment)> {
+    match backend {
+        #[cfg(feature = "posix")]
+        BackendKind::Shm => shm_posix::Posix::default()
+            .attach(shm_posix::Source::Name(name.clone()), access)
+            .map(|found| any(found, AnySegment::Shm)),
+        #[cfg(feature = "anon")]
+        BackendKind::Mmap => {
+            shm_anon::Anon.attach(name.clone(), access).map(|found| any(found, AnySegment::Mmap))
+        }
+        #[cfg(feature = "memfd")]
+        BackendKind::Memfd => Err(ErrorKind::NoHandle {
+            operation: "attaching by name",
+            backend,
+            reason: "it has no names; attach from a payload",
+            able: "shm",
+        }
+        .into()),
+        other => {
+            let _ = (name, access); // used by some sets of features only
+            not_compiled(other)
+        }
+    }
+}
+
+/// Attaches to a descriptor that was handed over.
+#[cfg(feature = "pass")]
+pub(crate) fn attach_fd(
+    backend: BackendKind,
+    fd: OwnedFd,
+    name: &Name,
+    access: Access,
+) -> Result<(AnyRegion, AnySegment)> {
+    match backend {
+        #[cfg(feature = "posix")]
+        BackendKind::Shm => shm_posix::Posix::default()
+            .attach(shm_posix::Source::Fd(fd, name.clone()), access)
+            .map(|found| any(found, AnySegment::Shm)),
+        #[cfg(feature = "memfd")]
+        BackendKind::Memfd => shm_memfd::Memfd
+            .attach(shm_memfd::Source::Fd(fd), access)
+            .map(|found| any(found, AnySegment::Memfd)),
+        BackendKind::Mmap => Err(no_handle("attaching to a descriptor", backend)),
+        other => {
+            let _ = (fd, name, access); // used by some sets of features only
+            not_compiled(other)
+        }
+    }
+}
+
+/// Attaches to a segment without a name while its sender lives.
+pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<(AnyRegion, AnySegment)> {
+    #[cfg(feature = "memfd")]
+    return shm_memfd::Memfd
+        .attach(shm_memfd::Source::Origin(origin), access)
+        .map(|found| any(found, AnySegment::Memfd));
+    #[cfg(not(feature = "memfd"))]
+    {
+        let _ = (origin, access);
+        not_compiled(BackendKind::Memfd)
+    }
+}
+
+/// Removes a name.
+pub(crate) fn delete(backend: BackendKind, name: &Name) -> Result<bool> {
+    match backend {
+        #[cfg(feature = "posix")]
+        BackendKind::Shm => shm_posix::Posix::default().delete(name),
+        #[cfg(feature = "anon")]
+        BackendKind::Mmap => shm_anon::Anon.delete(name),
+        #[cfg(feature = "memfd")]
+        BackendKind::Memfd => Ok(true),
+        other => {
+            let _ = name; // used by some sets of features only
+            not_compiled(other)
+        }
+    }
+}
+
+/// What a handle is needed for, on a backend that has none.
+pub(crate) fn no_handle(operation: &'static str, backend: BackendKind) -> shm_core::Error {
+    ErrorKind::NoHandle {
+        operation,
+        backend,
+        reason: "anonymous mappings are reached by forked descendants only",
+        able: "shm or memfd",
+    }
+    .into()
+}
+
+impl AnySegment {
+    pub(crate) fn kind(&self) -> BackendKind {
+        match self {
+            #[cfg(feature = "posix")]
+            Self::Shm(_) => BackendKind::Shm,
+            #[cfg(feature = "anon")]
+            Self::Mmap(_) => BackendKind::Mmap,
+            #[cfg(feature = "memfd")]
+            Self::Memfd(_) => BackendKind::Memfd,
+        }
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        each!(self, segment => segment.header())
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        each!(self, segment => segment.access())
+    }
+
+    pub(crate) fn map(&self) -> Result<AnyRegion> {
+        each!(self, segment => segment.map().map(|region| Arc::new(region) as AnyRegion))
+    }
+
+    pub(crate) fn destroy(&self) -> Result<()> {
+        each!(self, segment => segment.destroy())
+    }
+
+    /// The descriptor to hand over, on backends that have one.
+    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match self {
+            #[cfg(feature = "posix")]
+            Self::Shm(segment) => Some(segment.fd()),
+            #[cfg(feature = "anon")]
+            Self::Mmap(_) => None,
+            #[cfg(feature = "memfd")]
+            Self::Memfd(segment) => Some(segment.fd()),
+        }
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        match self {
+            #[cfg(feature = "memfd")]
+            Self::Memfd(segment) => segment.is_frozen(),
+            #[cfg(any(feature = "posix", feature = "anon"))]
+            _ => false,
+        }
+    }
+
+    /// Freezes a memfd whose regions in this process are gone.
+    pub(crate) fn freeze(&self) -> Result<(AnyRegion, AnySegment)> {
+        match self {
+            #[cfg(feature = "memfd")]
+            Self::Memfd(segment) => segment.freeze().map(|frozen| any(frozen, Self::Memfd)),
+            #[cfg(any(feature = "posix", feature = "anon"))]
+            other => Err(ErrorKind::NoHandle {
+                operation: "freezing",
+                backend: other.kind(),
+                reason: "its segments cannot be sealed",
+                able: "memfd",
+            }
+            .into()),
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Making a new array, step by step.
+#![allow(unsafe_code)] // fills a region that nobody else has yet
+
+use std::marker::PhantomData;
+
+use ndarray::{ArrayRef, Dimension};
+use shm_core::{
+    Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Header, Layout, Name, Order, Region,
+    Result, Spec, Stamp, Window,
+};
+use shm_ndarray::{ElementsMut, Place};
+use shm_select::{Needs, Workers};
+
+use crate::backends;
+use crate::choice;
+use crate::handle::Handle;
+use crate::name::unique_name;
+use crate::{Array, SharedArray};
+
+/// What a new array is to be. One of the last four methods makes it.
+///
+/// Nobody else sees the array before it has its contents.
+#[derive(Clone, Debug)]
+pub struct Builder<T, D> {
+    shape: D,
+    naming: Naming,
+    backend: Option<BackendKind>,
+    workers: Workers,
+    historical_order: bool,
+    order: Order,
+    commit: Commit,
+    cleanup: Cleanup,
+    align: Align,
+    force: bool,
+    elements: PhantomData<fn() -> T>,
+}
+
+#[derive(Clone, Debug)]
+enum Naming {
+    Given(String),
+    Unique(String),
+}
+
+impl<T: Element, D: Dimension> Builder<T, D> {
+    pub(crate) fn new(shape: D) -> Self {
+        Self {
+            shape,
+            naming: Naming::Unique("array".into()),
+            backend: None,
+            workers: Workers::default(),
+            historical_order: false,
+            order: Order::default(),
+            commit: Commit::default(),
+            cleanup: Cleanup::default(),
+            align: Align::default(),
+            force: false,
+            elements: PhantomData,
+        }
+    }
+
+    /// Its name, by which others attach. By default it gets a unique one.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.naming = Naming::Given(name.into());
+        self
+    }
+
+    /// A unique name with this beginning.
+    pub fn unique(mut self, prefix: impl Into<String>) -> Self {
+        self.naming = Naming::Unique(prefix.into());
+        self
+    }
+
+    /// Its backend. By default the environment, the process or the library chooses.
+    pub fn backend(mut self, backend: BackendKind) -> Self {
+        self.backend = Some(backend);
+        self
+    }
+
+    /// How the processes start that are to share it, where that is known.
+    pub fn workers(mut self, workers: Workers) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Prefer `mmap` to `memfd` wherever fork exists, as GridR did.
+    pub fn historical_order(mut self) -> Self {
+        self.historical_order = true;
+        self
+    }
+
+    /// Which index changes fastest in memory.
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// When its memory is set aside.
+    pub fn commit(mut self, commit: Commit) -> Self {
+        self.commit = commit;
+        self
+    }
+
+    /// Who removes it.
+    pub fn cleanup(mut self, cleanup: Cleanup) -> Self {
+        self.cleanup = cleanup;
+        self
+    }
+
+    /// How its first element is aligned.
+    pub fn align(mut self, align: Align) -> Self {
+        self.align = align;
+        self
+    }
+
+    /// Whether to replace an array of the same name; those attached to it keep it.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Makes it, filled with zeros.
+    ///
+    /// # Errors
+    /// [`InvalidName`](shm_core::ErrorKind::InvalidName);
+    /// [`AlreadyExists`](shm_core::ErrorKind::AlreadyExists);
+    /// [`ShapeOverflow`](shm_core::ErrorKind::ShapeOverflow);
+    /// [`NoSpace`](shm_core::ErrorKind::NoSpace);
+    /// [`LimitReached`](shm_core::ErrorKind::LimitReached);
+    /// [`BackendNotCompiled`](shm_core::ErrorKind::BackendNotCompiled),
+    /// [`BackendRefused`](shm_core::ErrorKind::BackendRefused) and
+    /// [`UnknownBackend`](shm_core::ErrorKind::UnknownBackend) if the backend that was asked for
+    /// cannot be had. Whatever fails, nothing is left behind.
+    pub fn zeros(self) -> Result<SharedArray<T, D>> {
+        self.make(None::<fn(&ElementsMut<'_, T, D>) -> Result<()>>)
+    }
+
+    /// Makes it, filled with a value.
+    ///
+    /// # Errors
+    /// Those of [`zeros`](Self::zeros).
+    pub fn full(self, value: T) -> Result<SharedArray<T, D>> {
+        self.make(Some(|elements: &ElementsMut<'_, T, D>| {
+            // SAFETY: the region is not published yet: nobody else has it.
+            unsafe { elements.view_mut() }.fill(value);
+            Ok(())
+        }))
+    }
+
+    /// Makes it, filled by a function of the index. If that panics, nothing is left behind.
+    ///
+    /// # Errors
+    /// Those of [`zeros`](Self::zeros).
+    pub fn from_fn(self, mut f: impl FnMut(D::Pattern) -> T) -> Result<SharedArray<T, D>> {
+        self.make(Some(|elements: &ElementsMut<'_, T, D>| {
+            // SAFETY: the region is not published yet: nobody else has it.
+            let mut view = unsafe { elements.view_mut() };
+            for (index, element) in view.indexed_iter_mut() {
+                *element = f(index);
+            }
+            Ok(())
+        }))
+    }
+
+    /// Makes it, filled from an array of the same shape and any strides.
+    ///
+    /// # Errors
+    /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch); those of [`zeros`](Self::zeros).
+    pub fn copy_of(self, from: &ArrayRef<T, D>) -> Result<SharedArray<T, D>> {
+        self.make(Some(|elements: &ElementsMut<'_, T, D>| {
+            if elements.shape() != from.shape() {
+                let (expected, found) = (elements.shape().to_vec(), from.shape().to_vec());
+                return Err(ErrorKind::ShapeMismatch { expected, found }.into());
+            }
+            // SAFETY: the region is not published yet: nobody else has it.
+            unsafe { elements.view_mut() }.assign(from);
+            Ok(())
+        }))
+    }
+
+    fn make(
+        self,
+        mut contents: Option<impl FnMut(&ElementsMut<'_, T, D>) -> Result<()>>,
+    ) -> Result<SharedArray<T, D>> {
+        let spec = self.spec()?;
+        let (backend, selection) = match self.backend {
+            Some(backend) => (backend, None),
+            None => {
+                let bytes = Some(segment_len(&spec)?);
+                let (workers, historical) = (self.workers, self.historical_order);
+                let needs = Needs { backend: None, bytes, workers, historical };
+                let selection = choice::select(&needs)?;
+                (selection.chosen, Some(selection))
+            }
+        };
+        let mut fill = |header: &Header, region: &dyn Region| {
+            let Some(contents) = &mut contents else { return Ok(()) };
+            let place = Place::new(header, &Window::whole(header.layout()))?;
+            // SAFETY: the backend gives the header of this region.
+            contents(&unsafe { place.elements_mut(region) }?)
+        };
+        let made = backends::create(backend, &spec, Some(&mut fill))?;
+        Array::new(Handle::new(made).chosen_by(selection))
+    }
+
+    fn spec(&self) -> Result<Spec> {
+        let name = match &self.naming {
+            Naming::Given(name) => Name::new(name.as_str())?,
+            Naming::Unique(prefix) => unique_name(prefix)?,
+        };
+        let layout = Layout::new(self.shape.slice(), self.order, size_of::<T>())?;
+        Ok(Spec {
+            commit: self.commit,
+            cleanup: self.cleanup,
+            align: self.align,
+            force: self.force,
+            ..Spec::new(name, T::dtype(), layout)
+        })
+    }
+}
+
+/// Size of the segment that would be made, in bytes.
+fn segment_len(spec: &Spec) -> Result<u64> {
+    Ok(Header::new(spec, Stamp::default())?.segment_len())
+}

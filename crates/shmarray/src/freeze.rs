@@ -1,0 +1,82 @@
+//! From a memfd array to a frozen one.
+
+use std::fmt;
+
+use ndarray::Dimension;
+use shm_core::{Element, Error, Result};
+
+use crate::mode::Memfd;
+use crate::{Array, Detached, FrozenArray, MemfdArray, SharedArray};
+
+impl<T: Element, D: Dimension> SharedArray<T, D> {
+    /// The same array, as one that can be frozen.
+    ///
+    /// # Errors
+    /// [`NoHandle`](shm_core::ErrorKind::NoHandle) on other backends than `memfd`.
+    pub fn into_memfd(self) -> Result<MemfdArray<T, D>> {
+        Array::new(self.into_handle())
+    }
+}
+
+impl<T: Element, D: Dimension> MemfdArray<T, D> {
+    /// Freezes the whole array: from now on the kernel refuses every writer, here and elsewhere.
+    ///
+    /// Others keep their read-only mappings; payloads and descriptors of it stay valid.
+    ///
+    /// # Errors
+    /// [`FreezeError`], which gives the array back:
+    /// [`StillWritable`](shm_core::ErrorKind::StillWritable) if anybody still maps it writable, a
+    /// clone in this process and a forked child included.
+    pub fn freeze(self) -> Result<FrozenArray<T, D>, FreezeError<T, D>> {
+        let detached = self.detach();
+        match detached.held().freeze().and_then(Array::new) {
+            Ok(frozen) => Ok(frozen),
+            Err(error) => Err(FreezeError { detached, error }),
+        }
+    }
+}
+
+/// Why an array could not be frozen, with the array.
+pub struct FreezeError<T, D> {
+    detached: Detached<T, D, Memfd>,
+    error: Error,
+}
+
+impl<T: Element, D: Dimension> FreezeError<T, D> {
+    /// The reason.
+    pub fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// The array, mapped again as it was.
+    ///
+    /// # Errors
+    /// Those of [`Detached::attach`].
+    pub fn into_array(self) -> Result<MemfdArray<T, D>> {
+        self.detached.attach()
+    }
+}
+
+impl<T, D> fmt::Debug for FreezeError<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FreezeError").field("error", &self.error).finish_non_exhaustive()
+    }
+}
+
+impl<T, D> fmt::Display for FreezeError<T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl<T, D> std::error::Error for FreezeError<T, D> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl<T, D> From<FreezeError<T, D>> for Error {
+    fn from(error: FreezeError<T, D>) -> Self {
+        error.error
+    }
+}

@@ -1,0 +1,178 @@
+//! What every kind of array has inside: a mapping, its segment, and the window it shows.
+
+use std::fmt;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+
+use shm_core::{
+    Access, BackendKind, Descriptor, ErrorKind, Header, Name, Origin, Payload, Region, Result,
+    Window,
+};
+use shm_select::Selection;
+
+use crate::backends::{self, AnyRegion, AnySegment, no_handle};
+
+/// A hold on a segment and its mapping here. Clones share both.
+#[derive(Clone)]
+pub struct Handle {
+    // Dropped before the segment: the last one out must not be present any more when he asks.
+    region: AnyRegion,
+    held: Held,
+}
+
+/// A hold on a segment, without its mapping.
+#[derive(Clone)]
+pub struct Held {
+    segment: AnySegment,
+    window: Window,
+    selection: Option<Arc<Selection>>,
+}
+
+impl Handle {
+    pub(crate) fn new((region, segment): (AnyRegion, AnySegment)) -> Self {
+        let window = Window::whole(segment.header().layout());
+        Self { region, held: Held { segment, window, selection: None } }
+    }
+
+    pub(crate) fn chosen_by(mut self, selection: Option<Selection>) -> Self {
+        self.held.selection = selection.map(Arc::new);
+        self
+    }
+
+    /// Attaches to what a payload describes, and checks that it is that.
+    pub(crate) fn from_payload(payload: &Payload, access: Access) -> Result<Self> {
+        let descriptor = &payload.descriptor;
+        let backend = descriptor.backend;
+        let found = match (backend, payload.origin) {
+            (BackendKind::Memfd, Some(origin)) => backends::attach_origin(origin, access)?,
+            (BackendKind::Shm, _) => backends::attach(backend, &descriptor.name, access)?,
+            _ => return Err(no_handle("attaching from a payload", backend)),
+        };
+        Self::described_by(found, descriptor)
+    }
+
+    /// Attaches to what came with a payload.
+    #[cfg(feature = "pass")]
+    pub(crate) fn from_fd(
+        descriptor: &Descriptor,
+        fd: std::os::fd::OwnedFd,
+        access: Access,
+    ) -> Result<Self> {
+        let found = backends::attach_fd(descriptor.backend, fd, &descriptor.name, access)?;
+        Self::described_by(found, descriptor)
+    }
+
+    fn described_by(found: (AnyRegion, AnySegment), descriptor: &Descriptor) -> Result<Self> {
+        let mut handle = Self::new(found);
+        handle.header().check_described_by(descriptor)?;
+        if descriptor.frozen && !handle.is_frozen() {
+            let missing = "the seals of a frozen array".into();
+            return Err(ErrorKind::NotSealed { missing }.into());
+        }
+        if let Some(window) = &descriptor.window {
+            handle.held.window = window.clone();
+        }
+        Ok(handle)
+    }
+
+    /// What rebuilds this in another process.
+    pub(crate) fn payload(&self) -> Result<Payload> {
+        let Held { segment, window, .. } = &self.held;
+        let backend = segment.kind();
+        let Some(fd) = segment.fd() else { return Err(no_handle("making a payload", backend)) };
+        let mut descriptor = Descriptor::of(backend, segment.header(), segment.is_frozen());
+        descriptor.window =
+            (*window != Window::whole(segment.header().layout())).then(|| window.clone());
+        let origin = (backend == BackendKind::Memfd)
+            .then(|| Origin { pid: std::process::id(), fd: fd.as_raw_fd().cast_unsigned() });
+        Ok(Payload { descriptor, origin })
+    }
+
+    /// The same memory, another part of it. The window has been checked.
+    pub(crate) fn showing(&self, window: Window) -> Self {
+        let mut other = self.clone();
+        other.held.window = window;
+        other
+    }
+
+    pub(crate) fn region(&self) -> &(dyn Region + 'static) {
+        &*self.region
+    }
+
+    pub(crate) fn detach(self) -> Held {
+        self.held
+    }
+}
+
+impl std::ops::Deref for Handle {
+    type Target = Held;
+
+    fn deref(&self) -> &Held {
+        &self.held
+    }
+}
+
+impl Held {
+    pub(crate) fn attach(self) -> Result<Handle> {
+        Ok(Handle { region: self.segment.map()?, held: self })
+    }
+
+    /// Freezes the segment; the mappings of this process must be gone.
+    pub(crate) fn freeze(&self) -> Result<Handle> {
+        let mut handle = Handle::new(self.segment.freeze()?);
+        handle.held.window = self.window.clone();
+        handle.held.selection = self.selection.clone();
+        Ok(handle)
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        self.segment.header()
+    }
+
+    pub(crate) fn name(&self) -> &Name {
+        self.header().name()
+    }
+
+    pub(crate) fn window(&self) -> &Window {
+        &self.window
+    }
+
+    pub(crate) fn backend(&self) -> BackendKind {
+        self.segment.kind()
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        self.segment.access()
+    }
+
+    pub(crate) fn is_frozen(&self) -> bool {
+        self.segment.is_frozen()
+    }
+
+    pub(crate) fn selection(&self) -> Option<&Selection> {
+        self.selection.as_deref()
+    }
+
+    pub(crate) fn segment(&self) -> &AnySegment {
+        &self.segment
+    }
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} on {}, {} {:?}",
+            self.name().as_str(),
+            self.backend(),
+            self.header().dtype(),
+            self.window.shape
+        )
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.held.fmt(f)
+    }
+}

@@ -1,0 +1,95 @@
+//! N-dimensional arrays shared between processes, on interchangeable OS mechanisms, where the
+//! kernel, not convention, keeps every promise.
+//!
+//! ```
+//! use shmarray::prelude::*;
+//!
+//! # fn main() -> shmarray::Result<()> {
+//! let image: SharedArray<f32, Ix2> =
+//!     SharedArray::builder((480, 640)).unique("image").from_fn(|(y, x)| (x + y) as f32)?;
+//! let corner = image.slice(s![..2, ..2])?; // the same memory
+//! corner.set((0, 0), 7.0)?;
+//! assert_eq!(image.get((0, 0)), Some(7.0));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What to look for
+//! - make one: [`SharedArray::builder`]; attach by name: [`Array::attach`];
+//! - who may do what: [`SharedArray`], [`ReadOnlyArray`], [`MemfdArray`], [`FrozenArray`] are
+//!   [`Array`] in one [`mode`] each; [`ErasedArray`] for tools that learn the type at run time;
+//! - hand one to another process: [`pass`] (a Unix socket, across `exec`), or the bytes of
+//!   [`Array::payload`];
+//! - which backend, and why: [`BackendKind`], [`set_backend`], [`select`].
+//!
+//! # Backends
+//! | backend | feature | reached by | gone with |
+//! |---|---|---|---|
+//! | `shm` | `posix` | any process of the same user, by name | the last one out; see [`Cleanup`] |
+//! | `mmap` | `anon` | forked descendants | the last process |
+//! | `memfd` | `memfd` | whoever is handed its descriptor | the last descriptor and mapping |
+//!
+//! Cargo unites features across dependants: another crate can add a backend, and then `auto` may
+//! choose it. A crate that needs one names it in code ([`Builder::backend`]).
+//!
+//! This crate puts the others together and has no logic that they need: views are `shm-ndarray`,
+//! the choice is `shm-select`, each mechanism is a crate of its own.
+#![deny(unsafe_code)]
+
+#[cfg(not(any(feature = "posix", feature = "anon", feature = "memfd")))]
+compile_error!("shmarray needs a backend: enable one of the features `posix`, `anon`, `memfd`");
+
+mod array;
+mod backends;
+mod builder;
+mod choice;
+mod detached;
+mod erased;
+mod freeze;
+mod handle;
+pub mod mode;
+mod name;
+#[cfg(feature = "pass")]
+pub mod pass;
+mod passable;
+mod write;
+
+pub use array::{Array, FrozenArray, MemfdArray, ReadOnlyArray, SharedArray};
+pub use builder::Builder;
+pub use choice::{select, set_backend};
+pub use detached::Detached;
+pub use erased::ErasedArray;
+pub use freeze::FreezeError;
+pub use name::{delete, unique_name};
+pub use passable::Passable;
+
+pub use ndarray;
+pub use shm_core::{
+    Access, Align, AtomicElement, BackendKind, Bool, ByteOrder, Cleanup, Commit, DType, DateTime64,
+    Descriptor, Element, Error, ErrorKind, Field, Layout, MAX_NDIM, MAX_PAYLOAD_LEN, Name, Order,
+    Origin, Payload, Result, Scalar, ScalarKind, TimeDelta64, TimeUnit, Unit, Window, element,
+    unit,
+};
+pub use shm_ndarray::{Elements, ElementsMut};
+pub use shm_select::{Candidate, Facts, Needs, Selection, Source, Verdict, Why, Workers};
+
+/// What most programs need, in one `use`.
+pub mod prelude {
+    pub use ndarray::{Ix0, Ix1, Ix2, Ix3, Ix4, IxDyn, s};
+
+    pub use crate::{
+        Access, Align, BackendKind, Cleanup, Commit, Detached, Element, ErasedArray, ErrorKind,
+        FrozenArray, MemfdArray, Order, Payload, ReadOnlyArray, SharedArray, Workers,
+    };
+}
+
+/// The Rust code of the documents is compiled, and run where it does not start programs.
+#[cfg(all(doctest, feature = "posix", feature = "anon", feature = "memfd", feature = "pass"))]
+mod documents {
+    #[doc = include_str!("../../../README.md")]
+    struct Readme;
+    #[doc = include_str!("../../../docs/backends.md")]
+    struct Backends;
+    #[doc = include_str!("../../../docs/guide.md")]
+    struct Guide;
+}

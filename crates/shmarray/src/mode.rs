@@ -1,0 +1,144 @@
+//! What may be done with an array, as types: the third parameter of [`Array`](crate::Array).
+#![allow(unsafe_code)] // passes the contract of `Place` on
+
+use ndarray::Dimension;
+use shm_core::{Access, BackendKind, Element, ErrorKind, Region, Result};
+use shm_ndarray::{Elements, ElementsMut, Place};
+
+use crate::handle::Held;
+
+/// What may be done with an array. There are the four modes of this module and no others.
+pub trait Mode: sealed::Mode {}
+
+/// A mode in which the kernel lets this process write.
+pub trait Writable: Mode + sealed::Writable {}
+
+/// Read and write, on any backend: [`SharedArray`](crate::SharedArray).
+#[derive(Clone, Copy, Debug)]
+pub enum ReadWrite {}
+
+/// Read and write on backend `memfd`, which can freeze: [`MemfdArray`](crate::MemfdArray).
+#[derive(Clone, Copy, Debug)]
+pub enum Memfd {}
+
+/// Read only, kept by the kernel: [`ReadOnlyArray`](crate::ReadOnlyArray).
+#[derive(Clone, Copy, Debug)]
+pub enum ReadOnly {}
+
+/// Never to be written again by anybody: [`FrozenArray`](crate::FrozenArray).
+#[derive(Clone, Copy, Debug)]
+pub enum Frozen {}
+
+pub(crate) mod sealed {
+    use super::*;
+
+    /// What the crate itself asks of a mode.
+    pub trait Mode: Send + Sync + 'static {
+        /// How the segment is opened.
+        const ACCESS: Access;
+
+        /// The elements, with as much access as the mode has.
+        type Elements<T: Element, D: Dimension>: Clone;
+
+        /// Whether a handle is of this mode.
+        fn check(held: &Held) -> Result<()>;
+
+        /// # Safety
+        /// As for [`Place::elements`].
+        unsafe fn elements<T: Element, D: Dimension>(
+            place: &Place<T, D>,
+            region: &'static dyn Region,
+        ) -> Result<Self::Elements<T, D>>;
+
+        /// The elements for reading, which every mode has.
+        fn readable<T: Element, D: Dimension>(
+            elements: &Self::Elements<T, D>,
+        ) -> &Elements<'static, T, D>;
+    }
+
+    /// What the crate itself asks of a mode that may write.
+    pub trait Writable: Mode {
+        /// The elements for writing.
+        fn writable<T: Element, D: Dimension>(
+            elements: &Self::Elements<T, D>,
+        ) -> &ElementsMut<'static, T, D>;
+    }
+}
+
+macro_rules! modes {
+    ($($mode:ident: $access:ident, $elements:ident by $apply:ident, $check:expr;)*) => {$(
+        impl Mode for $mode {}
+
+        impl sealed::Mode for $mode {
+            const ACCESS: Access = Access::$access;
+            type Elements<T: Element, D: Dimension> = $elements<'static, T, D>;
+
+            fn check(held: &Held) -> Result<()> {
+                $check(held)
+            }
+
+            unsafe fn elements<T: Element, D: Dimension>(
+                place: &Place<T, D>,
+                region: &'static dyn Region,
+            ) -> Result<$elements<'static, T, D>> {
+                // SAFETY: the caller's word.
+                unsafe { place.$apply(region) }
+            }
+
+            fn readable<'a, T: Element, D: Dimension>(
+                elements: &'a $elements<'static, T, D>,
+            ) -> &'a Elements<'static, T, D> {
+                elements
+            }
+        }
+    )*};
+}
+
+modes! {
+    ReadWrite: ReadWrite, ElementsMut by elements_mut, |held| has_access(held, Access::ReadWrite);
+    Memfd: ReadWrite, ElementsMut by elements_mut, is_memfd;
+    ReadOnly: ReadOnly, Elements by elements, |held| has_access(held, Access::ReadOnly);
+    Frozen: ReadOnly, Elements by elements, is_frozen;
+}
+
+macro_rules! writable {
+    ($($mode:ident),*) => {$(
+        impl Writable for $mode {}
+
+        impl sealed::Writable for $mode {
+            fn writable<'a, T: Element, D: Dimension>(
+                elements: &'a ElementsMut<'static, T, D>,
+            ) -> &'a ElementsMut<'static, T, D> {
+                elements
+            }
+        }
+    )*};
+}
+
+writable!(ReadWrite, Memfd);
+
+fn has_access(held: &Held, access: Access) -> Result<()> {
+    if held.access() == access {
+        return Ok(());
+    }
+    let object = format!("array {:?}, attached for {},", held.name().as_str(), held.access());
+    Err(ErrorKind::AccessDenied { object, access }.into())
+}
+
+fn is_memfd(held: &Held) -> Result<()> {
+    has_access(held, Access::ReadWrite)?;
+    let backend = held.backend();
+    if backend == BackendKind::Memfd {
+        return Ok(());
+    }
+    let (operation, reason) = ("freezing", "its segments cannot be sealed");
+    Err(ErrorKind::NoHandle { operation, backend, reason, able: "memfd" }.into())
+}
+
+fn is_frozen(held: &Held) -> Result<()> {
+    if held.is_frozen() {
+        return Ok(());
+    }
+    let missing = "F_SEAL_WRITE and F_SEAL_SEAL of a frozen memfd".into();
+    Err(ErrorKind::NotSealed { missing }.into())
+}

@@ -1,0 +1,31 @@
+//! Names that nobody else has, and names to be removed.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use shm_core::{BackendKind, Name, Result};
+
+use crate::backends;
+
+/// A name that no other process, forked or not, has made or will make:
+/// `prefix-time and random bits-count`.
+///
+/// # Errors
+/// [`InvalidName`](shm_core::ErrorKind::InvalidName) if no name can begin with that prefix.
+pub fn unique_name(prefix: &str) -> Result<Name> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let count = COUNT.fetch_add(1, Relaxed);
+    Name::new(format!("{prefix}-{}-{count}", shm_presence::stamp().uuid.simple()))
+}
+
+/// Removes a named array (backend `shm`) by its name alone; those attached keep their memory.
+///
+/// Tells whether the name is free now: `true` also if nothing bore it.
+///
+/// # Errors
+/// [`WrongOwner`](shm_core::ErrorKind::WrongOwner) or
+/// [`NotASegment`](shm_core::ErrorKind::NotASegment) for what it must not remove;
+/// [`Busy`](shm_core::ErrorKind::Busy) if another process changes the name and does not finish;
+/// [`BackendNotCompiled`](shm_core::ErrorKind::BackendNotCompiled) without the feature `posix`.
+pub fn delete(name: &str) -> Result<bool> {
+    backends::delete(BackendKind::Shm, &Name::new(name)?)
+}

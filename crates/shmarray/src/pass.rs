@@ -1,0 +1,124 @@
+//! Handing arrays to other processes: over a Unix socket, or across `exec`.
+//!
+//! ```no_run
+//! use std::process::Command;
+//! use shmarray::pass;
+//! use shmarray::prelude::*;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // In the parent:
+//! let image: SharedArray<f32, Ix2> = SharedArray::builder((480, 640)).zeros()?;
+//! let mut worker = Command::new("worker");
+//! pass::inherit(&mut worker, "image", &image)?;
+//! worker.spawn()?;
+//!
+//! // In the worker:
+//! let image: SharedArray<f32, Ix2> = pass::take("image")?.typed()?;
+//! # Ok(())
+//! # }
+//! ```
+
+use std::os::unix::net::UnixStream;
+use std::process::Command;
+use std::time::Duration;
+
+use ndarray::Dimension;
+use shm_core::{Access, Descriptor, Element, Result};
+use shm_pass::Outgoing;
+
+use crate::backends::no_handle;
+use crate::handle::Handle;
+use crate::mode::Mode;
+use crate::{Array, ErasedArray, Passable};
+
+/// Gives an array to the children of a command, under a key: 1 to 64 of `A-Z a-z 0-9 _ -`.
+///
+/// No other child gets its descriptor. The array stays while the command or a child has it.
+///
+/// # Errors
+/// [`NoHandle`](shm_core::ErrorKind::NoHandle) on backend `mmap`;
+/// [`Transport`](shm_core::ErrorKind::Transport) for the key;
+/// [`LimitReached`](shm_core::ErrorKind::LimitReached).
+pub fn inherit(command: &mut Command, key: &str, array: &impl Passable) -> Result<()> {
+    let handle = array.handle();
+    let payload = handle.payload()?;
+    let fd = handle.segment().fd().ok_or_else(|| no_handle("inheriting", handle.backend()))?;
+    shm_pass::inherit(command, key, &payload, fd)
+}
+
+/// Takes an array that the parent gave to this process under a key. It can be taken once.
+///
+/// # Errors
+/// [`Transport`](shm_core::ErrorKind::Transport) if there is none under that key, if it was taken
+/// already, or if the environment was tampered with.
+pub fn take(key: &str) -> Result<Received> {
+    shm_pass::take(key).map(Received::new)
+}
+
+/// Sends arrays over a socket, all in one message.
+///
+/// # Errors
+/// [`NoHandle`](shm_core::ErrorKind::NoHandle) on backend `mmap`, before anything is sent;
+/// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over.
+pub fn send(socket: &UnixStream, arrays: &[&dyn Passable], timeout: Duration) -> Result<()> {
+    let handles: Vec<&Handle> = arrays.iter().map(|array| array.handle()).collect();
+    let payloads = handles.iter().map(|handle| handle.payload()).collect::<Result<Vec<_>>>()?;
+    let outgoing = handles.iter().zip(&payloads).map(|(handle, payload)| {
+        let fd = handle.segment().fd();
+        Outgoing::new(payload, fd.ok_or_else(|| no_handle("sending", handle.backend()))?)
+    });
+    shm_pass::send(socket, &outgoing.collect::<Result<Vec<_>>>()?, timeout)
+}
+
+/// Receives the arrays of one message.
+///
+/// # Errors
+/// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over;
+/// those of the message's form. Every descriptor that came with a bad message is closed.
+pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Received>> {
+    let parcels = shm_pass::receive(socket, timeout)?;
+    Ok(parcels.into_iter().map(Received::new).collect())
+}
+
+/// An array that another process handed over, not attached yet.
+#[derive(Debug)]
+pub struct Received {
+    parcel: shm_pass::Parcel,
+}
+
+impl Received {
+    fn new(parcel: shm_pass::Parcel) -> Self {
+        Self { parcel }
+    }
+
+    /// What the sender says it is; checked against the segment on attaching.
+    pub fn descriptor(&self) -> &Descriptor {
+        &self.parcel.payload.descriptor
+    }
+
+    /// Attaches to it as an array of elements `T` in `D` dimensions, of mode `M`.
+    ///
+    /// # Errors
+    /// [`SegmentMismatch`](shm_core::ErrorKind::SegmentMismatch) if it is not what the sender
+    /// says; those of [`ErasedArray::typed`].
+    pub fn typed<T: Element, D: Dimension, M: Mode>(self) -> Result<Array<T, D, M>> {
+        Array::new(self.attach(M::ACCESS)?)
+    }
+
+    /// Attaches to it, whatever its type: for reading if it is frozen, otherwise for reading and
+    /// writing.
+    ///
+    /// # Errors
+    /// [`SegmentMismatch`](shm_core::ErrorKind::SegmentMismatch) if it is not what the sender
+    /// says.
+    pub fn erased(self) -> Result<ErasedArray> {
+        let frozen = self.descriptor().frozen;
+        let access = if frozen { Access::ReadOnly } else { Access::ReadWrite };
+        self.attach(access).map(ErasedArray::new)
+    }
+
+    fn attach(self, access: Access) -> Result<Handle> {
+        let shm_pass::Parcel { payload, fd } = self.parcel;
+        Handle::from_fd(&payload.descriptor, fd, access)
+    }
+}
