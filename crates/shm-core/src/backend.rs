@@ -55,16 +55,15 @@ impl FromStr for BackendKind {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let wanted = text.trim();
-        Self::ALL
-            .into_iter()
-            .find(|kind| kind.as_str().eq_ignore_ascii_case(wanted))
-            .ok_or_else(|| {
+        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(wanted)).ok_or_else(
+            || {
                 ErrorKind::UnknownBackend {
                     value: wanted.chars().take(64).collect(),
                     origin: "",
                     valid: "shm, mmap, memfd, auto",
                 }
                 .into()
-            })
+            },
+        )
     }
 }

@@ -162,15 +162,7 @@ impl Spec {
     /// An array of that name, dtype and layout, with defaults for everything else.
     pub fn new(name: Name, dtype: DType, layout: Layout) -> Self {
         let (commit, cleanup, align) = Default::default();
-        Self {
-            name,
-            dtype,
-            layout,
-            commit,
-            cleanup,
-            align,
-            force: false,
-        }
+        Self { name, dtype, layout, commit, cleanup, align, force: false }
     }
 }
 

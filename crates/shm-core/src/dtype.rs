@@ -22,11 +22,7 @@ pub enum ByteOrder {
 
 impl ByteOrder {
     /// The order of this machine.
-    pub const NATIVE: Self = if cfg!(target_endian = "little") {
-        Self::Little
-    } else {
-        Self::Big
-    };
+    pub const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
 }
 
 /// A unit of time of `datetime64` and `timedelta64`.
@@ -78,10 +74,7 @@ impl Unit {
     ];
 
     fn code(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(unit, _)| *unit == self)
-            .map_or("", |(_, code)| code)
+        Self::ALL.iter().find(|(unit, _)| *unit == self).map_or("", |(_, code)| code)
     }
 }
 
@@ -216,17 +209,11 @@ pub struct Field {
 impl Field {
     /// A field with a single value.
     pub fn new(name: impl Into<String>, dtype: DType) -> Self {
-        Self {
-            name: name.into(),
-            dtype,
-            shape: Vec::new(),
-        }
+        Self { name: name.into(), dtype, shape: Vec::new() }
     }
 
     fn itemsize(&self) -> usize {
-        self.shape
-            .iter()
-            .fold(self.dtype.itemsize(), |size, n| size.saturating_mul(*n))
+        self.shape.iter().fold(self.dtype.itemsize(), |size, n| size.saturating_mul(*n))
     }
 }
 
@@ -269,9 +256,9 @@ impl DType {
     pub fn itemsize(&self) -> usize {
         match self {
             Self::Scalar(scalar) => scalar.itemsize(),
-            Self::Struct(fields) => fields.iter().fold(0, |size: usize, field| {
-                size.saturating_add(field.itemsize())
-            }),
+            Self::Struct(fields) => {
+                fields.iter().fold(0, |size: usize, field| size.saturating_add(field.itemsize()))
+            }
         }
     }
 

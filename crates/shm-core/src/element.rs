@@ -26,8 +26,8 @@ pub unsafe trait Element: Copy + Send + Sync + 'static {
 /// An element that can be seen as an atomic.
 ///
 /// # Safety
-/// [`Atomic`](Self::Atomic) has the size and alignment of `Self`, and the same bits mean the same
-/// value.
+/// [`Atomic`](Self::Atomic) has the size and alignment of `Self`, the same bits mean the same
+/// value, and it is accessed as one word of that size.
 pub unsafe trait AtomicElement: Element {
     /// The atomic type of the same size and alignment.
     type Atomic: Send + Sync + 'static;
@@ -80,10 +80,7 @@ scalars! {
 unsafe impl<const N: usize> Element for [u8; N] {
     fn dtype() -> DType {
         const {
-            assert!(
-                N > 0 && N <= i32::MAX as usize,
-                "an element has 1 byte to 2 GiB"
-            );
+            assert!(N > 0 && N <= i32::MAX as usize, "an element has 1 byte to 2 GiB");
         }
         #[allow(clippy::cast_possible_truncation)] // checked right above
         DType::native(ScalarKind::Bytes(N as u32))
@@ -220,6 +217,29 @@ times! {
 ///     Sounding::dtype().to_string(),
 ///     "[('depth', '<f8'), ('station', '<u4'), ('flags', '|S4')]"
 /// );
+/// ```
+///
+/// Without `flags`, four bytes of padding would follow `station`:
+///
+/// ```compile_fail,E0080
+/// # use shm_core::element;
+/// element! {
+///     pub struct Sounding {
+///         pub depth: f64,
+///         pub station: u32,
+///     }
+/// }
+/// ```
+///
+/// A field whose bits are not all valid does not compile either:
+///
+/// ```compile_fail,E0277
+/// # use shm_core::element;
+/// element! {
+///     pub struct Flagged {
+///         pub valid: bool,
+///     }
+/// }
 /// ```
 #[macro_export]
 macro_rules! element {

@@ -23,12 +23,7 @@ impl Error {
 
     /// A failed system call: its name, what it was done to, and the system's reason.
     pub fn os(call: &'static str, object: impl Into<String>, source: std::io::Error) -> Self {
-        ErrorKind::Os {
-            call,
-            object: object.into(),
-            source,
-        }
-        .into()
+        ErrorKind::Os { call, object: object.into(), source }.into()
     }
 }
 
@@ -366,10 +361,6 @@ struct GivenIn<'a>(&'a str);
 
 impl std::fmt::Display for GivenIn<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            write!(f, " in {}", self.0)
-        }
+        if self.0.is_empty() { Ok(()) } else { write!(f, " in {}", self.0) }
     }
 }

@@ -32,8 +32,8 @@ impl fmt::Display for Order {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked", into = "Unchecked")]
 pub struct Layout {
-    // Invariant: at most MAX_NDIM, and the product of the non-zero lengths with the itemsize is at
-    // most isize::MAX.
+    // Invariant: at most MAX_NDIM, and the product of the non-zero lengths is at most isize::MAX,
+    // both alone and with the itemsize.
     shape: Vec<usize>,
     order: Order,
     itemsize: usize,
@@ -44,27 +44,19 @@ impl Layout {
     ///
     /// # Errors
     /// [`ErrorKind::TooManyDimensions`] beyond [`MAX_NDIM`]; [`ErrorKind::ShapeOverflow`] if the
-    /// size in bytes, with lengths of zero counted as one, is above `isize::MAX` (ndarray's limit).
+    /// size in bytes, with zeros counted as one, is above `isize::MAX` (ndarray's limit).
     pub fn new(shape: impl Into<Vec<usize>>, order: Order, itemsize: usize) -> Result<Self> {
         let shape = shape.into();
         if shape.len() > MAX_NDIM {
-            return Err(ErrorKind::TooManyDimensions {
-                ndim: shape.len(),
-                max: MAX_NDIM,
-            }
-            .into());
+            return Err(ErrorKind::TooManyDimensions { ndim: shape.len(), max: MAX_NDIM }.into());
         }
         let bytes = shape
             .iter()
             .filter(|n| **n != 0)
-            .try_fold(itemsize, |bytes, n| bytes.checked_mul(*n))
+            .try_fold(itemsize.max(1), |bytes, n| bytes.checked_mul(*n))
             .filter(|bytes| isize::try_from(*bytes).is_ok());
         match bytes {
-            Some(_) => Ok(Self {
-                shape,
-                order,
-                itemsize,
-            }),
+            Some(_) => Ok(Self { shape, order, itemsize }),
             None => Err(ErrorKind::ShapeOverflow { shape, itemsize }.into()),
         }
     }
@@ -138,10 +130,6 @@ impl TryFrom<Unchecked> for Layout {
 
 impl From<Layout> for Unchecked {
     fn from(layout: Layout) -> Self {
-        Self {
-            shape: layout.shape,
-            order: layout.order,
-            itemsize: layout.itemsize,
-        }
+        Self { shape: layout.shape, order: layout.order, itemsize: layout.itemsize }
     }
 }

@@ -50,11 +50,7 @@ impl Name {
         } else {
             return Ok(Self(name));
         };
-        Err(ErrorKind::InvalidName {
-            name: name.chars().take(64).collect(),
-            reason,
-        }
-        .into())
+        Err(ErrorKind::InvalidName { name: name.chars().take(64).collect(), reason }.into())
     }
 
     /// The name as text.
@@ -114,20 +110,8 @@ mod tests {
         for good in ["a", "..a", "æøå", ".hidden", &"x".repeat(240)] {
             assert_eq!(Name::new(good).unwrap().as_str(), good);
         }
-        for bad in [
-            "",
-            ".",
-            "..",
-            "a/b",
-            "a\0b",
-            "a\nb",
-            ".shmarray-tmp-1",
-            &"x".repeat(241),
-        ] {
-            assert!(matches!(
-                Name::new(bad).unwrap_err().kind(),
-                ErrorKind::InvalidName { .. }
-            ));
+        for bad in ["", ".", "..", "a/b", "a\0b", "a\nb", ".shmarray-tmp-1", &"x".repeat(241)] {
+            assert!(matches!(Name::new(bad).unwrap_err().kind(), ErrorKind::InvalidName { .. }));
         }
     }
 }

@@ -20,18 +20,12 @@ pub struct Window {
 impl Window {
     /// The whole array.
     pub fn whole(layout: &Layout) -> Self {
-        Self {
-            offset: 0,
-            shape: layout.shape().to_vec(),
-            strides: layout.strides(),
-        }
+        Self { offset: 0, shape: layout.shape().to_vec(), strides: layout.strides() }
     }
 
     /// Number of elements it shows; `None` where that overflows.
     pub fn len(&self) -> Option<usize> {
-        self.shape
-            .iter()
-            .try_fold(1_usize, |len, n| len.checked_mul(*n))
+        self.shape.iter().try_fold(1_usize, |len, n| len.checked_mul(*n))
     }
 
     /// Whether it shows no element.
@@ -41,16 +35,17 @@ impl Window {
 
     /// Checks that every element it shows lies within the array of that layout, and none twice.
     ///
+    /// Strides that interleave without meeting, such as 3 and 2 of two elements and three, are
+    /// refused as well: slicing never makes them.
+    ///
     /// # Errors
-    /// [`ErrorKind::InvalidWindow`] with the figures that do not fit.
+    /// [`ErrorKind::InvalidWindow`] with the figures that do not fit; [`ErrorKind::ShapeOverflow`]
+    /// as for [`Layout::new`].
     pub fn check(&self, layout: &Layout) -> Result<()> {
         let fail = |reason: String| Err(ErrorKind::InvalidWindow { reason }.into());
         let (ndim, total) = (self.shape.len(), layout.len());
         if ndim != self.strides.len() {
-            return fail(format!(
-                "{ndim} dimensions but {} strides",
-                self.strides.len()
-            ));
+            return fail(format!("{ndim} dimensions but {} strides", self.strides.len()));
         }
         if ndim > MAX_NDIM {
             return fail(format!("{ndim} dimensions, at most {MAX_NDIM}"));
@@ -59,10 +54,7 @@ impl Window {
         // even if nothing is shown.
         Layout::new(self.shape.clone(), Order::C, layout.itemsize())?;
         if self.offset > total {
-            return fail(format!(
-                "offset {} in an array of {total} elements",
-                self.offset
-            ));
+            return fail(format!("offset {} in an array of {total} elements", self.offset));
         }
         if self.is_empty() {
             return Ok(());
@@ -73,10 +65,7 @@ impl Window {
         for (&n, &stride) in self.shape.iter().zip(&self.strides) {
             let step = stride.unsigned_abs();
             let reach = if stride < 0 { &mut before } else { &mut behind };
-            match step
-                .checked_mul(n - 1)
-                .and_then(|far| reach.checked_add(far))
-            {
+            match step.checked_mul(n - 1).and_then(|far| reach.checked_add(far)) {
                 Some(sum) => *reach = sum,
                 None => return fail(format!("stride {stride} of {n} elements overflows")),
             }
@@ -96,9 +85,7 @@ impl Window {
         let mut reach = 0;
         for (step, n) in axes {
             if step <= reach {
-                return fail(format!(
-                    "stride {step} revisits elements ({reach} reached already)"
-                ));
+                return fail(format!("stride {step} revisits elements ({reach} reached already)"));
             }
             reach += step * (n - 1); // bounded by before + behind
         }
@@ -125,11 +112,7 @@ impl Window {
             );
             return Err(ErrorKind::InvalidWindow { reason }.into());
         }
-        Ok(Self {
-            offset: self.offset,
-            shape: shape.to_vec(),
-            strides: layout.strides(),
-        })
+        Ok(Self { offset: self.offset, shape: shape.to_vec(), strides: layout.strides() })
     }
 
     /// Whether its elements lie one after the other in that order.

@@ -31,29 +31,15 @@ impl Payload {
     /// [`ErrorKind::Oversized`] beyond [`MAX_PAYLOAD_LEN`] bytes, as only a huge structured dtype
     /// can be.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let body =
-            bincode::serde::encode_to_vec(self, config()).map_err(|error| ErrorKind::Corrupt {
-                what: "payload",
-                reason: error.to_string(),
-            })?;
+        let body = bincode::serde::encode_to_vec(self, config())
+            .map_err(|error| ErrorKind::Corrupt { what: "payload", reason: error.to_string() })?;
         let has = PREFIX_LEN + body.len();
-        let Some(len) = u16::try_from(body.len())
-            .ok()
-            .filter(|_| has <= MAX_PAYLOAD_LEN)
-        else {
+        let Some(len) = u16::try_from(body.len()).ok().filter(|_| has <= MAX_PAYLOAD_LEN) else {
             let (max, has) = (MAX_PAYLOAD_LEN as u64, has as u64);
-            return Err(ErrorKind::Oversized {
-                what: "payload",
-                max,
-                has,
-            }
-            .into());
+            return Err(ErrorKind::Oversized { what: "payload", max, has }.into());
         };
         let backend = self.descriptor.backend;
-        let code = (0_u8..)
-            .zip(BACKENDS)
-            .find(|(_, kind)| *kind == backend)
-            .map_or(0, |(i, _)| i);
+        let code = (0_u8..).zip(BACKENDS).find(|(_, kind)| *kind == backend).map_or(0, |(i, _)| i);
         let mut bytes = Vec::with_capacity(has);
         bytes.extend(MAGIC);
         bytes.extend([VERSION, code, 0]);
@@ -76,29 +62,15 @@ impl Payload {
         };
         let [a, b, c, version, code, _, low, high] = *prefix;
         if [a, b, c] != MAGIC {
-            return Err(ErrorKind::BadMagic {
-                what,
-                found: *prefix,
-            }
-            .into());
+            return Err(ErrorKind::BadMagic { what, found: *prefix }.into());
         }
         if version != VERSION {
             let (found, supported) = (version.into(), VERSION.into());
-            return Err(ErrorKind::UnsupportedVersion {
-                what,
-                found,
-                supported,
-            }
-            .into());
+            return Err(ErrorKind::UnsupportedVersion { what, found, supported }.into());
         }
         let Some(backend) = BACKENDS.get(usize::from(code)).copied() else {
             let (value, valid) = (format!("code {code}"), "0 shm, 1 mmap, 2 memfd");
-            return Err(ErrorKind::UnknownBackend {
-                value,
-                origin: "the payload",
-                valid,
-            }
-            .into());
+            return Err(ErrorKind::UnknownBackend { value, origin: "the payload", valid }.into());
         };
         let needs = PREFIX_LEN + usize::from(u16::from_le_bytes([low, high]));
         let (has, needs) = (bytes.len() as u64, needs as u64);

@@ -15,7 +15,7 @@ impl FromStr for DType {
         let fail = |reason: String| -> Error {
             ErrorKind::InvalidDType {
                 descr: descr.chars().take(80).collect(),
-                reason,
+                reason: reason.chars().take(160).collect(), // it may quote the text
             }
             .into()
         };
@@ -67,9 +67,7 @@ fn scalar(text: &str) -> Result<Scalar, String> {
     rest = &rest[code.len_utf8()..];
     let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (digits, unit) = rest.split_at(digits);
-    let size: u32 = digits
-        .parse()
-        .map_err(|_| format!("size {digits:?} is not a number"))?;
+    let size: u32 = digits.parse().map_err(|_| format!("size {digits:?} is not a number"))?;
     let small = u8::try_from(size).unwrap_or(0);
     let ordered = !matches!(order, None | Some(ByteOrder::None));
     let kind = match (code, size) {
@@ -110,9 +108,7 @@ fn time_unit(text: &str) -> Result<TimeUnit, String> {
     let code = inner.trim_start_matches(|c: char| c.is_ascii_digit());
     let count = match &inner[..inner.len() - code.len()] {
         "" => 1,
-        digits => digits
-            .parse()
-            .map_err(|_| format!("time unit count {digits:?} is too large"))?,
+        digits => digits.parse().map_err(|_| format!("time unit count {digits:?} is too large"))?,
     };
     if count == 0 {
         return Err("a time unit of zero ticks".into());
@@ -147,11 +143,7 @@ impl Parser<'_> {
                 break;
             }
         }
-        if fields.is_empty() {
-            Err("it has no field".into())
-        } else {
-            Ok(DType::Struct(fields))
-        }
+        if fields.is_empty() { Err("it has no field".into()) } else { Ok(DType::Struct(fields)) }
     }
 
     fn field(&mut self, depth: usize) -> Result<Field, String> {
@@ -191,10 +183,7 @@ impl Parser<'_> {
 
     fn number(&mut self) -> Result<usize, String> {
         self.skip_blanks();
-        let end = self
-            .rest
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
         let (digits, rest) = self.rest.split_at(end);
         self.rest = rest;
         match digits.parse() {
@@ -205,10 +194,7 @@ impl Parser<'_> {
     }
 
     fn string(&mut self) -> Result<String, String> {
-        let quote = self
-            .peek()
-            .filter(|c| matches!(c, '\'' | '"'))
-            .ok_or("a string is missing")?;
+        let quote = self.peek().filter(|c| matches!(c, '\'' | '"')).ok_or("a string is missing")?;
         let mut text = String::new();
         let mut chars = self.rest.char_indices().skip(1);
         while let Some((at, c)) = chars.next() {
