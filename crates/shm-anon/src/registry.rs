@@ -28,16 +28,10 @@ fn with<T>(steps: impl FnOnce(&mut Names) -> T) -> T {
 /// Gives an array its name.
 pub(crate) fn publish(name: &Name, array: Weak<Inner>, force: bool) -> Result<()> {
     with(|names| {
-        let taken = names
-            .get(name)
-            .is_some_and(|known| known.strong_count() > 0);
+        let taken = names.get(name).is_some_and(|known| known.strong_count() > 0);
         if taken && !force {
             let name = name.to_string();
-            return Err(ErrorKind::AlreadyExists {
-                name,
-                backend: BackendKind::Mmap,
-            }
-            .into());
+            return Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Mmap }.into());
         }
         names.insert(name.clone(), array);
         Ok(())

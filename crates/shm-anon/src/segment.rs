@@ -31,14 +31,7 @@ impl Drop for Inner {
 
 impl AnonSegment {
     pub(crate) fn new(name: Name, header: Header, mapping: Mapping) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                name,
-                header,
-                mapping,
-            }),
-            access: Access::ReadWrite,
-        }
+        Self { inner: Arc::new(Inner { name, header, mapping }), access: Access::ReadWrite }
     }
 
     pub(crate) fn with_access(inner: Arc<Inner>, access: Access) -> Self {
@@ -50,10 +43,7 @@ impl AnonSegment {
     }
 
     pub(crate) fn attached(self) -> Result<Attached<Self>> {
-        Ok(Attached {
-            region: self.map()?,
-            segment: self,
-        })
+        Ok(Attached { region: self.map()?, segment: self })
     }
 }
 
@@ -74,10 +64,7 @@ impl Segment for AnonSegment {
             Access::ReadWrite => None,
             Access::ReadOnly => Some(self.inner.mapping.read_only_twin()?),
         };
-        Ok(AnonRegion {
-            twin,
-            inner: Arc::clone(&self.inner),
-        })
+        Ok(AnonRegion { twin, inner: Arc::clone(&self.inner) })
     }
 
     /// Takes its name away, in this process.

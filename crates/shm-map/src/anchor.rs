@@ -40,22 +40,10 @@ impl Anchor {
         let fail = |call| move |errno| system_error(call, "the page of an identity", errno);
         let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE);
         // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
-        let page = unsafe {
-            mmap(
-                std::ptr::null_mut(),
-                Self::LEN,
-                none,
-                private,
-                fd.as_fd(),
-                0,
-            )
-        };
+        let page = unsafe { mmap(std::ptr::null_mut(), Self::LEN, none, private, fd.as_fd(), 0) };
         let page = page.map_err(fail("mmap"))?;
         let page_start = NonNull::new(page).unwrap_or(NonNull::dangling());
-        let anchor = Self {
-            page: page_start,
-            owner: getpid(),
-        };
+        let anchor = Self { page: page_start, owner: getpid() };
         // SAFETY: the page was mapped right above and is owned by `anchor`.
         unsafe { madvise(page, Self::LEN, Advice::LinuxDontFork) }.map_err(fail("madvise"))?;
         Ok(anchor)

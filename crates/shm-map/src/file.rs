@@ -2,7 +2,7 @@
 
 use std::os::fd::BorrowedFd;
 
-use rustix::fs::{FallocateFlags, fallocate, fstatvfs, ftruncate};
+use rustix::fs::{FallocateFlags, fallocate, fstat, fstatvfs, ftruncate};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 use rustix::process::{Resource, getrlimit};
 use shm_core::{Error, ErrorKind, Header, Result};
@@ -29,10 +29,7 @@ pub fn set_len(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
 /// beyond `RLIMIT_FSIZE`; [`ErrorKind::Os`].
 pub fn reserve(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
     check_file_size(len)?;
-    // One call would refuse at once what can never fit; chunks would fill the machine first.
-    if len > CHUNK && free_space(fd).is_some_and(|free| free < len) {
-        return Err(no_space(Some(fd), len));
-    }
+    check_room(Some(fd), len)?;
     let mut at = 0;
     while at < len {
         let chunk = CHUNK.min(len - at);
@@ -100,24 +97,50 @@ fn file_error(call: &'static str, fd: BorrowedFd<'_>, needs: u64, errno: Errno) 
     }
 }
 
-/// Bytes free on the file's file system, where it has a size at all.
-pub(crate) fn free_space(fd: BorrowedFd<'_>) -> Option<u64> {
-    let fs = fstatvfs(fd).ok().filter(|fs| fs.f_blocks > 0)?;
-    Some(fs.f_bavail.saturating_mul(fs.f_frsize))
+/// Where memory would run out first, and how many bytes there are.
+struct Free {
+    bytes: u64,
+    place: &'static str,
+}
+
+/// The smaller of what the file's file system and the machine have left for it, where they tell:
+/// that is what is free, and what was set aside before the rest was refused.
+fn free_space(fd: Option<BorrowedFd<'_>>) -> Option<Free> {
+    let own =
+        fd.and_then(|fd| fstat(fd).ok()).map_or(0, |file| file.st_blocks.cast_unsigned() * 512);
+    let file_system = fd
+        .and_then(|fd| fstatvfs(fd).ok())
+        .filter(|fs| fs.f_blocks > 0) // zero blocks: no limit of its own
+        .map(|fs| Free {
+            bytes: fs.f_bavail.saturating_mul(fs.f_frsize).saturating_add(own),
+            place: "the shared-memory file system",
+        });
+    let machine = available_memory()
+        .map(|bytes| Free { bytes: bytes.saturating_add(own), place: "this machine" });
+    [file_system, machine].into_iter().flatten().min_by_key(|free| free.bytes)
+}
+
+/// `MemAvailable` and `SwapFree` of `/proc/meminfo`, in bytes. See proc(5).
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let kilobytes = |key: &str| -> Option<u64> {
+        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+        line.trim().strip_suffix("kB")?.trim().parse().ok()
+    };
+    let free = kilobytes("MemAvailable:")?.saturating_add(kilobytes("SwapFree:").unwrap_or(0));
+    Some(free.saturating_mul(1024))
+}
+
+/// Refuses what can never fit before any of it is set aside: the kernel would fill the file system
+/// first, and where that has no limit of its own, the machine.
+pub(crate) fn check_room(fd: Option<BorrowedFd<'_>>, needs: u64) -> Result<()> {
+    let fits = needs <= CHUNK || free_space(fd).is_none_or(|free| needs <= free.bytes);
+    if fits { Ok(()) } else { Err(no_space(fd, needs)) }
 }
 
 /// No space, with what is free where that can be told.
 pub(crate) fn no_space(fd: Option<BorrowedFd<'_>>, needs: u64) -> Error {
-    let free = fd.and_then(free_space);
-    let place = if free.is_some() {
-        "the shared-memory file system"
-    } else {
-        "this machine"
-    };
-    ErrorKind::NoSpace {
-        needs,
-        has: free,
-        place: place.into(),
-    }
-    .into()
+    let free = free_space(fd);
+    let place = free.as_ref().map_or("this machine", |free| free.place).into();
+    ErrorKind::NoSpace { needs, has: free.map(|free| free.bytes), place }.into()
 }

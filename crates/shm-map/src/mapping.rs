@@ -10,7 +10,7 @@ use rustix::io::Errno;
 use rustix::mm;
 use shm_core::{Access, Error, ErrorKind, Region, Result};
 
-use crate::file::{free_space, no_space};
+use crate::file::{check_room, no_space};
 use crate::system_error;
 
 /// What is populated at once: between the chunks, a signal gets its turn.
@@ -71,10 +71,7 @@ impl Mapping {
                 None => Error::os("mmap", object, error),
             }
         })?;
-        Ok(Self {
-            memory: Memory::File(map),
-            access,
-        })
+        Ok(Self { memory: Memory::File(map), access })
     }
 
     /// Maps `len` bytes of zeros that only this process and its forked descendants reach.
@@ -90,10 +87,7 @@ impl Mapping {
                 _ => error,
             }
         })?;
-        Ok(Self {
-            memory: Memory::Anonymous(pages),
-            access: Access::ReadWrite,
-        })
+        Ok(Self { memory: Memory::Anonymous(pages), access: Access::ReadWrite })
     }
 
     /// The same anonymous memory a second time, read-only.
@@ -107,10 +101,7 @@ impl Mapping {
         };
         let twin =
             twin.map_err(|errno| system_error("mmap", "a second mapping of an array", errno))?;
-        Ok(Self {
-            memory: Memory::Anonymous(twin),
-            access: Access::ReadOnly,
-        })
+        Ok(Self { memory: Memory::Anonymous(twin), access: Access::ReadOnly })
     }
 
     /// Sets aside and maps all its pages (`MADV_POPULATE_WRITE`, Linux 5.14). See madvise(2).
@@ -121,12 +112,7 @@ impl Mapping {
     /// [`ErrorKind::NoSpace`]; [`ErrorKind::Os`] with EINVAL where the kernel cannot.
     pub fn populate(&self, fd: Option<BorrowedFd<'_>>) -> Result<()> {
         let (start, len) = (self.start(), self.len());
-        if fd
-            .and_then(free_space)
-            .is_some_and(|free| free < len as u64)
-        {
-            return Err(no_space(fd, len as u64)); // before the machine is filled in vain
-        }
+        check_room(fd, len as u64)?;
         let mut at = 0;
         while at < len {
             let chunk = CHUNK.min(len - at);
@@ -186,10 +172,7 @@ mod os {
         let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
         // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
         let start = unsafe { mm::mmap_anonymous(std::ptr::null_mut(), len, protection, flags) }?;
-        Ok(Pages {
-            start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?,
-            len,
-        })
+        Ok(Pages { start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?, len })
     }
 
     /// mremap(2): "If the value of `old_size` is zero, and `old_address` refers to a shareable
@@ -198,10 +181,7 @@ mod os {
         let (old, len) = (pages.start.as_ptr().cast(), pages.len);
         // SAFETY: `old` is the start of a shared mapping; a size of zero leaves it as it is.
         let start = unsafe { mm::mremap(old, 0, len, MremapFlags::MAYMOVE) }?;
-        let twin = Pages {
-            start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?,
-            len,
-        };
+        let twin = Pages { start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?, len };
         // SAFETY: the new mapping is owned by `twin`, and nobody has used it yet.
         unsafe { mm::mprotect(start, len, MprotectFlags::READ) }?;
         Ok(twin)
@@ -236,10 +216,7 @@ mod os {
     pub(super) fn map_anonymous(len: usize) -> Result<Pages, Errno> {
         // SAFETY: the size is not zero.
         let start = unsafe { alloc_zeroed(layout(len)?) };
-        Ok(Pages {
-            start: NonNull::new(start).ok_or(Errno::NOMEM)?,
-            len,
-        })
+        Ok(Pages { start: NonNull::new(start).ok_or(Errno::NOMEM)?, len })
     }
 
     pub(super) fn twin(_: &Pages) -> Result<Pages, Errno> {

@@ -42,10 +42,7 @@ fn reserving_and_populating_set_memory_aside() {
     let file = tempfile::tempfile_in("/dev/shm").unwrap();
     let len = 40 << 20; // more than two chunks
     reserve(file.as_fd(), len).unwrap();
-    assert_eq!(
-        rustix::fs::fstat(&file).unwrap().st_blocks * 512,
-        len.cast_signed()
-    );
+    assert_eq!(rustix::fs::fstat(&file).unwrap().st_blocks * 512, len.cast_signed());
     let memory = Mapping::anonymous(20 << 20).unwrap();
     memory.populate(None).unwrap();
 }
@@ -54,14 +51,7 @@ fn reserving_and_populating_set_memory_aside() {
 fn more_memory_than_there_is_is_an_error_with_its_figures() {
     let file = tempfile::tempfile_in("/dev/shm").unwrap();
     let error = reserve(file.as_fd(), 1 << 50).unwrap_err();
-    let ErrorKind::NoSpace {
-        needs,
-        has: Some(has),
-        ..
-    } = error.kind()
-    else {
-        panic!("{error}")
-    };
+    let ErrorKind::NoSpace { needs, has: Some(has), .. } = error.kind() else { panic!("{error}") };
     assert!(*needs == 1 << 50 && *has > 0);
     let error = Mapping::anonymous(1 << 46).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NoSpace { needs, .. } if *needs == 1 << 46));

@@ -12,6 +12,7 @@
 //! - `linux/draft.rs`: a segment before and while it is published;
 //! - `linux/segment.rs`: a hold on a segment, and how it ends;
 //! - `linux/names.rs`: everything that changes what a name means;
+//! - `linux/left.rs`: leaving a segment, and names that were left to forked children;
 //! - `linux/sweep.rs`: what a kill in the middle of a replacement leaves.
 //!
 //! See `shm_overview(7)`, open(2) `O_TMPFILE`, linkat(2).

@@ -2,6 +2,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use rustix::fs::Stat;
 use shm_core::{
     Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Spec,
 };
@@ -10,11 +11,12 @@ use shm_presence::{PATIENCE, join, reopen, stamp, wait_until};
 
 mod directory;
 mod draft;
+mod left;
 mod names;
 mod segment;
 mod sweep;
 
-use directory::Place;
+use directory::{FileId, Place};
 use draft::Draft;
 pub use draft::Publish;
 use segment::Hold;
@@ -55,12 +57,9 @@ impl Posix {
         if let Some(fill) = fill {
             fill(&header, &mapping)?;
         }
-        let hold = Hold::new(spec.name.clone(), header, Access::ReadWrite, true);
-        let fd = if spec.force {
-            draft.replace(&place)?
-        } else {
-            draft.publish(&place)?
-        };
+        let file = FileId::from(&place.check(draft.fd())?);
+        let hold = Hold::new(spec.name.clone(), header, file, Access::ReadWrite, true);
+        let fd = if spec.force { draft.replace(&place)? } else { draft.publish(&place)? };
         let segment = PosixSegment::new(hold, fd);
         tracing::debug!(name = %spec.name, bytes = len, ?publish, "created on shm");
         Ok(segment.attached(mapping))
@@ -74,6 +73,7 @@ impl Backend for Posix {
 
     fn create(&self, spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<PosixSegment>> {
         sweep::once();
+        left::look_again();
         match Self::create_by(self.publish, spec, &mut fill) {
             Err(error) if draft::is_unnamed_refused(&error) => {
                 tracing::warn!(
@@ -93,15 +93,16 @@ impl Backend for Posix {
             Source::Fd(fd, name) => (name, Some(fd)),
         };
         let place = Place::of(&name);
-        let (fd, len) = match fd {
+        let (fd, stat) = match fd {
             None => present_by_name(&place, access)?,
             Some(fd) => present_by_fd(&place, fd.as_fd(), access)?,
         };
-        let header = read_header(fd.as_fd(), len)?;
+        let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
         let bytes = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
         let mapping = Mapping::file(fd.as_fd(), bytes, access)?;
         tracing::debug!(%name, bytes, %access, "attached on shm");
-        Ok(PosixSegment::new(Hold::new(name, header, access, false), fd).attached(mapping))
+        let hold = Hold::new(name, header, FileId::from(&stat), access, false);
+        Ok(PosixSegment::new(hold, fd).attached(mapping))
     }
 }
 
@@ -112,40 +113,32 @@ impl Named for Posix {
 }
 
 /// Opens what bears the name, becomes present, and looks again: what it was may have been removed
-/// or replaced in between. Gives the size in bytes too.
-fn present_by_name(place: &Place, access: Access) -> Result<(OwnedFd, u64)> {
+/// or replaced in between.
+fn present_by_name(place: &Place, access: Access) -> Result<(OwnedFd, Stat)> {
     let mut found = None;
     let attempt = || {
         let fd = place.open(access)?;
+        place.check(fd.as_fd())?;
         join(fd.as_fd())?;
         let stat = place.check(fd.as_fd())?;
         let still_there = stat.st_nlink > 0;
         if still_there {
-            found = Some((fd, stat.st_size.cast_unsigned()));
+            found = Some((fd, stat));
         }
         Ok(still_there)
     };
-    wait_until(
-        || place.to_string(),
-        "processes that replace it without end",
-        attempt,
-    )?;
+    wait_until(|| place.to_string(), "processes that replace it without end", attempt)?;
     found.ok_or_else(|| {
         let waited_ms = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
-        ErrorKind::Busy {
-            object: place.to_string(),
-            holder: "nobody known",
-            waited_ms,
-        }
-        .into()
+        ErrorKind::Busy { object: place.to_string(), holder: "nobody known", waited_ms }.into()
     })
 }
 
 /// The sender holds it, so it cannot go away; its name may be gone already.
-fn present_by_fd(place: &Place, fd: BorrowedFd<'_>, access: Access) -> Result<(OwnedFd, u64)> {
+fn present_by_fd(place: &Place, fd: BorrowedFd<'_>, access: Access) -> Result<(OwnedFd, Stat)> {
     place.check(fd)?;
     let own = reopen(fd, access)?;
     join(own.as_fd())?;
     let stat = place.check(own.as_fd())?;
-    Ok((own, stat.st_size.cast_unsigned()))
+    Ok((own, stat))
 }

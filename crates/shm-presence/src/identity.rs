@@ -42,12 +42,7 @@ impl Identity {
                 if ofd::try_exclusive(own.as_fd(), Byte::Slot(slot))? {
                     let generation = raise(slot);
                     let (born, _anchor) = (fork::generation(), Anchor::new(own)?);
-                    return Ok(Self {
-                        slot,
-                        generation,
-                        born,
-                        _anchor,
-                    });
+                    return Ok(Self { slot, generation, born, _anchor });
                 }
             }
             let (limit, value) = ("slots of a segment", Some(count.into()));

@@ -4,9 +4,9 @@
 //! description (OFD lock). The kernel drops it with the last reference to that description, however
 //! its holders end. This crate maps no segment, and reads and writes none of its bytes.
 //!
-//! - *presence* ([`join`], [`try_alone`], [`ask_others`]): a shared lock on one common byte, held
+//! - *presence* ([`join`], [`leave`], [`try_alone`], [`ask_others`]): a shared lock on one common byte, held
 //!   through the description that the data is mapped with;
-//! - *name lock* ([`lock_name`]): held by whoever changes what a name means;
+//! - *name lock* ([`lock_name`], [`unlock_name`]): held by whoever changes what a name means;
 //! - *identity* ([`Identity`]): an exclusive lock on the byte of one slot, which dies with the
 //!   address space that took it;
 //! - [`fork`]: whether this process is a forked child, and what no fork may interrupt;
@@ -25,7 +25,7 @@ mod stamp;
 mod wait;
 
 pub use identity::Identity;
-pub use presence::{ask_others, join, lock_name, try_alone};
+pub use presence::{ask_others, join, leave, lock_name, try_alone, unlock_name};
 pub use reopen::reopen;
 pub use stamp::stamp;
 pub use wait::{PATIENCE, wait_until};

@@ -41,6 +41,11 @@ pub(crate) fn try_exclusive(fd: BorrowedFd<'_>, byte: Byte) -> Result<bool> {
     set(fd, byte, libc::F_WRLCK)
 }
 
+/// Gives a byte up, for every process that shares the description.
+pub(crate) fn release(fd: BorrowedFd<'_>, byte: Byte) -> Result<()> {
+    set(fd, byte, libc::F_UNLCK).map(drop)
+}
+
 /// Whether another description holds the byte in any way; takes nothing.
 pub(crate) fn is_held_elsewhere(fd: BorrowedFd<'_>, byte: Byte) -> Result<bool> {
     let mut request = request(byte, libc::F_WRLCK);
@@ -67,7 +72,7 @@ fn set(fd: BorrowedFd<'_>, byte: Byte, kind: i32) -> Result<bool> {
     }
 }
 
-#[allow(clippy::cast_possible_truncation)] // F_RDLCK and the like are 0, 1, 2 in a C short
+#[allow(clippy::cast_possible_truncation)] // F_RDLCK and the like are small numbers in a C short
 fn request(byte: Byte, kind: i32) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,

@@ -22,10 +22,21 @@ pub fn join(fd: BorrowedFd<'_>) -> Result<()> {
     )
 }
 
+/// Ends presence through this description, also for forked children that share it.
+///
+/// Closing the descriptor would not do: a child that is on its way from fork to exec, or that lives
+/// on without owning anything, would keep the one who leaves present.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os).
+pub fn leave(fd: BorrowedFd<'_>) -> Result<()> {
+    ofd::release(fd, Byte::Presence)
+}
+
 /// Becomes the only one present, or tells that somebody else is.
 ///
-/// `fd` is a fresh description, open for writing: one that is present itself would not count. Until
-/// it is closed, nobody can join.
+/// `fd`, open for writing, is of a description that is not present itself: two that are, and ask at
+/// the same time, would both see the other. Nobody can join until it leaves or is closed.
 ///
 /// # Errors
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
@@ -41,7 +52,7 @@ pub fn ask_others(fd: BorrowedFd<'_>) -> Result<bool> {
     ofd::is_held_elsewhere(fd, Byte::Presence)
 }
 
-/// Locks what the segment's name means, until `fd`, open for writing, is closed.
+/// Locks what the segment's name means, until [`unlock_name`]; `fd` is open for writing.
 ///
 /// Whoever removes or replaces a name does this first, then looks again where the name leads, and
 /// only then acts. It waits for somebody else who does so.
@@ -55,4 +66,12 @@ pub fn lock_name(fd: BorrowedFd<'_>) -> Result<()> {
         "a process that removes or replaces it",
         || ofd::try_exclusive(fd, Byte::Name),
     )
+}
+
+/// Unlocks the name, also where a forked child shares the description.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os).
+pub fn unlock_name(fd: BorrowedFd<'_>) -> Result<()> {
+    ofd::release(fd, Byte::Name)
 }

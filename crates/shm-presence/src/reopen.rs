@@ -24,11 +24,7 @@ pub fn reopen(fd: BorrowedFd<'_>, access: Access) -> Result<OwnedFd> {
     };
     let flags = mode | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     open(path.as_str(), flags, Mode::empty()).map_err(|errno| match errno {
-        Errno::ACCESS | Errno::PERM => ErrorKind::AccessDenied {
-            object: path,
-            access,
-        }
-        .into(),
+        Errno::ACCESS | Errno::PERM => ErrorKind::AccessDenied { object: path, access }.into(),
         Errno::NOENT => ErrorKind::Path {
             path: path.into(),
             reason: "not there; a segment that was handed over can only be attached with /proc \

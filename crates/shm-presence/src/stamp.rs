@@ -11,9 +11,7 @@ use uuid::{NoContext, Timestamp, Uuid};
 /// also between a process and its forked children. No lock is taken.
 pub fn stamp() -> Stamp {
     // A clock before 1970 counts as 1970.
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
     let time = Timestamp::from_unix(NoContext, now.as_secs(), now.subsec_nanos());
     Stamp {
         uuid: Uuid::new_v7(time),

@@ -29,10 +29,7 @@ pub fn wait_until(
     let start = Instant::now();
     let mut pause = 1_000;
     while start.elapsed() < PATIENCE {
-        let request = Timespec {
-            tv_sec: 0,
-            tv_nsec: pause,
-        };
+        let request = Timespec { tv_sec: 0, tv_nsec: pause };
         // An interrupted pause is a shorter one.
         let _: NanosleepRelativeResult = nanosleep(&request);
         if attempt()? {
@@ -41,10 +38,5 @@ pub fn wait_until(
         pause = (pause * 2).min(1_000_000);
     }
     let waited_ms = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    Err(ErrorKind::Busy {
-        object: object(),
-        holder,
-        waited_ms,
-    }
-    .into())
+    Err(ErrorKind::Busy { object: object(), holder, waited_ms }.into())
 }

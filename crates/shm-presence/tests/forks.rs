@@ -16,10 +16,7 @@ fn main() {
         ("a_forked_child_has_another_generation", generation),
         ("presence_is_kept_by_a_forked_child", presence_is_inherited),
         ("presence_ends_with_sigkill", presence_ends_with_its_holder),
-        (
-            "identity_ends_with_its_holder_though_a_child_lives",
-            identity_ends_with_its_holder,
-        ),
+        ("identity_ends_with_its_holder_though_a_child_lives", identity_ends_with_its_holder),
         ("slots_run_out_with_an_error", slots_run_out),
         ("a_name_lock_held_for_ever_is_busy", name_lock),
     ];
@@ -109,10 +106,7 @@ fn presence_ends_with_its_holder() {
     child.kill();
     assert!(try_alone(fresh.as_fd()).unwrap());
     let late = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    assert!(matches!(
-        join(late.as_fd()).unwrap_err().kind(),
-        ErrorKind::Busy { .. }
-    ));
+    assert!(matches!(join(late.as_fd()).unwrap_err().kind(), ErrorKind::Busy { .. }));
 }
 
 fn identity_ends_with_its_holder() {
@@ -138,10 +132,7 @@ fn identity_ends_with_its_holder() {
     std::io::Read::read_exact(&mut pids, &mut idle).unwrap();
     assert!(Identity::is_alive(segment.as_fd(), 0).unwrap());
     holder.kill();
-    assert!(
-        !Identity::is_alive(segment.as_fd(), 0).unwrap(),
-        "the idle child keeps the slot"
-    );
+    assert!(!Identity::is_alive(segment.as_fd(), 0).unwrap(), "the idle child keeps the slot");
     let next = Identity::take(segment.as_fd(), 4, |_| 11).unwrap();
     assert_eq!((next.slot(), next.generation()), (0, 11));
     // SAFETY: the idle grandchild, which nobody else reaps before init does.
@@ -150,18 +141,11 @@ fn identity_ends_with_its_holder() {
 
 fn slots_run_out() {
     let segment = segment();
-    let held: Vec<_> = (0..3)
-        .map(|_| Identity::take(segment.as_fd(), 3, |slot| slot).unwrap())
-        .collect();
-    assert_eq!(
-        held.iter().map(Identity::slot).collect::<Vec<_>>(),
-        [0, 1, 2]
-    );
+    let held: Vec<_> =
+        (0..3).map(|_| Identity::take(segment.as_fd(), 3, |slot| slot).unwrap()).collect();
+    assert_eq!(held.iter().map(Identity::slot).collect::<Vec<_>>(), [0, 1, 2]);
     let error = Identity::take(segment.as_fd(), 3, |slot| slot).unwrap_err();
-    assert!(matches!(
-        error.kind(),
-        ErrorKind::LimitReached { value: Some(3), .. }
-    ));
+    assert!(matches!(error.kind(), ErrorKind::LimitReached { value: Some(3), .. }));
     drop(held);
     assert!(Identity::take(segment.as_fd(), 3, |slot| slot).is_ok());
 }

@@ -1,6 +1,6 @@
 //! Attaching to a segment that came by descriptor.
 
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, SealFlags, fcntl_get_seals, fstat, open};
 use rustix::io::Errno;
@@ -19,13 +19,13 @@ const FROZEN: SealFlags = FIXED_SIZE.union(SealFlags::WRITE).union(SealFlags::SE
 pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSegment>> {
     let fd = match source {
         Source::Origin(origin) => open_origin(origin, access)?,
-        Source::Fd(fd) => own_description(fd, access)?,
+        Source::Fd(fd) => {
+            seals_of(fd.as_fd())?; // before anything else is opened through it
+            own_description(fd, access)?
+        }
     };
     let object = || format!("descriptor {}", fd.as_raw_fd());
-    let seals = fcntl_get_seals(&fd).map_err(|_| ErrorKind::NotASegment {
-        object: object(),
-        reason: "not a memfd: it cannot be sealed".into(),
-    })?;
+    let seals = seals_of(fd.as_fd())?;
     if !seals.contains(FIXED_SIZE) {
         let missing = format!("{:?}", FIXED_SIZE.difference(seals));
         return Err(ErrorKind::NotSealed { missing }.into());
@@ -42,6 +42,15 @@ pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSeg
     let mapping = Mapping::file(fd.as_fd(), len, access)?;
     tracing::debug!(name = %header.name(), bytes = len, %access, frozen, "attached on memfd");
     Ok(MemfdSegment::new(header, fd, access, frozen).attached(mapping))
+}
+
+fn seals_of(fd: BorrowedFd<'_>) -> Result<SealFlags> {
+    let not_a_memfd = |_| {
+        let object = format!("descriptor {}", fd.as_raw_fd());
+        let reason = "not a memfd: it cannot be sealed".into();
+        ErrorKind::NotASegment { object, reason }.into()
+    };
+    fcntl_get_seals(fd).map_err(not_a_memfd)
 }
 
 /// A description of one's own, unless the segment belongs to another user: then its sender has

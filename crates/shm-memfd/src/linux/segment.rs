@@ -22,23 +22,12 @@ struct Inner {
 
 impl MemfdSegment {
     pub(super) fn new(header: Header, fd: OwnedFd, access: Access, frozen: bool) -> Self {
-        Self(Arc::new(Inner {
-            header,
-            fd,
-            access,
-            frozen,
-        }))
+        Self(Arc::new(Inner { header, fd, access, frozen }))
     }
 
     pub(super) fn attached(self, mapping: Mapping) -> Attached<Self> {
-        let region = MemfdRegion {
-            mapping,
-            _segment: Arc::clone(&self.0),
-        };
-        Attached {
-            region,
-            segment: self,
-        }
+        let region = MemfdRegion { mapping, _segment: Arc::clone(&self.0) };
+        Attached { region, segment: self }
     }
 
     pub(super) fn frozen(&self) -> bool {
@@ -61,10 +50,7 @@ impl Segment for MemfdSegment {
         // It cannot have been shortened since its size was checked: F_SEAL_SHRINK.
         let len = usize::try_from(self.0.header.segment_len()).unwrap_or(usize::MAX);
         let mapping = Mapping::file(self.0.fd.as_fd(), len, self.0.access)?;
-        Ok(MemfdRegion {
-            mapping,
-            _segment: Arc::clone(&self.0),
-        })
+        Ok(MemfdRegion { mapping, _segment: Arc::clone(&self.0) })
     }
 
     /// Nothing to do: it has no name, and its memory goes with the last descriptor and mapping.

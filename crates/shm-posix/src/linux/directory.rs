@@ -26,26 +26,20 @@ impl fmt::Display for Place {
 
 impl Place {
     pub(crate) fn of(name: &Name) -> Self {
-        Self {
-            path: format!("{DIRECTORY}/{name}"),
-        }
+        Self { path: format!("{DIRECTORY}/{name}") }
     }
 
     /// A temporary entry: a name that no array can have.
     pub(crate) fn temporary() -> Self {
         let unique = uuid::Uuid::new_v4().simple();
-        Self {
-            path: format!("{DIRECTORY}/{}{unique}", Self::TEMPORARY_PREFIX),
-        }
+        Self { path: format!("{DIRECTORY}/{}{unique}", Self::TEMPORARY_PREFIX) }
     }
 
     pub(crate) const TEMPORARY_PREFIX: &'static str = ".shmarray-tmp-";
 
     /// An entry that a listing of the directory gave.
     pub(crate) fn entry(file_name: &str) -> Self {
-        Self {
-            path: format!("{DIRECTORY}/{file_name}"),
-        }
+        Self { path: format!("{DIRECTORY}/{file_name}") }
     }
 
     pub(crate) fn path(&self) -> &str {
@@ -64,11 +58,7 @@ impl Place {
 
     fn open_error(&self, errno: Errno, access: Access) -> Error {
         let not_a_segment = |reason: &str| {
-            ErrorKind::NotASegment {
-                object: self.path.clone(),
-                reason: reason.into(),
-            }
-            .into()
+            ErrorKind::NotASegment { object: self.path.clone(), reason: reason.into() }.into()
         };
         match errno {
             Errno::NOENT => {
@@ -85,11 +75,7 @@ impl Place {
             Errno::NXIO | Errno::NODEV => not_a_segment("a socket or device"),
             Errno::ACCESS | Errno::PERM => match lstat(self.path()) {
                 Ok(stat) if stat.st_uid != geteuid().as_raw() => self.wrong_owner(&stat),
-                _ => ErrorKind::AccessDenied {
-                    object: self.path.clone(),
-                    access,
-                }
-                .into(),
+                _ => ErrorKind::AccessDenied { object: self.path.clone(), access }.into(),
             },
             _ => system_error("open", self.path.clone(), errno),
         }
@@ -111,20 +97,28 @@ impl Place {
 
     fn wrong_owner(&self, stat: &Stat) -> Error {
         let (object, me) = (self.path.clone(), geteuid().as_raw());
-        ErrorKind::WrongOwner {
-            object,
-            owner: stat.st_uid,
-            me,
-        }
-        .into()
+        ErrorKind::WrongOwner { object, owner: stat.st_uid, me }.into()
     }
 
     /// Whether the name leads to that file at this moment.
-    pub(crate) fn leads_to(&self, file: &Stat) -> Result<bool> {
+    pub(crate) fn leads_to(&self, file: FileId) -> Result<bool> {
         match lstat(self.path()) {
-            Ok(now) => Ok(now.st_ino == file.st_ino && now.st_dev == file.st_dev),
+            Ok(now) => Ok(FileId::from(&now) == file),
             Err(Errno::NOENT) => Ok(false),
             Err(errno) => Err(system_error("lstat", self.path.clone(), errno)),
         }
+    }
+}
+
+/// Which file, whatever its name: no other one has these while anybody has it open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileId {
+    device: u64,
+    inode: u64,
+}
+
+impl From<&Stat> for FileId {
+    fn from(stat: &Stat) -> Self {
+        Self { device: stat.st_dev, inode: stat.st_ino }
     }
 }

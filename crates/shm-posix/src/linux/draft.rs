@@ -12,7 +12,7 @@ use shm_map::system_error;
 use shm_presence::{join, wait_until};
 
 use super::directory::{DIRECTORY, Place};
-use super::names::lock_what_bears;
+use super::names::Bearer;
 
 /// How a segment exists before it is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,11 +43,7 @@ pub(crate) fn is_unnamed_refused(error: &Error) -> bool {
 }
 
 fn refused() -> Error {
-    ErrorKind::BackendRefused {
-        backend: BackendKind::Shm,
-        reason: REFUSED.into(),
-    }
-    .into()
+    ErrorKind::BackendRefused { backend: BackendKind::Shm, reason: REFUSED.into() }.into()
 }
 
 /// An open file with its presence lock taken, not published. Dropping it leaves nothing.
@@ -67,10 +63,7 @@ struct Temporary {
 
 impl Temporary {
     fn new() -> Self {
-        Self {
-            place: Place::temporary(),
-            renamed: false,
-        }
+        Self { place: Place::temporary(), renamed: false }
     }
 }
 
@@ -108,10 +101,7 @@ impl Draft {
             result => result.map_err(open_error)?,
         };
         join(fd.as_fd())?;
-        Ok(Self {
-            temporary: None,
-            fd,
-        })
+        Ok(Self { temporary: None, fd })
     }
 
     /// `None` if a sweep took the entry before this became present in it.
@@ -120,10 +110,7 @@ impl Draft {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         let fd = open(temporary.place.path(), flags, Mode::RUSR | Mode::WUSR);
         let fd = fd.map_err(open_error)?;
-        let draft = Self {
-            temporary: Some(temporary),
-            fd,
-        };
+        let draft = Self { temporary: Some(temporary), fd };
         join(draft.fd())?;
         let stat = fstat(draft.fd()).map_err(|errno| system_error("fstat", DIRECTORY, errno))?;
         Ok((stat.st_nlink > 0).then_some(draft))
@@ -139,11 +126,7 @@ impl Draft {
             Ok(()) => Ok(self.into_published()),
             Err(Errno::EXIST) => {
                 let name = place.path().rsplit('/').next().unwrap_or_default().into();
-                Err(ErrorKind::AlreadyExists {
-                    name,
-                    backend: BackendKind::Shm,
-                }
-                .into())
+                Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Shm }.into())
             }
             Err(errno) => Err(link_error(place, errno)),
         }
@@ -154,7 +137,7 @@ impl Draft {
         let attempt = || match self.link(place) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => {
-                let Some(_predecessor) = lock_what_bears(place)? else {
+                let Some(_predecessor) = Bearer::lock(place)? else {
                     return Ok(false);
                 };
                 self.rename_over(place)?;
@@ -162,11 +145,7 @@ impl Draft {
             }
             Err(errno) => Err(link_error(place, errno)),
         };
-        wait_until(
-            || place.to_string(),
-            "processes that replace it without end",
-            attempt,
-        )?;
+        wait_until(|| place.to_string(), "processes that replace it without end", attempt)?;
         Ok(self.into_published())
     }
 
@@ -179,13 +158,7 @@ impl Draft {
             // Before Linux 6.10 it takes a capability; open(2) tells the way through /proc.
             Err(Errno::NOENT) => {
                 let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
-                linkat(
-                    CWD,
-                    path.as_str(),
-                    CWD,
-                    place.path(),
-                    AtFlags::SYMLINK_FOLLOW,
-                )
+                linkat(CWD, path.as_str(), CWD, place.path(), AtFlags::SYMLINK_FOLLOW)
             }
             result => result,
         }
@@ -197,8 +170,7 @@ impl Draft {
             return rename(from.place.path(), place.path()).map_err(fail);
         }
         let mut from = Temporary::new();
-        self.link(&from.place)
-            .map_err(|errno| link_error(&from.place, errno))?;
+        self.link(&from.place).map_err(|errno| link_error(&from.place, errno))?;
         rename(from.place.path(), place.path()).map_err(fail)?;
         from.renamed = true;
         Ok(())
@@ -216,27 +188,15 @@ fn open_error(errno: Errno) -> Error {
     let reason = match errno {
         Errno::NOENT | Errno::NOTDIR => format!("{DIRECTORY} is not there"),
         Errno::ACCESS | Errno::PERM | Errno::ROFS => {
-            format!(
-                "{DIRECTORY} may not be written: {}",
-                std::io::Error::from(errno)
-            )
+            format!("{DIRECTORY} may not be written: {}", std::io::Error::from(errno))
         }
         Errno::NOSPC | Errno::DQUOT => {
             let place = format!("{DIRECTORY} (its number of files)");
-            return ErrorKind::NoSpace {
-                needs: 1,
-                has: Some(0),
-                place,
-            }
-            .into();
+            return ErrorKind::NoSpace { needs: 1, has: Some(0), place }.into();
         }
         _ => return system_error("open", DIRECTORY, errno),
     };
-    ErrorKind::BackendRefused {
-        backend: BackendKind::Shm,
-        reason,
-    }
-    .into()
+    ErrorKind::BackendRefused { backend: BackendKind::Shm, reason }.into()
 }
 
 fn link_error(place: &Place, errno: Errno) -> Error {

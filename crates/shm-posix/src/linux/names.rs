@@ -1,34 +1,50 @@
 //! Everything that changes what a name means.
 //!
 //! The rule: lock the name byte of the file behind the name, look again whether the name still
-//! leads there, and only then act. So nobody ever removes a successor. Closing the file unlocks.
+//! leads there, and only then act. So nobody ever removes a successor. Locks are given up by
+//! unlocking, not by closing: a forked child may share the description.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Stat, unlink};
+use rustix::fs::unlink;
 use rustix::io::Errno;
 use shm_core::{Access, ErrorKind, Result};
 use shm_map::system_error;
-use shm_presence::{lock_name, try_alone};
+use shm_presence::{leave, lock_name, try_alone, unlock_name};
 
-use super::directory::Place;
+use super::directory::{FileId, Place};
 
-/// Opens and locks what bears the name; `None` if the name changed meanwhile or nothing bears it.
-pub(crate) fn lock_what_bears(place: &Place) -> Result<Option<OwnedFd>> {
-    let fd = match place.open(Access::ReadWrite) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
-        result => result?,
-    };
-    let stat = place.check(fd.as_fd())?;
-    lock_name(fd.as_fd())?;
-    Ok(place.leads_to(&stat)?.then_some(fd))
+/// What bears a name, with its name byte locked.
+#[derive(Debug)]
+pub(crate) struct Bearer {
+    fd: OwnedFd,
+    file: FileId,
+}
+
+impl Bearer {
+    /// `None` if nothing bears the name, or if the name changed meanwhile.
+    pub(crate) fn lock(place: &Place) -> Result<Option<Self>> {
+        let fd = match place.open(Access::ReadWrite) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
+            result => result?,
+        };
+        let file = FileId::from(&place.check(fd.as_fd())?);
+        lock_name(fd.as_fd())?;
+        let bearer = Self { fd, file };
+        Ok(place.leads_to(file)?.then_some(bearer))
+    }
+}
+
+impl Drop for Bearer {
+    fn drop(&mut self) {
+        unlock(self.fd.as_fd());
+    }
 }
 
 /// Removes the name from whatever bears it. Tells whether the name is free now.
 pub(crate) fn delete(place: &Place) -> Result<bool> {
-    if let Some(_locked) = lock_what_bears(place)? {
-        remove(place)?;
-        tracing::debug!(%place, "deleted");
+    if let Some(_locked) = Bearer::lock(place)? {
+        remove(place, "deleted")?;
     }
     match rustix::fs::lstat(place.path()) {
         Err(Errno::NOENT) => Ok(true),
@@ -38,36 +54,53 @@ pub(crate) fn delete(place: &Place) -> Result<bool> {
 }
 
 /// Removes the name if it still leads to that file.
-pub(crate) fn remove_from(place: &Place, file: &Stat) -> Result<()> {
-    let Some(locked) = lock_what_bears(place)? else {
-        return Ok(());
-    };
-    let stat = place.check(locked.as_fd())?;
-    if (stat.st_dev, stat.st_ino) == (file.st_dev, file.st_ino) {
-        remove(place)?;
-        tracing::debug!(%place, "destroyed");
+pub(crate) fn remove_from(place: &Place, file: FileId) -> Result<()> {
+    match Bearer::lock(place)? {
+        Some(bearer) if bearer.file == file => remove(place, "destroyed"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-/// Removes the name if nobody is present in that file and it still leads there.
+/// Removes the name from a file if nobody is present in it; tells whether somebody is.
 ///
-/// `fresh` is a description of what bore the name a moment ago, which is not present itself.
-pub(crate) fn remove_if_last(place: &Place, fresh: BorrowedFd<'_>, file: &Stat) -> Result<()> {
-    if !try_alone(fresh)? {
-        return Ok(());
+/// It asks on a description of its own: one that is present itself would not count, and one that
+/// a forked child shares would seem to be alone.
+pub(crate) fn remove_if_last(place: &Place, file: FileId) -> Result<bool> {
+    let fresh = match place.open(Access::ReadWrite) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(false),
+        result => result?,
+    };
+    if !try_alone(fresh.as_fd())? {
+        return Ok(true);
     }
-    lock_name(fresh)?;
-    if place.leads_to(file)? {
-        remove(place)?;
-        tracing::debug!(%place, "removed by the last one out");
+    let removed = remove_alone(place, fresh.as_fd(), file);
+    if let Err(error) = leave(fresh.as_fd()) {
+        tracing::warn!(%place, %error, "nobody can attach until this process ends");
     }
-    Ok(())
+    removed.map(|()| false)
 }
 
-fn remove(place: &Place) -> Result<()> {
-    match unlink(place.path()) {
-        Ok(()) | Err(Errno::NOENT) => Ok(()),
-        Err(errno) => Err(system_error("unlink", place.to_string(), errno)),
+fn remove_alone(place: &Place, alone: BorrowedFd<'_>, file: FileId) -> Result<()> {
+    lock_name(alone)?;
+    let removed = match place.leads_to(file) {
+        Ok(true) => remove(place, "the last one is out"),
+        other => other.map(drop),
+    };
+    unlock(alone);
+    removed
+}
+
+fn unlock(fd: BorrowedFd<'_>) {
+    if let Err(error) = unlock_name(fd) {
+        tracing::warn!(%error, "the name stays locked until this process ends");
     }
+}
+
+fn remove(place: &Place, why: &'static str) -> Result<()> {
+    match unlink(place.path()) {
+        Ok(()) => tracing::debug!(%place, why, "name removed"),
+        Err(Errno::NOENT) => {}
+        Err(errno) => return Err(system_error("unlink", place.to_string(), errno)),
+    }
+    Ok(())
 }

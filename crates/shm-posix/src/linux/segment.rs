@@ -13,14 +13,15 @@ use shm_core::{
 use shm_map::{Mapping, system_error};
 use shm_presence::fork;
 
-use super::directory::Place;
-use super::names;
+use super::directory::{FileId, Place};
+use super::{left, names};
 
-/// What a process knows of a segment it holds, apart from the descriptor.
+/// What a process knows of a segment it holds. Dropping it leaves the segment for good.
 #[derive(Debug)]
 pub(crate) struct Hold {
     name: Name,
     header: Header,
+    file: FileId,
     access: Access,
     creator: bool,
     born: u64,
@@ -28,15 +29,38 @@ pub(crate) struct Hold {
 }
 
 impl Hold {
-    pub(crate) fn new(name: Name, header: Header, access: Access, creator: bool) -> Self {
+    pub(crate) fn new(
+        name: Name,
+        header: Header,
+        file: FileId,
+        access: Access,
+        creator: bool,
+    ) -> Self {
         let (born, destroyed) = (fork::generation(), AtomicBool::new(false));
-        Self {
-            name,
-            header,
-            access,
-            creator,
-            born,
-            destroyed,
+        Self { name, header, file, access, creator, born, destroyed }
+    }
+
+    /// Whether it is for this process to remove the name: not if it was inherited by fork.
+    fn removes_name(&self) -> bool {
+        self.header.cleanup() != Cleanup::Persist
+            && self.born == fork::generation()
+            && !self.destroyed.load(Relaxed)
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        if !self.removes_name() {
+            return;
+        }
+        let place = Place::of(&self.name);
+        let removed = if self.creator && self.header.cleanup() == Cleanup::Owner {
+            names::remove_from(&place, self.file)
+        } else {
+            left::leave(place, self.file)
+        };
+        if let Err(error) = removed {
+            tracing::warn!(name = %self.name, %error, "the name stays until it is collected");
         }
     }
 }
@@ -47,25 +71,20 @@ pub struct PosixSegment(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    hold: Hold,
-    /// The description that the data is mapped with, and that is present.
+    /// The description that the data is mapped with, and that is present. Dropped first: who
+    /// leaves must not be present any more when he asks whether he was the last.
     fd: OwnedFd,
+    hold: Hold,
 }
 
 impl PosixSegment {
     pub(crate) fn new(hold: Hold, fd: OwnedFd) -> Self {
-        Self(Arc::new(Inner { hold, fd }))
+        Self(Arc::new(Inner { fd, hold }))
     }
 
     pub(crate) fn attached(self, mapping: Mapping) -> Attached<Self> {
-        let region = PosixRegion {
-            mapping,
-            _segment: Arc::clone(&self.0),
-        };
-        Attached {
-            region,
-            segment: self,
-        }
+        let region = PosixRegion { mapping, _segment: Arc::clone(&self.0) };
+        Attached { region, segment: self }
     }
 }
 
@@ -87,31 +106,19 @@ impl Segment for PosixSegment {
             .map_err(|errno| system_error("fstat", inner.hold.name.to_string(), errno))?;
         let has = stat.st_size.cast_unsigned();
         if has < needs {
-            return Err(ErrorKind::Truncated {
-                what: "segment",
-                needs,
-                has,
-            }
-            .into());
+            return Err(ErrorKind::Truncated { what: "segment", needs, has }.into());
         }
         let len = usize::try_from(needs).unwrap_or(usize::MAX);
         let mapping = Mapping::file(inner.fd.as_fd(), len, inner.hold.access)?;
-        Ok(PosixRegion {
-            mapping,
-            _segment: Arc::clone(inner),
-        })
+        Ok(PosixRegion { mapping, _segment: Arc::clone(inner) })
     }
 
     fn destroy(&self) -> Result<()> {
-        let Inner { hold, fd } = &*self.0;
+        let hold = &self.0.hold;
         if hold.born != fork::generation() {
-            return Err(ErrorKind::ForkedChild {
-                operation: "destroying an array",
-            }
-            .into());
+            return Err(ErrorKind::ForkedChild { operation: "destroying an array" }.into());
         }
-        let file = fstat(fd).map_err(|errno| system_error("fstat", hold.name.as_str(), errno))?;
-        names::remove_from(&Place::of(&hold.name), &file)?;
+        names::remove_from(&Place::of(&hold.name), hold.file)?;
         hold.destroyed.store(true, Relaxed);
         Ok(())
     }
@@ -123,50 +130,9 @@ impl Handover for PosixSegment {
     }
 }
 
-impl Drop for Inner {
-    fn drop(&mut self) {
-        let Hold {
-            name,
-            header,
-            creator,
-            born,
-            destroyed,
-            ..
-        } = &self.hold;
-        let removes = match header.cleanup() {
-            Cleanup::Persist => false,
-            Cleanup::LastOut | Cleanup::Owner => *born == fork::generation(),
-        };
-        if !removes || destroyed.load(Relaxed) {
-            return;
-        }
-        let owner_leaves = *creator && header.cleanup() == Cleanup::Owner;
-        if let Err(error) = leave(&Place::of(name), &mut self.fd, owner_leaves) {
-            tracing::warn!(%name, %error, "the segment's name stays until it is collected");
-        }
-    }
-}
-
-/// Ends presence, and removes the name if nobody else is present, or if its owner leaves.
-fn leave(place: &Place, fd: &mut OwnedFd, owner_leaves: bool) -> Result<()> {
-    let fail = |errno| system_error("fstat", place.to_string(), errno);
-    if owner_leaves {
-        return names::remove_from(place, &fstat(fd).map_err(fail)?);
-    }
-    // Whoever is present himself cannot see whether he is alone, and a forked child shares the
-    // description: so it asks on a fresh one, opened before and locked after its own is gone.
-    let fresh = match place.open(Access::ReadWrite) {
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(()),
-        result => result?,
-    };
-    let file = fstat(&*fd).map_err(fail)?;
-    drop(std::mem::replace(fd, fresh));
-    names::remove_if_last(place, fd.as_fd(), &file)
-}
-
 /// A named segment mapped into this process. It keeps the segment.
 pub struct PosixRegion {
-    // Dropped before the segment: whoever leaves must not be present any more when he asks.
+    // Dropped before the segment: a mapping is present too.
     mapping: Mapping,
     _segment: Arc<Inner>,
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_core::{Access, Result};
 
-use super::directory::{DIRECTORY, Place};
+use super::directory::{DIRECTORY, FileId, Place};
 use super::names::remove_if_last;
 
 /// The most entries that are looked at: the rest waits for the next process.
@@ -33,7 +33,7 @@ pub(crate) fn once() {
 }
 
 fn sweep(place: &Place) -> Result<()> {
-    let fd = place.open(Access::ReadWrite)?;
-    let stat = place.check(fd.as_fd())?;
-    remove_if_last(place, fd.as_fd(), &stat)
+    let fd = place.open(Access::ReadOnly)?;
+    let file = FileId::from(&place.check(fd.as_fd())?);
+    remove_if_last(place, file).map(drop)
 }

@@ -1,0 +1,33 @@
+//! What every backend promises, as one suite of tests, and what tests with several processes need.
+//!
+//! A backend is finished when it passes [`suite!`], and [`named_suite!`] or [`handover_suite!`] if
+//! it has those abilities. `tests/minimal.rs` shows the least that is valid.
+//!
+//! This crate is for tests only: its functions fail by panicking. It knows no backend, and nothing
+//! above `shm-core`.
+//!
+//! - `harness.rs`: what a backend tells about itself to be tested;
+//! - `suite.rs`: the lists of promises, one `#[test]` for each;
+//! - `promises/`: the promises;
+//! - [`bytes`]: single bytes of a region, and writes that the kernel has to refuse;
+//! - [`kill`]: SIGKILL at each step of an operation;
+//! - [`leaks`]: descriptors, mappings and entries, counted before and after;
+//! - [`process`]: children that fork, run this program again, die and are waited for;
+//! - [`private`]: a `/dev/shm` that nobody else uses.
+#![deny(unsafe_code)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)] // a failed step fails the test
+#![cfg(target_os = "linux")]
+
+pub mod bytes;
+mod harness;
+pub mod kill;
+pub mod leaks;
+pub mod private;
+pub mod process;
+#[doc(hidden)]
+pub mod promises;
+mod suite;
+
+pub use harness::{
+    AttachedOf, HandoverHarness, Harness, NamedHarness, SegmentOf, SourceOf, spec, unique_name,
+};

@@ -1,0 +1,46 @@
+//! A `/dev/shm` that nobody else uses, for tests that count its entries or fill it.
+
+use std::fs;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::process::{getegid, geteuid};
+use rustix::thread::UnshareFlags;
+
+static PRIVATE: AtomicBool = AtomicBool::new(false);
+
+/// Whether [`shm`] has worked in this process or in the one that it was forked from.
+pub fn is_private() -> bool {
+    PRIVATE.load(Relaxed)
+}
+
+/// Gives this process, and the children it starts, an empty `/dev/shm` with these tmpfs options
+/// (`size=4m`). Tells whether the system allows it; see `mount_namespaces(7)`.
+///
+/// Call it while the process has one thread: an ordinary user needs a user namespace.
+#[allow(unsafe_code)] // unshare is unsafe for CLONE_FILES alone, which is not asked for.
+pub fn shm(options: &str) -> bool {
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    let apart = |flags| {
+        // SAFETY: CLONE_FILES, the one flag with a precondition, is not among them.
+        unsafe { rustix::thread::unshare_unsafe(flags) }.is_ok()
+    };
+    if !apart(UnshareFlags::NEWNS) {
+        if !apart(UnshareFlags::NEWUSER | UnshareFlags::NEWNS) {
+            return false;
+        }
+        let mapped = fs::write("/proc/self/setgroups", "deny")
+            .and_then(|()| fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")))
+            .and_then(|()| fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")));
+        assert!(mapped.is_ok(), "a user namespace without users: {mapped:?}");
+    }
+    let apart = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    let options = std::ffi::CString::new(format!("mode=1777,{options}")).unwrap();
+    let mounted = mount_change("/", apart)
+        .and_then(|()| {
+            mount("tmpfs", "/dev/shm", "tmpfs", MountFlags::NOSUID, Some(options.as_c_str()))
+        })
+        .is_ok();
+    PRIVATE.store(mounted, Relaxed);
+    mounted
+}

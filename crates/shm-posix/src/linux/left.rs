@@ -1,0 +1,82 @@
+//! Leaving a segment, and names that were left to others.
+//!
+//! Whoever leaves and is not alone leaves the name to those who remain; the last of them removes
+//! it. But a forked child remains without ever removing anything: it shares the descriptions of
+//! its parent, and with them presence, because it has the data. A child on its way from fork to
+//! `exec` is such a child for a moment. So whoever left a name to somebody looks again, whenever
+//! he makes or leaves another segment.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+
+use shm_core::Result;
+use shm_presence::fork;
+
+use super::directory::{FileId, Place};
+use super::names::remove_if_last;
+
+/// The most names that are remembered; the oldest are forgotten, and stay until collected.
+const MOST: usize = 1024;
+/// How many are considered each time, so that no drop becomes slow.
+const AT_ONCE: usize = 4;
+/// The most turns that a name waits which was in use each time.
+const MOST_TURNS: u32 = 64;
+
+static LEFT: Mutex<VecDeque<Left>> = Mutex::new(VecDeque::new());
+
+/// A name that somebody else still used when this process left it.
+#[derive(Debug)]
+struct Left {
+    place: Place,
+    file: FileId,
+    born: u64,
+    /// Turns until it is looked at, and how many it was the last time: twice as many each time.
+    wait: u32,
+    turns: u32,
+}
+
+/// Removes the name if the one who leaves was the last.
+pub(crate) fn leave(place: Place, file: FileId) -> Result<()> {
+    look_again();
+    if remove_if_last(&place, file)? {
+        let born = fork::generation();
+        remember(Left { place, file, born, wait: 0, turns: 1 });
+    }
+    Ok(())
+}
+
+/// Considers some of the names again.
+pub(crate) fn look_again() {
+    for _ in 0..AT_ONCE {
+        let Some(mut left) = with(VecDeque::pop_front) else { return };
+        if left.born != fork::generation() {
+            continue; // a child does not remove what its parent left
+        }
+        if left.wait > 0 {
+            left.wait -= 1;
+        } else if matches!(remove_if_last(&left.place, left.file), Ok(true)) {
+            left.turns = MOST_TURNS.min(left.turns * 2);
+            left.wait = left.turns;
+        } else {
+            continue;
+        }
+        remember(left);
+    }
+}
+
+fn remember(left: Left) {
+    let forgotten = with(|names| {
+        if !names.iter().any(|known| known.file == left.file) {
+            names.push_back(left);
+        }
+        if names.len() > MOST { names.pop_front() } else { None }
+    });
+    if let Some(Left { place, .. }) = forgotten {
+        tracing::debug!(%place, "too many names were left to others: this one is forgotten");
+    }
+}
+
+/// The mutex is only ever held here, where no fork can happen, so a child finds it free.
+fn with<T>(steps: impl FnOnce(&mut VecDeque<Left>) -> T) -> T {
+    fork::uninterrupted(|| steps(&mut LEFT.lock().unwrap_or_else(PoisonError::into_inner)))
+}

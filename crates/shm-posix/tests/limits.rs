@@ -1,0 +1,206 @@
+//! Limits that are reached in the middle: of descriptors, mappings, sizes and space.
+#![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
+
+#[allow(dead_code)] // some of it is for the other tests
+mod common;
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use shm_conformance::process::{self, Child};
+use shm_conformance::{leaks, private, spec, unique_name};
+use shm_core::{Access, Backend, Commit, ErrorKind, Name, Result, Segment, Spec};
+use shm_posix::{Posix, Publish};
+
+use common::{Array, assert_all, attach, create, holds, try_create};
+
+const MIB: u64 = 1 << 20;
+const WAYS: [Publish; 2] = [Publish::Unnamed, Publish::Temporary];
+const COMMITS: [Commit; 4] = [Commit::Auto, Commit::Lazy, Commit::Reserve, Commit::Populate];
+
+fn main() {
+    process::main(
+        &[],
+        &[
+            ("descriptors", || in_a_child(descriptors)),
+            ("address_space", || in_a_child(address_space)),
+            ("size_of_files", || in_a_child(size_of_files)),
+            ("number_of_mappings", || in_a_child(number_of_mappings)),
+            ("space_in_dev_shm", || in_a_child(space)),
+            ("files_in_dev_shm", || in_a_child(number_of_files)),
+        ],
+    );
+}
+
+/// Limits stay with the process that has them.
+fn in_a_child(test: fn()) {
+    let child = Child::fork(|| {
+        test();
+        0
+    });
+    let status = child.wait();
+    assert!(status.success(), "{status}");
+}
+
+fn limit(resource: Resource, most: u64) {
+    let maximum = getrlimit(resource).maximum;
+    setrlimit(resource, Rlimit { current: Some(most), maximum }).unwrap();
+}
+
+fn assert_limit<T>(result: Result<T>, name: &str, value: u64) {
+    let error = result.map(drop).unwrap_err();
+    let ErrorKind::LimitReached { limit, value: found, .. } = error.kind() else {
+        panic!("{error}")
+    };
+    assert_eq!((*limit, *found), (name, Some(value)));
+}
+
+fn sized(name: &Name, bytes: u64, commit: Commit, publish: Publish) -> Result<Array> {
+    let len = usize::try_from(bytes / 8).unwrap();
+    Posix::with_publish(publish).create(&Spec { commit, ..spec(name, len) }, None)
+}
+
+fn descriptors() {
+    let (held, next) = (unique_name("held"), unique_name("next"));
+    let array = create(Publish::Unnamed, &held, 1, false);
+    // The limit is on their numbers, so it is the lowest free one.
+    let open = u64::try_from(File::open("/dev/null").unwrap().as_raw_fd()).unwrap();
+    let before = leaks::Snapshot::take();
+    let everything = getrlimit(Resource::Nofile).current.unwrap();
+    limit(Resource::Nofile, open);
+    for publish in WAYS {
+        assert_limit(try_create(publish, &next, 1, false), "RLIMIT_NOFILE", open);
+    }
+    for access in [Access::ReadWrite, Access::ReadOnly] {
+        assert_limit(attach(&held, access), "RLIMIT_NOFILE", open);
+    }
+    assert_limit(array.segment.destroy(), "RLIMIT_NOFILE", open);
+    // To replace takes a second descriptor, of what is replaced.
+    limit(Resource::Nofile, open + 1);
+    for publish in WAYS {
+        assert_limit(try_create(publish, &held, 2, true), "RLIMIT_NOFILE", open + 1);
+    }
+    limit(Resource::Nofile, everything);
+    before.assert_unchanged("out of descriptors");
+    assert!(holds(&array));
+    // Leaving takes none.
+    limit(Resource::Nofile, open);
+    drop(array);
+    limit(Resource::Nofile, everything);
+    assert_eq!(leaks::entries(), [""; 0]);
+}
+
+fn address_space() {
+    let (held, next) = (unique_name("held"), unique_name("next"));
+    let array = sized(&held, 256 * MIB, Commit::Lazy, Publish::Unnamed).unwrap();
+    let before = leaks::Snapshot::take();
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    let most = pages * 4096 + 64 * MIB;
+    limit(Resource::As, most);
+    for publish in WAYS {
+        assert_limit(sized(&next, 256 * MIB, Commit::Lazy, publish), "RLIMIT_AS", most);
+    }
+    assert_limit(attach(&held, Access::ReadOnly), "RLIMIT_AS", most);
+    assert_limit(array.segment.map(), "RLIMIT_AS", most);
+    before.assert_unchanged("out of address space");
+}
+
+/// The kernel would send SIGXFSZ, which ends the process.
+fn size_of_files() {
+    let name = unique_name("size");
+    let before = leaks::Snapshot::take();
+    limit(Resource::Fsize, MIB);
+    for publish in WAYS {
+        for commit in COMMITS {
+            assert_limit(sized(&name, 2 * MIB, commit, publish), "RLIMIT_FSIZE", MIB);
+        }
+    }
+    before.assert_unchanged("files that are too large");
+    drop(sized(&name, MIB / 2, Commit::Auto, Publish::Unnamed).unwrap());
+}
+
+fn number_of_mappings() {
+    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+    let most: u64 = most.trim().parse().unwrap();
+    if most > 1_000_000 {
+        return; // more than this test can make
+    }
+    let (held, next) = (unique_name("held"), unique_name("next"));
+    let array = create(Publish::Unnamed, &held, 1, false);
+    let before = leaks::Snapshot::take();
+    let mut regions = Vec::with_capacity(usize::try_from(most).unwrap());
+    let refused = loop {
+        match array.segment.map() {
+            Ok(region) => regions.push(region),
+            Err(error) => break error,
+        }
+    };
+    assert_limit::<()>(Err(refused), "vm.max_map_count", most);
+    for publish in WAYS {
+        assert_limit(try_create(publish, &next, 1, false), "vm.max_map_count", most);
+    }
+    assert_limit(attach(&held, Access::ReadOnly), "vm.max_map_count", most);
+    drop(regions);
+    before.assert_unchanged("out of mappings");
+}
+
+fn space() {
+    if !private::shm("size=4m") {
+        return;
+    }
+    let name = unique_name("space");
+    let held = create(Publish::Unnamed, &name, 1, false);
+    let before = leaks::Snapshot::take();
+    for needs in [8 * MIB, 40 * MIB] {
+        for publish in WAYS {
+            for commit in [Commit::Auto, Commit::Reserve, Commit::Populate] {
+                let full = |name: &Name, force| {
+                    let len = usize::try_from(needs / 8).unwrap();
+                    let spec = Spec { commit, force, ..spec(name, len) };
+                    let error = Posix::with_publish(publish).create(&spec, None).map(drop);
+                    let error = error.unwrap_err();
+                    let ErrorKind::NoSpace { needs: told, has: Some(has), place } = error.kind()
+                    else {
+                        panic!("{error}")
+                    };
+                    assert!(*told == needs + 8192 && *has < 4 * MIB && *has > 3 * MIB, "{error}");
+                    assert!(place.contains("file system"), "{error}");
+                };
+                full(&unique_name("full"), false);
+                full(&name, true);
+            }
+        }
+    }
+    before.assert_unchanged("a full /dev/shm");
+    assert!(holds(&held));
+    assert_all(&held, 1);
+}
+
+fn number_of_files() {
+    if !private::shm("nr_inodes=6,size=4m") {
+        return;
+    }
+    let mut arrays = Vec::new();
+    let error = loop {
+        match try_create(WAYS[arrays.len() % 2], &unique_name("inodes"), 1, false) {
+            Ok(array) => arrays.push(array),
+            Err(error) => break error,
+        }
+    };
+    assert!(!arrays.is_empty());
+    let before = leaks::Snapshot::take();
+    for error in [error].into_iter().chain(
+        WAYS.map(|publish| try_create(publish, &unique_name("one-more"), 1, false))
+            .map(|result| result.map(drop).unwrap_err()),
+    ) {
+        let ErrorKind::NoSpace { place, has: Some(0), .. } = error.kind() else {
+            panic!("{error}")
+        };
+        assert!(place.contains("number of files"), "{error}");
+    }
+    before.assert_unchanged("no file more");
+    drop(arrays);
+    assert_eq!(leaks::entries(), [""; 0]);
+}
