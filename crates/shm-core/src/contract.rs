@@ -60,7 +60,7 @@ pub trait Segment: Clone + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`ErrorKind::ForkedChild`](crate::ErrorKind::ForkedChild) in a forked child that inherited
-    /// it; [`ErrorKind::Busy`](crate::ErrorKind::Busy) if another process changes the name at this
+    /// it, where others see the name; [`ErrorKind::Busy`](crate::ErrorKind::Busy) if another process changes the name at this
     /// moment and does not finish.
     fn destroy(&self) -> Result<()>;
 }

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 /// How a region may be used; enforced by the kernel through the mapping's protection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Access {
-    /// The segment is opened `O_RDONLY`: no `mprotect` makes it writable again.
+    /// The segment is opened `O_RDONLY`, so no `mprotect` makes it writable again. On `mmap`, which
+    /// has nothing to open, it is a mapping of its own without the permission to write.
     ReadOnly,
     /// Read and write.
     #[default]

@@ -5,9 +5,11 @@
 //! in decimal, the payload's bytes in hexadecimal.
 #![allow(unsafe_code)] // pre_exec, and owning a descriptor that came by inheritance
 
+use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::fstat;
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
@@ -22,6 +24,10 @@ const PREFIX: &str = "SHMARRAY_PASS_";
 const VERSION: &str = "1";
 /// Below are standard input, output and error.
 const LEAST_FD: RawFd = 3;
+
+/// The numbers taken since this program began. What has one of them now was opened here, and is
+/// somebody else's: no number comes by `exec` twice. Locked only where no fork can fall between.
+static TAKEN: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
 
 /// Gives an array to the children of a command under a key: 1 to 64 of `A-Z a-z 0-9 _ -`.
 ///
@@ -62,9 +68,9 @@ pub fn inherit(
 
 /// Takes an array that the parent gave under a key, once.
 ///
-/// The environment is not trusted: the descriptor must be open, must have come by `exec` (it is
-/// not closed on exec yet) and must be the file that was given. Otherwise it is left alone: the
-/// number may be somebody else's by now.
+/// The environment is not trusted: the descriptor must not have been taken before, must be open,
+/// must have come by `exec` (it is not closed on exec yet) and must be the file that was given.
+/// Otherwise it is left alone: the number may be somebody else's by now.
 ///
 /// # Errors
 /// [`ErrorKind::Transport`] for an unknown key, with those that there are, for a variable that
@@ -92,16 +98,20 @@ pub fn take(key: &str) -> Result<Parcel> {
     Ok(Parcel { payload, fd })
 }
 
-/// Makes an inherited descriptor ours. Its close-on-exec flag tells whether that was done before;
-/// no other thread, and no fork, comes between looking and setting it.
+/// Makes an inherited descriptor ours. No other thread, and no fork, comes between looking at it
+/// and taking it.
 fn own(given: &Given) -> Result<OwnedFd, String> {
     fork::uninterrupted(|| {
+        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+        if taken.contains(&given.fd) {
+            return Err(format!("descriptor {} was taken already", given.fd));
+        }
         // SAFETY: not known to be open yet: fcntl and fstat then say EBADF, and change nothing.
         // It is not -1.
         let fd = unsafe { BorrowedFd::borrow_raw(given.fd) };
         match fcntl_getfd(fd) {
             Ok(flags) if flags.contains(FdFlags::CLOEXEC) => {
-                return Err(format!("descriptor {} was taken already, or not given", given.fd));
+                return Err(format!("descriptor {} did not come from the parent", given.fd));
             }
             Ok(_) => {}
             Err(errno) => return Err(cannot("look at", given.fd, errno)),
@@ -114,8 +124,9 @@ fn own(given: &Given) -> Result<OwnedFd, String> {
             ));
         }
         fcntl_setfd(fd, FdFlags::CLOEXEC).map_err(|errno| cannot("keep", given.fd, errno))?;
+        taken.insert(given.fd);
         // SAFETY: it is open, and came by exec for whoever takes it under this key: what this
-        // process opened itself, std closes on exec. It was not taken before.
+        // process opened itself, std closes on exec. It was not taken before, as TAKEN says.
         Ok(unsafe { OwnedFd::from_raw_fd(given.fd) })
     })
 }
@@ -159,6 +170,7 @@ fn given_keys() -> String {
     let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
     let mut keys: Vec<_> =
         names.filter_map(|name| Some(name.strip_prefix(PREFIX)?.to_owned())).collect();
+    keys.retain(|key| variable(key).is_ok());
     keys.sort();
     if keys.is_empty() { "none".into() } else { keys.join(", ") }
 }

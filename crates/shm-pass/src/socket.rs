@@ -7,43 +7,77 @@ use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::fs::{OFlags, fcntl_getfl};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::net::sockopt::socket_peercred;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
 };
-use shm_core::{Error, ErrorKind, Result};
+use rustix::process::geteuid;
+use shm_core::{Access, Error, ErrorKind, Result};
 use shm_map::system_error;
+use shm_presence::reopen;
 
 use crate::frame::{self, MOST, PREAMBLE_LEN};
 use crate::{Outgoing, Parcel};
 
-const CONTROL_LEN: usize = rustix::cmsg_space!(ScmRights(MOST));
+const SEND_LEN: usize = rustix::cmsg_space!(ScmRights(MOST));
+/// A socket with `SO_PASSCRED` puts the peer's credentials before the descriptors.
+const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1));
 
 /// Sends arrays, all in one message; it is split where there are more descriptors than the kernel
 /// passes at once (253).
 ///
-/// The socket may be blocking or not, and may carry other bytes before and after.
+/// The socket may be blocking or not, and may carry other bytes before and after. A peer of another
+/// user, who may not reopen what he gets, is sent a description of his own.
 ///
 /// # Errors
 /// [`ErrorKind::Transport`] if the peer has closed, or does not read within `timeout`: the
 /// message is incomplete then, and the socket of no further use. [`ErrorKind::LimitReached`] if
-/// too many descriptors are in flight already.
+/// too many descriptors are in flight already. [`ErrorKind::Oversized`] for a payload that is too
+/// large, before anything is sent.
 pub fn send(socket: &UnixStream, parcels: &[Outgoing<'_>], timeout: Duration) -> Result<()> {
     let deadline = Deadline::after("send", timeout);
+    let own = own_descriptions(socket, parcels)?;
+    let own = parcels.iter().zip(&own).map(|(parcel, own)| Outgoing {
+        fd: own.as_ref().map_or(parcel.fd, AsFd::as_fd),
+        ..*parcel
+    });
+    for (bytes, fds) in parts(&own.collect::<Vec<_>>())? {
+        send_part(socket.as_fd(), &bytes, &fds, &deadline)?;
+    }
+    tracing::debug!(arrays = parcels.len(), "sent over a socket");
+    Ok(())
+}
+
+/// All parts of a message: at least one, which may be empty.
+fn parts<'a>(parcels: &[Outgoing<'a>]) -> Result<Vec<(Vec<u8>, Vec<BorrowedFd<'a>>)>> {
+    let mut parts = Vec::new();
     let mut rest = parcels;
     loop {
         let (part, following) = rest.split_at(rest.len().min(MOST));
         rest = following;
         let payloads: Vec<_> = part.iter().map(|parcel| parcel.payload).collect();
-        let fds: Vec<_> = part.iter().map(|parcel| parcel.fd).collect();
         let bytes = frame::encode(&payloads, !rest.is_empty())?;
-        send_part(socket.as_fd(), &bytes, &fds, &deadline)?;
+        parts.push((bytes, part.iter().map(|parcel| parcel.fd).collect()));
         if rest.is_empty() {
-            tracing::debug!(arrays = parcels.len(), "sent over a socket");
-            return Ok(());
+            return Ok(parts);
         }
     }
+}
+
+/// For a peer of another user, who may not reopen what he gets: a description of his own for each.
+fn own_descriptions(socket: &UnixStream, parcels: &[Outgoing<'_>]) -> Result<Vec<Option<OwnedFd>>> {
+    let peer = socket_peercred(socket)
+        .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
+    let is_another = peer.uid != geteuid();
+    let own = |Outgoing { fd, .. }: &Outgoing<'_>| {
+        let mode = fcntl_getfl(fd).map_err(|errno| system_error("fcntl", "an array", errno))?;
+        let writable = mode.contains(OFlags::RDWR);
+        reopen(*fd, if writable { Access::ReadWrite } else { Access::ReadOnly })
+    };
+    parcels.iter().map(|parcel| is_another.then(|| own(parcel)).transpose()).collect()
 }
 
 fn send_part(
@@ -53,7 +87,7 @@ fn send_part(
     deadline: &Deadline,
 ) -> Result<()> {
     while !bytes.is_empty() {
-        let mut space = [MaybeUninit::uninit(); CONTROL_LEN];
+        let mut space = [MaybeUninit::uninit(); SEND_LEN];
         let mut control = SendAncillaryBuffer::new(&mut space);
         if !fds.is_empty() {
             control.push(SendAncillaryMessage::ScmRights(fds)); // there is room for MOST
@@ -81,20 +115,23 @@ fn send_part(
 
 /// Receives the arrays of one message, and not a byte more.
 ///
-/// Every descriptor is closed on exec from the start, and closed if anything is wrong.
+/// Every descriptor is closed on exec from the start, and closed if anything is wrong. The socket
+/// may have `SO_PASSCRED`, but not `SO_PASSPIDFD`: the kernel would add a descriptor to every read,
+/// which nobody here owns.
 ///
 /// # Errors
-/// [`ErrorKind::Transport`] if the peer has closed before or within a message, or the message is
-/// not complete within `timeout`; [`ErrorKind::BadMagic`], [`ErrorKind::UnsupportedVersion`],
-/// [`ErrorKind::Truncated`], [`ErrorKind::Oversized`], [`ErrorKind::Corrupt`] for its form;
-/// [`ErrorKind::LimitReached`] if this process may not have so many descriptors.
+/// [`ErrorKind::Transport`] if the peer has closed before or within a message (the text says
+/// which), or the message is not complete within `timeout`; [`ErrorKind::BadMagic`],
+/// [`ErrorKind::UnsupportedVersion`], [`ErrorKind::Truncated`], [`ErrorKind::Oversized`],
+/// [`ErrorKind::Corrupt`] for its form; [`ErrorKind::LimitReached`] if this process may not have so many descriptors.
 pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     let deadline = Deadline::after("receive", timeout);
     let mut parcels = Vec::new();
     loop {
         let mut fds = Some(Vec::new());
         let mut head = [0; PREAMBLE_LEN];
-        fill(socket.as_fd(), &mut head, &mut fds, &deadline)?;
+        let place = if parcels.is_empty() { Place::Start } else { Place::Within };
+        fill(socket.as_fd(), &mut head, &mut fds, place, &deadline)?;
         let preamble = frame::preamble(&head)?;
         let fds = fds.unwrap_or_default();
         if fds.len() != preamble.count {
@@ -103,7 +140,7 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
             return Err(deadline.failed(reason));
         }
         let mut body = vec![0; preamble.body_len];
-        fill(socket.as_fd(), &mut body, &mut None, &deadline)?;
+        fill(socket.as_fd(), &mut body, &mut None, Place::Within, &deadline)?;
         let payloads = frame::body(preamble, &body)?;
         let part = payloads.into_iter().zip(fds);
         parcels.extend(part.map(|(payload, fd)| Parcel { payload, fd }));
@@ -111,7 +148,15 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
             tracing::debug!(arrays = parcels.len(), "received over a socket");
             return Ok(parcels);
         }
+        deadline.check()?; // parts may follow without end
     }
+}
+
+/// Where in a message a read begins.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Start,
+    Within,
 }
 
 /// Reads so many bytes. Descriptors may come with the first of them if `fds` says so.
@@ -119,11 +164,12 @@ fn fill(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
     fds: &mut Option<Vec<OwnedFd>>,
+    place: Place,
     deadline: &Deadline,
 ) -> Result<()> {
     let mut at = 0;
     while at < bytes.len() {
-        let mut space = [MaybeUninit::uninit(); CONTROL_LEN];
+        let mut space = [MaybeUninit::uninit(); RECEIVE_LEN];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         let mut parts = [IoSliceMut::new(&mut bytes[at..])];
         let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
@@ -140,13 +186,16 @@ fn fill(
         // Owned at once, so that whatever follows closes them.
         let came: Vec<OwnedFd> = control.drain().flat_map(descriptors).collect();
         if received.flags.contains(ReturnFlags::CTRUNC) {
-            // There was room for as many as the kernel passes: so the process may have no more.
-            return Err(system_error("recvmsg", "a socket", Errno::MFILE));
+            return Err(withheld(socket, came.len(), deadline));
         }
         if received.bytes == 0 {
-            let whole = bytes.len();
+            if place == Place::Start && at == 0 {
+                return Err(deadline.failed("the peer has closed the connection before a message"));
+            }
             return Err(deadline.failed(format!(
-                "the peer has closed the connection ({at} of the next {whole} bytes came)"
+                "the peer has closed the connection within a message ({at} of the next {} bytes \
+                 came)",
+                bytes.len()
             )));
         }
         match fds {
@@ -159,8 +208,23 @@ fn fill(
             }
         }
         at += received.bytes;
+        if at < bytes.len() {
+            deadline.check()?; // bytes may dribble in as fast as they are read
+        }
     }
     Ok(())
+}
+
+/// Why the kernel gave only `came` of the descriptors, which the caller still holds. There was
+/// room for as many as it passes: so this process may have no more, or something forbids them.
+fn withheld(socket: BorrowedFd<'_>, came: usize, deadline: &Deadline) -> Error {
+    match fcntl_dupfd_cloexec(socket, 0) {
+        Err(errno) => system_error("recvmsg", "a socket", errno),
+        Ok(_) => deadline.failed(format!(
+            "the system withheld descriptors after the first {came}: a security module, or a \
+             limit that was reached for a moment"
+        )),
+    }
 }
 
 fn descriptors(message: RecvAncillaryMessage<'_>) -> Vec<OwnedFd> {
@@ -187,13 +251,19 @@ impl Deadline {
         ErrorKind::Transport { operation: self.operation, reason: reason.into() }.into()
     }
 
-    /// Waits until the socket is ready or the time is over.
-    fn wait(&self, socket: BorrowedFd<'_>, events: PollFlags) -> Result<()> {
+    /// The time that is left; `None` is for ever.
+    fn check(&self) -> Result<Option<Duration>> {
         let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
         if left.is_some_and(|left| left.is_zero()) {
-            return Err(self.failed(format!("the peer did nothing for {:?}", self.timeout)));
+            let reason = format!("the peer did not do its part within {:?}", self.timeout);
+            return Err(self.failed(reason));
         }
-        let left = left.and_then(|left| Timespec::try_from(left).ok());
+        Ok(left)
+    }
+
+    /// Waits until the socket is ready or the time is over.
+    fn wait(&self, socket: BorrowedFd<'_>, events: PollFlags) -> Result<()> {
+        let left = self.check()?.and_then(|left| Timespec::try_from(left).ok());
         match poll(&mut [PollFd::from_borrowed_fd(socket, events)], left.as_ref()) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(errno) => Err(system_error("poll", "a socket", errno)),

@@ -21,10 +21,12 @@ fn main() {
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let tests: [(&str, fn()); 6] = [
+    let tests: [(&str, fn()); 8] = [
         ("a_child_takes_by_key_once", child_takes),
         ("a_command_can_be_spawned_again", spawned_again),
+        ("what_was_taken_is_not_taken_again_under_the_same_number", number_reused),
         ("no_other_child_gets_it", other_children),
+        ("no_child_gets_it_that_is_spawned_at_the_same_time", spawned_together),
         ("bad_keys_and_backends_are_refused", refused),
         ("a_missing_key_names_those_there_are", missing_key),
         ("a_hostile_environment_is_an_error_and_closes_nothing", hostile_environment),
@@ -51,6 +53,16 @@ fn play(role: &str) {
         "two" => {
             let (one, two) = (take("one").unwrap(), take("two").unwrap());
             print!("{} {}", number(&one.fd), number(&two.fd));
+        }
+        "reuse" => {
+            let parcel = take("one").unwrap();
+            let at = parcel.fd.as_raw_fd();
+            let copy = rustix::io::dup(&parcel.fd).unwrap();
+            drop(parcel);
+            let other = rustix::io::dup(&copy).unwrap();
+            assert_eq!(other.as_raw_fd(), at, "the same number, for somebody else");
+            let again = take("one").map(std::mem::forget).unwrap_err().to_string();
+            print!("{again}");
         }
         "race" => {
             let threads: Vec<_> = (0..8).map(|_| std::thread::spawn(|| take("one"))).collect();
@@ -113,6 +125,31 @@ fn other_children() {
     inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), fd.as_fd()).unwrap();
     assert!(text(&command.output().unwrap()).contains("memfd:pass"));
     assert!(!text(&child("list").output().unwrap()).contains("memfd:pass"));
+}
+
+fn number_reused() {
+    let mut command = child("reuse");
+    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), memfd(8).as_fd()).unwrap();
+    let said = text(&command.output().unwrap());
+    assert!(said.contains("taken already"), "{said}");
+}
+
+fn spawned_together() {
+    let fd = memfd(1);
+    let mut command = child("list");
+    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), fd.as_fd()).unwrap();
+    let listed = || text(&child("list").output().unwrap());
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (0..3)
+            .map(|_| scope.spawn(move || -> String { (0..20).map(|_| listed()).collect() }))
+            .collect();
+        for _ in 0..20 {
+            assert!(text(&command.output().unwrap()).contains("memfd:pass"));
+        }
+        for other in others {
+            assert!(!other.join().unwrap().contains("memfd:pass"));
+        }
+    });
 }
 
 fn refused() {

@@ -13,9 +13,10 @@ use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::io::{FdFlags, fcntl_getfd};
+use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shm_core::{BackendKind, ErrorKind, Payload, Result};
+use shm_core::{BackendKind, DType, Element, ErrorKind, Field, Payload, Result};
 use shm_pass::{Outgoing, Parcel, receive, send};
 use support::{memfd, number, open_fds, payload};
 
@@ -25,16 +26,22 @@ const AT_ONCE: Duration = Duration::from_millis(30);
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let tests: [(&str, fn()); 9] = [
+    let tests: [(&str, fn()); 15] = [
         ("arrays_arrive_in_order_and_close_on_exec", arrays_arrive),
         ("bytes_before_and_after_stay", bytes_around_stay),
+        ("a_socket_that_also_tells_credentials_carries_as_many", with_credentials),
+        ("a_payload_too_large_is_refused_before_anything_is_sent", too_large_payload),
         ("mmap_is_refused_before_anything_is_sent", mmap_is_refused),
         ("a_peer_that_closes_is_told", closed_peer),
+        ("a_clean_end_is_told_from_one_within_a_message", ends),
         ("a_silent_or_dribbling_peer_does_not_hang", silent_peer),
+        ("the_time_ends_though_parts_keep_coming", endless_parts),
         ("foreign_and_broken_messages_close_their_descriptors", foreign_messages),
         ("descriptors_at_the_wrong_place_are_closed", misplaced_descriptors),
         ("too_few_or_too_many_descriptors_are_closed", miscounted_descriptors),
+        ("another_user_gets_a_description_of_his_own", another_user),
         ("a_limit_on_descriptors_is_named_and_leaks_nothing", descriptor_limit),
+        ("a_process_without_a_descriptor_left_is_told", no_descriptor_left),
     ];
     let trial = |(name, test): (&str, fn())| {
         Trial::test(name, move || {
@@ -118,16 +125,21 @@ fn closed_peer() {
 
 fn silent_peer() {
     let (mut here, there) = UnixStream::pair().unwrap();
-    transport(receive(&there, AT_ONCE), "did nothing");
+    transport(receive(&there, AT_ONCE), "within 30ms");
     here.write_all(b"SHMP\x01").unwrap();
-    transport(receive(&there, AT_ONCE), "did nothing");
+    transport(receive(&there, AT_ONCE), "within 30ms");
+    // One that sends as fast as it is read, but too little: bytes are there at each look.
+    here.write_all(b"SHMP\x01").unwrap();
+    transport(receive(&there, Duration::ZERO), "within 0ns");
     // A peer that never reads: the socket's buffer fills up.
     let (here, _there) = UnixStream::pair().unwrap();
     let fd = memfd(0);
     let payloads: Vec<_> = (0..20_000).map(|i| payload(BackendKind::Memfd, i)).collect();
     let parcels: Vec<_> =
         payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
-    assert!(send(&here, &parcels, AT_ONCE).is_err());
+    let error = send(&here, &parcels, AT_ONCE).unwrap_err();
+    let full = matches!(error.kind(), ErrorKind::Transport { .. } | ErrorKind::LimitReached { .. });
+    assert!(full, "{error}");
 }
 
 /// The bytes of a message of one array, without its descriptor.
@@ -194,6 +206,48 @@ fn miscounted_descriptors() {
     }
 }
 
+/// A lock of the sender's description keeps the receiver out: so he has another one.
+fn another_user() {
+    const NOBODY: libc::uid_t = 65534;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("only root can become another user: not tried");
+        return;
+    }
+    let (here, there) = UnixStream::pair().unwrap();
+    let fd = memfd(3);
+    rustix::fs::fchmod(&fd, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    assert!(shm_presence::try_alone(fd.as_fd()).unwrap());
+    // SAFETY: this process has one thread.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        // SAFETY: it is a child that ends with `_exit`.
+        let changed = unsafe { libc::setuid(NOBODY) } == 0;
+        let (one, other) = UnixStream::pair().unwrap();
+        send_raw(&there, b"x", &[one.as_fd()]); // a socket that is this user's
+        let parcels = receive(&other, SOON).unwrap();
+        let own = !shm_presence::try_alone(parcels[0].fd.as_fd()).unwrap();
+        let whole = number(&parcels[0].fd) == 3;
+        // SAFETY: the child has nothing to clean up.
+        unsafe { libc::_exit(i32::from(!(changed && own && whole))) };
+    }
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = rustix::net::RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let mut parts = [std::io::IoSliceMut::new(&mut byte)];
+    let flags = rustix::net::RecvFlags::CMSG_CLOEXEC;
+    rustix::net::recvmsg(&here, &mut parts, &mut control, flags).unwrap();
+    let socket = control.drain().find_map(|message| match message {
+        rustix::net::RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    let payloads = [payload(BackendKind::Memfd, 3)];
+    send(&UnixStream::from(socket.unwrap()), &outgoing(&payloads, &[fd]), SOON).unwrap();
+    let mut status = 0;
+    // SAFETY: a child of ours that has not been waited for.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    assert_eq!(status, 0, "the other user's end");
+}
+
 fn descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let fd = memfd(0);
@@ -210,5 +264,77 @@ fn descriptor_limit() {
         error.kind(),
         ErrorKind::LimitReached { limit: "RLIMIT_NOFILE", value, .. } if *value == tight
     );
+    assert!(named, "{error}");
+}
+
+fn with_credentials() {
+    let (here, there) = UnixStream::pair().unwrap();
+    set_socket_passcred(&there, true).unwrap();
+    let fd = memfd(0);
+    let payloads: Vec<_> = (0..253).map(|i| payload(BackendKind::Memfd, i)).collect();
+    let parcels: Vec<_> =
+        payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
+    let received = std::thread::scope(|scope| {
+        scope.spawn(|| send(&here, &parcels, SOON).unwrap());
+        receive(&there, SOON).unwrap()
+    });
+    assert_eq!(received.len(), 253);
+}
+
+fn too_large_payload() {
+    let (here, mut there) = UnixStream::pair().unwrap();
+    let fd = memfd(0);
+    let mut payloads: Vec<_> = (0..300).map(|i| payload(BackendKind::Memfd, i)).collect();
+    let fields = (0..2000).map(|i| Field::new(format!("field-{i:08}"), f32::dtype())).collect();
+    payloads[299].descriptor.dtype = DType::Struct(fields);
+    let parcels: Vec<_> =
+        payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
+    let error = send(&here, &parcels, SOON).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Oversized { .. }), "{error}");
+    there.set_nonblocking(true).unwrap();
+    assert!(there.read(&mut [0]).is_err(), "something was sent");
+}
+
+fn ends() {
+    let (here, there) = UnixStream::pair().unwrap();
+    drop(here);
+    transport(receive(&there, SOON), "closed the connection before a message");
+    let (whole, fd) = (message(), memfd(0));
+    for len in [1, 16, 20] {
+        transport(receive_raw(&whole[..len], &[fd.as_fd()]), "closed the connection within");
+    }
+}
+
+fn endless_parts() {
+    let fd = memfd(0);
+    let payload = payload(BackendKind::Memfd, 0);
+    let parcels = vec![Outgoing::new(&payload, fd.as_fd()).unwrap(); 254];
+    let (here, mut there) = UnixStream::pair().unwrap();
+    send(&here, &parcels, SOON).unwrap();
+    let mut part = vec![0; 16]; // the first of two: it says that another follows
+    there.read_exact(&mut part).unwrap();
+    let len = u32::from_le_bytes(part[8..12].try_into().unwrap()) as usize;
+    part.resize(16 + len, 0);
+    there.read_exact(&mut part[16..]).unwrap();
+
+    let (here, mut there) = UnixStream::pair().unwrap();
+    for _ in 0..2 {
+        send_raw(&here, &part, &[fd.as_fd(); 253]);
+    }
+    transport(receive(&there, Duration::ZERO), "within 0ns");
+    let mut unread = [0; 4];
+    there.read_exact(&mut unread).unwrap();
+    assert_eq!(&unread, b"SHMP", "the second part was not begun");
+}
+
+fn no_descriptor_left() {
+    let limit = getrlimit(Resource::Nofile);
+    let (fds, payloads) = ([memfd(5)], [payload(BackendKind::Memfd, 5)]);
+    let (here, there) = UnixStream::pair().unwrap();
+    send(&here, &outgoing(&payloads, &fds), SOON).unwrap();
+    setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).unwrap();
+    let error = receive(&there, SOON).unwrap_err();
+    setrlimit(Resource::Nofile, limit).unwrap();
+    let named = matches!(error.kind(), ErrorKind::LimitReached { limit: "RLIMIT_NOFILE", .. });
     assert!(named, "{error}");
 }

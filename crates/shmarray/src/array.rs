@@ -237,7 +237,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// this handle included, keep their memory.
     ///
     /// # Errors
-    /// [`ForkedChild`](shm_core::ErrorKind::ForkedChild) in a child that inherited it;
+    /// [`ForkedChild`](shm_core::ErrorKind::ForkedChild) on `shm` in a child that inherited it;
     /// [`Busy`](shm_core::ErrorKind::Busy) if another process changes the name and does not finish.
     pub fn destroy(&self) -> Result<()> {
         self.handle.segment().destroy()

@@ -11,7 +11,7 @@ use shm_core::{
 use shm_ndarray::{ElementsMut, Place};
 use shm_select::{Needs, Workers};
 
-use crate::backends;
+use crate::backends::{self, no_handle};
 use crate::choice;
 use crate::handle::Handle;
 use crate::name::unique_name;
@@ -76,7 +76,8 @@ impl<T: Element, D: Dimension> Builder<T, D> {
         self
     }
 
-    /// How the processes start that are to share it, where that is known.
+    /// How the processes start that are to share it, where that is known. Spawned workers never
+    /// get `mmap`: not by choice, and not if it is asked for.
     pub fn workers(mut self, workers: Workers) -> Self {
         self.workers = workers;
         self
@@ -182,6 +183,9 @@ impl<T: Element, D: Dimension> Builder<T, D> {
         mut contents: Option<impl FnMut(&ElementsMut<'_, T, D>) -> Result<()>>,
     ) -> Result<SharedArray<T, D>> {
         let spec = self.spec()?;
+        if self.backend == Some(BackendKind::Mmap) && self.workers == Workers::Spawned {
+            return Err(no_handle("sharing with spawned workers", BackendKind::Mmap));
+        }
         let (backend, selection) = match self.backend {
             Some(backend) => (backend, None),
             None => {

@@ -21,7 +21,8 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
 impl<T: Element, D: Dimension> MemfdArray<T, D> {
     /// Freezes the whole array: from now on the kernel refuses every writer, here and elsewhere.
     ///
-    /// Others keep their read-only mappings; payloads and descriptors of it stay valid.
+    /// Others keep their read-only mappings, and what was passed stays valid. A payload made before
+    /// names a descriptor that is closed now: make a new one.
     ///
     /// # Errors
     /// [`FreezeError`], which gives the array back:

@@ -22,8 +22,8 @@ pub enum Publish {
     /// with a warning.
     #[default]
     Unnamed,
-    /// Under a temporary name, then renamed. A crash in between leaves that name, which the next
-    /// create removes.
+    /// Under a temporary name, then renamed. A crash in between leaves that name, which the first
+    /// create of a later process removes.
     Temporary,
 }
 
