@@ -1,0 +1,83 @@
+//! What a worker tells the process that started it: lines on a pipe.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::str::FromStr;
+
+use crate::maps::Memory;
+
+/// One line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// It has mapped the arrays, and waits at the gate.
+    Ready(Memory),
+    /// It has filled so many more rows.
+    Rows(usize),
+    /// It has filled all of its rows.
+    Done,
+    /// It cannot go on.
+    Failed(String),
+}
+
+impl Report {
+    /// Writes it as one line, at once.
+    pub(crate) fn write(&self, mut to: impl Write) -> io::Result<()> {
+        to.write_all(format!("{self}\n").as_bytes())?;
+        to.flush()
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Ready(memory) => write!(f, "ready {memory}"),
+            Self::Rows(rows) => write!(f, "rows {rows}"),
+            Self::Done => f.write_str("done"),
+            Self::Failed(why) => write!(f, "failed {}", why.replace('\n', " ")),
+        }
+    }
+}
+
+impl FromStr for Report {
+    type Err = &'static str;
+
+    fn from_str(line: &str) -> Result<Self, Self::Err> {
+        let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
+        match word {
+            "ready" => rest.parse().map(Self::Ready),
+            "rows" => rest.parse().map(Self::Rows).map_err(|_| "not a number of rows"),
+            "done" => Ok(Self::Done),
+            "failed" => Ok(Self::Failed(rest.to_owned())),
+            _ => Err("not a report"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let memory = Memory { elevation: Some("00:01:7".into()), shade: None };
+        let reports = [
+            Report::Ready(memory),
+            Report::Rows(12),
+            Report::Done,
+            Report::Failed("no space: needs 9 bytes".into()),
+        ];
+        for report in reports {
+            let mut line = Vec::new();
+            report.write(&mut line).unwrap();
+            let line = String::from_utf8(line).unwrap();
+            assert_eq!(line.strip_suffix('\n').unwrap().parse(), Ok(report));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused() {
+        for line in ["", "rows", "rows -1", "ready", "ready a", "finished"] {
+            assert!(line.parse::<Report>().is_err(), "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! What cannot be done is refused: one line that says what to do, exit code 2, nothing left.
+
+use std::fs::{Permissions, create_dir, set_permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::process::Command;
+
+use crate::RELIEF;
+use crate::npy::{npy, npy_of};
+use crate::run::Place;
+
+/// Fails unless an input of these bytes is refused with these words.
+fn refused(file: &[u8], words: &[&str]) {
+    let place = Place::new();
+    place.write("in.npy", file);
+    let finished = place.run(&["--input", "in.npy"]);
+    finished.assert_error(2, words);
+    finished.assert_error(2, &["in.npy"]);
+    assert!(!place.path("hillshade.png").exists());
+}
+
+#[test]
+fn inputs_that_are_not_2_d() {
+    for shape in ["()", "(8,)", "(2, 2, 2)"] {
+        refused(&npy(1, "'<f4'", false, shape, &[0; 32]), &["not 2-D", "give"]);
+    }
+    for shape in ["(0, 5)", "(5, 0)"] {
+        refused(&npy(1, "'<f4'", false, shape, &[]), &["empty", "give"]);
+    }
+}
+
+#[test]
+fn inputs_that_are_not_numeric() {
+    for descr in
+        ["'|b1'", "'<c8'", "'<c16'", "'|S4'", "'<U2'", "'|O'", "'<M8[D]'", "[('z', '<f4')]"]
+    {
+        refused(&npy(1, descr, false, "(2, 2)", &[0; 64]), &["is not numeric", "give"]);
+    }
+    refused(&npy(1, "'<f16'", false, "(2, 2)", &[0; 64]), &["too wide", "astype"]);
+}
+
+#[test]
+fn inputs_that_are_truncated() {
+    let file = npy_of(4, 4, |y, x| (y + x) as f64);
+    refused(&file[..file.len() - 1], &["truncated", "needs 256 bytes, has 255"]);
+    refused(&npy(1, "'<i2'", false, "(1000000, 1000000)", &[]), &["truncated"]);
+    for len in [0, 5, 9, 11, 40] {
+        refused(&file[..len], &["not a .npy file", "numpy.save"]);
+    }
+}
+
+#[test]
+fn inputs_that_are_not_npy() {
+    let hostile = |shape: &str| npy(1, "'<f4'", false, shape, &[]);
+    let not_npy: &[Vec<u8>] = &[
+        b"elevation,1,2,3,4,5,6,7,8,9\n".to_vec(),
+        b"\x93NUMPY\x09\x00\x00\x00\x00\x00\x00\x00".to_vec(), // version 9
+        b"\x93NUMPY\x02\x00\xff\xff\xff\xff\x00\x00".to_vec(), // a header of 4 GiB
+        npy(1, "'<q9'", false, "(2, 2)", &[0; 64]),
+        hostile("(18446744073709551616, 1)"),
+        hostile("(4294967296, 4294967296)"),
+        hostile("(4294967296, 4294967296, 4294967296)"),
+        hostile("(-1, 4)"),
+        hostile(&"(".repeat(5000)),
+        hostile("(2, 2"),
+    ];
+    for file in not_npy {
+        refused(file, &["not a .npy file", "numpy.save"]);
+    }
+}
+
+#[test]
+fn inputs_that_are_not_files() {
+    let place = Place::new();
+    create_dir(place.path("folder")).unwrap();
+    assert!(Command::new("mkfifo").arg(place.path("fifo")).status().unwrap().success());
+    place.run(&["--input", "missing.npy"]).assert_error(2, &["missing.npy", "--input"]);
+    for name in ["folder", "fifo"] {
+        place.run(&["--input", name]).assert_error(2, &[name, "not a regular file"]);
+    }
+}
+
+#[test]
+fn outputs_that_cannot_be_written() {
+    let place = Place::new();
+    create_dir(place.path("folder")).unwrap();
+    symlink("/dev/null", place.path("null")).unwrap();
+    for option in ["--png", "--output"] {
+        for path in ["missing/out", "folder", "/dev/null", "null", "/proc/out", ".."] {
+            let finished = place.run(&["--input", RELIEF, option, path]);
+            finished.assert_error(2, &["cannot be written", "name another"]);
+        }
+    }
+    assert!(!place.path("hillshade.png").exists());
+    assert!(std::fs::symlink_metadata(place.path("null")).unwrap().is_symlink());
+}
+
+#[test]
+fn an_output_gets_the_usual_permissions_and_goes_through_links() {
+    let place = Place::new();
+    place.write("real.png", b"old");
+    set_permissions(place.path("real.png"), Permissions::from_mode(0o600)).unwrap();
+    symlink("real.png", place.path("link.png")).unwrap();
+    place.run(&["--input", RELIEF, "--png", "link.png"]).assert_right();
+    assert!(std::fs::symlink_metadata(place.path("link.png")).unwrap().is_symlink());
+    assert!(place.read("real.png").starts_with(b"\x89PNG"));
+    place.write("other", b"");
+    let mode = |name: &str| std::fs::metadata(place.path(name)).unwrap().permissions().mode();
+    assert_eq!(mode("real.png"), mode("other"));
+}
+
+#[test]
+fn arguments_that_make_no_sense() {
+    let place = Place::new();
+    for (args, words) in [
+        (&["--workers", "0"][..], &["--workers", "at least 1"][..]),
+        (&["--workers", "-1"], &["--workers", "at least 1"]),
+        (&["--workers", "two"], &["--workers", "at least 1"]),
+        (&["--scale", "0"], &["--scale", "at least 1"]),
+        (&["--scale", "18446744073709551615"], &["--scale", "smaller"]),
+        (&["--scale", "10000000"], &["--scale", "smaller"]),
+        (&["--dx", "0"], &["--dx", "greater than 0"]),
+        (&["--dy", "-3"], &["--dy", "greater than 0"]),
+        (&["--azimuth", "inf"], &["--azimuth", "finite"]),
+        (&["--altitude", "high"], &["--altitude", "finite"]),
+        (&["--backend", "shmem"], &["--backend", "shm, mmap, memfd"]),
+        (&["--start", "thread"], &["--start", "spawn, fork"]),
+        (&["--start", "spawn", "--backend", "mmap"], &["mmap", "--start fork", "memfd"]),
+        (&["--backend", "mmap"], &["mmap", "--start fork", "memfd"]),
+        (&["--colour"], &["--colour", "--help"]),
+        (&["relief.npy"], &["relief.npy", "--help"]),
+    ] {
+        let finished = place.run(&[&["--input", RELIEF], args].concat());
+        finished.assert_error(2, words);
+        assert_eq!(finished.stdout, "");
+    }
+}
+
+#[test]
+fn the_environment_is_held_to_the_same() {
+    let place = Place::new();
+    let run = |value, start| {
+        place.run_with(&[("SHMARRAY_BACKEND", value)], &["--input", RELIEF, "--start", start])
+    };
+    run("mmap", "spawn").assert_error(2, &["mmap", "spawned workers", "use shm or memfd"]);
+    run("floppy", "spawn").assert_error(2, &["floppy", "SHMARRAY_BACKEND", "memfd"]);
+    let finished = run(" MMAP ", "fork");
+    finished.assert_right();
+    assert!(finished.stdout.starts_with("backend: mmap, as SHMARRAY_BACKEND asks"));
+    let spare = [("SHMARRAY_SHM_MIN_FREE", "18446744073709551615")];
+    let finished = place.run_with(&spare, &["--input", RELIEF]);
+    finished.assert_right();
+    assert!(finished.stdout.starts_with("backend: memfd, chosen automatically"));
+}
+
+#[test]
+fn a_worker_by_itself_is_told_what_it_lacks() {
+    let finished = Place::new().run(&["--worker", "0..3"]);
+    assert_eq!(finished.code, Some(1));
+    assert!(finished.stdout.starts_with("failed "), "{finished:?}");
+}

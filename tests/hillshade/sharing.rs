@@ -1,0 +1,89 @@
+//! The workers really share: seen from outside, while they wait; and what happens when one dies.
+
+use std::path::Path;
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::run::Place;
+use crate::{COMBINATIONS, RELIEF, result};
+
+/// `device:inode` of every shared mapping of a process, as the kernel tells it.
+fn shared_mappings(pid: u32) -> Vec<String> {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap();
+    let lines = maps.lines().map(|line| line.split_ascii_whitespace().collect::<Vec<_>>());
+    let shared = lines.filter(|words| words[1].ends_with('s'));
+    shared.map(|words| format!("{}:{}", words[3], words[4])).collect()
+}
+
+#[test]
+fn workers_map_the_same_memory_and_need_no_input_file() {
+    let whole = Place::new();
+    whole.run(&["--input", RELIEF, "--output", "out.npy"]).assert_right();
+    for (backend, start) in COMBINATIONS {
+        let place = Place::new();
+        std::fs::copy(RELIEF, place.path("in.npy")).unwrap();
+        let fixed = ["--input", "in.npy", "--output", "out.npy", "--workers", "3"];
+        let held = place.hold(&[&fixed[..], &["--backend", backend, "--start", start]].concat());
+        assert_eq!(held.workers.len(), 3);
+        std::fs::remove_file(place.path("in.npy")).unwrap();
+        let mapped: Vec<_> = held.workers.iter().map(|pid| shared_mappings(*pid)).collect();
+        for pid in &held.workers {
+            let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
+            assert!(program.ends_with(Path::new("examples/hillshade")), "{program:?}");
+        }
+
+        let finished = held.let_go();
+        finished.assert_right();
+        assert_eq!(result(&place), result(&whole), "{backend}, {start}");
+        let said = finished.stdout.split_once("(device:inode ").unwrap().1;
+        let objects: Vec<_> = said.split_once(')').unwrap().0.split(' ').collect();
+        assert!(objects.len() == 2 && objects[0] != objects[1], "{objects:?}");
+        for (object, mapped) in objects.iter().flat_map(|o| mapped.iter().map(move |m| (o, m))) {
+            let found = mapped.iter().any(|other| other == object);
+            assert!(found, "{backend}, {start}: {object} is not in {mapped:?}");
+        }
+    }
+}
+
+#[test]
+fn a_killed_worker_is_named() {
+    for (backend, start) in COMBINATIONS {
+        let place = Place::new();
+        let held = place.hold(&[
+            "--input",
+            RELIEF,
+            "--workers",
+            "3",
+            "--backend",
+            backend,
+            "--start",
+            start,
+        ]);
+        let second = Pid::from_raw(i32::try_from(held.workers[1]).unwrap()).unwrap();
+        kill_process(second, Signal::KILL).unwrap();
+        let finished = held.let_go();
+        finished.assert_error(1, &["worker 2 ", "rows 115..230", "signal 9"]);
+        assert!(!place.path("hillshade.png").exists());
+    }
+}
+
+#[test]
+fn all_workers_killed_is_an_error_too() {
+    for start in ["spawn", "fork"] {
+        let place = Place::new();
+        let held = place.hold(&["--input", RELIEF, "--workers", "2", "--start", start]);
+        for pid in &held.workers {
+            let pid = Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
+            kill_process(pid, Signal::KILL).unwrap();
+        }
+        held.let_go().assert_error(1, &["worker ", "signal 9"]);
+    }
+}
+
+#[test]
+fn workers_end_when_their_parent_is_killed() {
+    for (backend, start) in [("memfd", "spawn"), ("memfd", "fork"), ("mmap", "fork")] {
+        let args = ["--input", RELIEF, "--backend", backend, "--start", start];
+        Place::new().hold(&args).kill();
+    }
+}

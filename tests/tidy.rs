@@ -1,0 +1,283 @@
+//! The house rules that can be read off the files. A failure says what to do.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // what cannot be read fails the test
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use toml::{Table, Value};
+
+/// A file of the repository, by its path from the root.
+struct Source {
+    path: String,
+    text: String,
+}
+
+impl Source {
+    fn is_rust(&self) -> bool {
+        self.path.ends_with(".rs")
+    }
+
+    /// Whether it is part of a crate that users build, not of tests or benchmarks.
+    fn is_of_a_crate(&self) -> bool {
+        let is_suite = self.path.starts_with("crates/shm-conformance/");
+        let is_source = self.path.starts_with("crates/") && self.path.contains("/src/");
+        self.is_rust() && is_source && !is_suite
+    }
+
+    /// Whether it is this file, which has to spell out what it forbids.
+    fn is_this(&self) -> bool {
+        self.path == "tests/tidy.rs"
+    }
+
+    fn table(&self) -> Table {
+        let table = self.text.parse();
+        table.unwrap_or_else(|error| panic!("{}: {error}", self.path))
+    }
+
+    /// The lines that are not comments, with their numbers.
+    fn code(&self) -> impl Iterator<Item = (usize, &str)> {
+        let lines = (1..).zip(self.text.lines());
+        lines.filter(|(_, line)| !line.trim_start().starts_with("//"))
+    }
+
+    /// A fault for each line of code that contains one of `words`.
+    fn forbid(&self, words: &[&str], advice: &str) -> Vec<String> {
+        let bad = |line: &str| words.iter().find(|word| line.contains(**word)).copied();
+        let faults = self.code().filter_map(|(number, line)| Some((number, bad(line)?)));
+        faults.map(|(number, word)| format!("{}:{number}: `{word}`: {advice}", self.path)).collect()
+    }
+}
+
+/// Every text file of the repository but what cargo and git made.
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut folders = vec![root.to_path_buf()];
+    let mut sources = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let path: PathBuf = entry.path();
+            let name = entry.file_name();
+            if entry.file_type().unwrap().is_dir() {
+                if name != "target" && name != ".git" {
+                    folders.push(path);
+                }
+            } else if let Ok(text) = std::fs::read_to_string(&path) {
+                let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
+                sources.push(Source { path, text });
+            }
+        }
+    }
+    sources.sort_by(|a, b| a.path.cmp(&b.path));
+    sources
+}
+
+/// Fails if `rule` finds a fault in any of the sources.
+fn check(rule: impl Fn(&Source) -> Vec<String>) {
+    let mut report = String::new();
+    for fault in sources().iter().flat_map(rule) {
+        writeln!(report, "{fault}").unwrap();
+    }
+    assert!(report.is_empty(), "\n{report}");
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    check(|source| {
+        let without = source.is_rust() && !source.text.starts_with("//!");
+        let fault = "begin with a `//!` line that says what the file is";
+        Vec::from_iter(without.then(|| format!("{}: {fault}", source.path)))
+    });
+}
+
+#[test]
+fn no_file_holds_two_ideas() {
+    check(|source| {
+        let lines = source.text.lines().count();
+        let long = source.is_rust() && lines > 500;
+        let fault = format!("{}: {lines} lines, at most 500: split it by idea", source.path);
+        Vec::from_iter(long.then_some(fault))
+    });
+}
+
+#[test]
+fn unsafe_code_is_denied_at_each_root() {
+    check(|source| {
+        let is_root = source.path.ends_with("/src/lib.rs") || source.path.ends_with("/src/main.rs");
+        let denied = ["#![deny(unsafe_code)]", "#![forbid(unsafe_code)]"];
+        let open = is_root && !denied.iter().any(|line| source.text.contains(line));
+        let fault = "add `#![deny(unsafe_code)]`, and allow it again in the modules that need it";
+        Vec::from_iter(open.then(|| format!("{}: {fault}", source.path)))
+    });
+}
+
+#[test]
+fn lints_are_those_of_the_workspace() {
+    check(|source| {
+        let member =
+            source.path.ends_with("Cargo.toml") && source.path != "tests/embedding/Cargo.toml";
+        let inherits = || source.table().get("lints")?.get("workspace")?.as_bool();
+        let fault = "add `[lints]` with `workspace = true`";
+        let own = member && inherits() != Some(true);
+        Vec::from_iter(own.then(|| format!("{}: {fault}", source.path)))
+    });
+}
+
+#[test]
+fn no_path_of_a_machine() {
+    check(|source| {
+        if source.is_this() {
+            return Vec::new();
+        }
+        let lines = (1..).zip(source.text.lines());
+        let bad = lines.filter(|(_, line)| {
+            ["/root/", "/home/", "/work/"].iter().any(|path| line.contains(path))
+        });
+        let advice =
+            "names a folder of one machine: make it relative, or take it from the environment";
+        bad.map(|(number, _)| format!("{}:{number}: {advice}", source.path)).collect()
+    });
+}
+
+#[test]
+fn nothing_is_left_for_later() {
+    check(|source| {
+        if !source.is_rust() || source.is_this() {
+            return Vec::new();
+        }
+        let lines = (1..).zip(source.text.lines());
+        let words = ["todo!", "TODO", "FIXME", "#[ignore", "```ignore"];
+        let found = lines.filter_map(|(number, line)| {
+            Some((number, *words.iter().find(|word| line.contains(**word))?))
+        });
+        found
+            .map(|(number, word)| {
+                format!("{}:{number}: `{word}`: do it now, or leave it out", source.path)
+            })
+            .collect()
+    });
+}
+
+#[test]
+fn no_sleep_hides_a_race() {
+    check(|source| {
+        let exempt = !source.is_rust() || source.is_this();
+        let advice = "wait for the event itself: a pipe, a lock, a child's exit";
+        if exempt { Vec::new() } else { source.forbid(&["thread::sleep", "sleep_ms("], advice) }
+    });
+}
+
+#[test]
+fn only_shm_map_maps_memory() {
+    check(|source| {
+        if source.path.starts_with("crates/shm-map/") {
+            return Vec::new();
+        }
+        let advice = "only shm-map maps memory: add what is missing there";
+        if source.is_of_a_crate() {
+            let calls =
+                ["rustix::mm", "mmap_anonymous(", "munmap(", "madvise(", "mremap(", "libc::mmap"];
+            return source.forbid(&calls, advice);
+        }
+        let manifest = source.path.starts_with("crates/") && source.path.ends_with("Cargo.toml");
+        let depends =
+            || source.table().get("dependencies").and_then(|all| all.get("memmap2")).is_some();
+        let fault = format!("{}: `memmap2`: {advice}", source.path);
+        Vec::from_iter((manifest && depends()).then_some(fault))
+    });
+}
+
+#[test]
+fn only_one_module_locks_by_fcntl() {
+    check(|source| {
+        let allowed = source.path == "crates/shm-presence/src/ofd.rs";
+        let advice =
+            "locks are taken in crates/shm-presence/src/ofd.rs only; for the rest there is rustix";
+        if source.is_of_a_crate() && !allowed {
+            source.forbid(&["libc::fcntl"], advice)
+        } else {
+            Vec::new()
+        }
+    });
+}
+
+#[test]
+fn only_one_module_knows_bincode() {
+    check(|source| {
+        let allowed = source.path == "crates/shm-core/src/wire.rs";
+        let advice = "the wire format is made in crates/shm-core/src/wire.rs only";
+        if source.is_of_a_crate() && !allowed {
+            source.forbid(&["bincode"], advice)
+        } else {
+            Vec::new()
+        }
+    });
+}
+
+#[test]
+fn every_feature_is_explained() {
+    check(|source| {
+        let manifest = source.path.starts_with("crates/") && source.path.ends_with("Cargo.toml");
+        if !manifest {
+            return Vec::new();
+        }
+        let advice = "say in a comment above it what this feature adds";
+        unexplained(
+            source,
+            "[features]",
+            |key, above, _| key == "default" || above.starts_with('#'),
+            advice,
+        )
+    });
+}
+
+#[test]
+fn every_dependency_has_a_reason() {
+    check(|source| {
+        if source.path != "Cargo.toml" {
+            return Vec::new();
+        }
+        let advice = "say behind `#` why it is depended on";
+        let is_ours = |line: &str| line.contains("path = \"crates/");
+        let explained = |_: &str, above: &str, line: &str| {
+            line.contains('#') || above.starts_with('#') || is_ours(line)
+        };
+        unexplained(source, "[workspace.dependencies]", explained, advice)
+    });
+}
+
+/// A fault for each `key = value` line of a section that is not `explained(key, line above, line)`.
+fn unexplained(
+    source: &Source,
+    section: &str,
+    explained: impl Fn(&str, &str, &str) -> bool,
+    advice: &str,
+) -> Vec<String> {
+    let mut faults = Vec::new();
+    let (mut inside, mut above) = (false, "");
+    for (number, line) in (1..).zip(source.text.lines()) {
+        if line.starts_with('[') {
+            inside = line.starts_with(section);
+        } else if let Some((key, _)) = line.split_once('=')
+            && inside
+            && !line.starts_with(['#', ' '])
+            && !explained(key.trim(), above, line)
+        {
+            faults.push(format!("{}:{number}: {}: {advice}", source.path, key.trim()));
+        }
+        above = line;
+    }
+    faults
+}
+
+#[test]
+fn the_rules_see_what_they_look_for() {
+    let source = |path: &str, text: &str| Source { path: path.into(), text: text.into() };
+    let rust = source("crates/x/src/lib.rs", "//! munmap(2)\nfn f() { munmap(p) }");
+    assert_eq!(rust.forbid(&["munmap("], "no"), ["crates/x/src/lib.rs:2: `munmap(`: no"]);
+    let manifest = source("crates/x/Cargo.toml", "[features]\n# Why.\na = []\nb = []\n[x]\nc = []");
+    let faults = unexplained(&manifest, "[features]", |_, above, _| above.starts_with('#'), "no");
+    assert_eq!(faults, ["crates/x/Cargo.toml:4: b: no"]);
+    assert_eq!(manifest.table()["features"]["a"], Value::Array(Vec::new()));
+}
