@@ -22,10 +22,8 @@ pub fn join(fd: BorrowedFd<'_>) -> Result<()> {
     )
 }
 
-/// Ends presence through this description, also for forked children that share it.
-///
-/// Closing the descriptor would not do: a child that is on its way from fork to exec, or that lives
-/// on without owning anything, would keep the one who leaves present.
+/// Gives the presence byte up, shared or exclusive, also where a forked child shares the
+/// description: whoever was alone lets the others join again, whatever was forked meanwhile.
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
