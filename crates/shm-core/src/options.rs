@@ -71,7 +71,8 @@ pub enum Align {
     /// To 64 bytes: a cache line, and every SIMD register there is.
     #[default]
     CacheLine,
-    /// To a page of this many bytes (a power of two, at least 4096): for direct I/O or `madvise`.
+    /// To a page of this many bytes (a power of two, at least 4096) within the segment: for direct
+    /// I/O or `madvise`. The address is a multiple of it up to the system's own page size.
     Page(u32),
 }
 

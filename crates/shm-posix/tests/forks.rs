@@ -9,11 +9,11 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_conformance::process::{self, Child};
-use shm_conformance::{leaks, unique_name};
-use shm_core::{Access, ErrorKind, Name, Segment};
-use shm_posix::Publish;
+use shm_conformance::{leaks, spec, unique_name};
+use shm_core::{Access, Backend, Cleanup, ErrorKind, Name, Named, Segment, Spec};
+use shm_posix::{Posix, Publish};
 
-use common::{assert_all, attach, create, holds};
+use common::{assert_all, attach, create, holds, try_create};
 
 const FORKS: usize = 1000;
 
@@ -25,6 +25,7 @@ fn main() {
             ("arrays_dropped_amid_programs_being_started", amid_programs),
             ("a_child_removes_nothing_it_inherited", child_drops),
             ("a_parent_that_left_looks_again", parent_looks_again),
+            ("a_name_orphaned_by_a_kill_is_free", orphaned_names),
             ("a_child_outlives_a_parent_that_left", || parent_first(false)),
             ("a_child_outlives_a_parent_that_was_killed", || parent_first(true)),
         ],
@@ -167,4 +168,40 @@ fn parent_looks_again() {
     drop(gate);
     assert!(child.wait().success());
     assert_nothing_left();
+}
+
+/// A killed process cannot remove its names: they block nobody, unless they are to persist.
+fn orphaned_names() {
+    let orphan = |cleanup: Cleanup| {
+        let name = unique_name("orphan");
+        let (mut ready, made) = std::io::pipe().unwrap();
+        let child = Child::fork(|| {
+            let spec = Spec { cleanup, ..spec(&name, 100) };
+            std::mem::forget(Posix::default().create(&spec, None).unwrap());
+            (&made).write_all(b"!").unwrap();
+            ready.read_exact(&mut [0; 2]).unwrap(); // never: it is killed
+            0
+        });
+        ready.read_exact(&mut [0]).unwrap();
+        let error = try_create(Publish::Unnamed, &name, 2, false).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::AlreadyExists { .. }), "in use: {error}");
+        child.kill();
+        name
+    };
+    for cleanup in [Cleanup::LastOut, Cleanup::Owner] {
+        for publish in [Publish::Unnamed, Publish::Temporary] {
+            let name = orphan(cleanup);
+            assert_all(&create(publish, &name, 2, false), 2);
+        }
+    }
+    let name = orphan(Cleanup::Persist);
+    let error = try_create(Publish::Unnamed, &name, 2, false).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::AlreadyExists { .. }), "{error}");
+    assert!(Posix::default().delete(&name).unwrap());
+    let foreign = format!("/dev/shm/{name}");
+    std::fs::write(&foreign, [0; 9000]).unwrap();
+    let error = try_create(Publish::Unnamed, &name, 2, false).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::AlreadyExists { .. }), "{error}");
+    std::fs::remove_file(foreign).unwrap();
+    assert_eq!(leaks::entries(), [""; 0]);
 }

@@ -12,7 +12,7 @@ use shm_map::system_error;
 use shm_presence::{join, wait_until};
 
 use super::directory::{DIRECTORY, Place};
-use super::names::Bearer;
+use super::names::{Bearer, collect_orphan};
 
 /// How a segment exists before it is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -120,9 +120,13 @@ impl Draft {
         self.fd.as_fd()
     }
 
-    /// Gives it its name, unless the name is taken.
+    /// Gives it its name, unless the name is taken by more than an orphan.
     pub(crate) fn publish(self, place: &Place) -> Result<OwnedFd> {
-        match self.link(place) {
+        let mut linked = self.link(place);
+        if linked == Err(Errno::EXIST) && collect_orphan(place) {
+            linked = self.link(place);
+        }
+        match linked {
             Ok(()) => Ok(self.into_published()),
             Err(Errno::EXIST) => {
                 let name = place.path().rsplit('/').next().unwrap_or_default().into();

@@ -8,8 +8,8 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::unlink;
 use rustix::io::Errno;
-use shm_core::{Access, ErrorKind, Result};
-use shm_map::system_error;
+use shm_core::{Access, Cleanup, Error, ErrorKind, Result};
+use shm_map::{read_header, system_error};
 use shm_presence::{leave, lock_name, try_alone, unlock_name};
 
 use super::directory::{FileId, Place};
@@ -78,6 +78,24 @@ pub(crate) fn remove_if_last(place: &Place, file: FileId) -> Result<bool> {
         tracing::warn!(%place, %error, "nobody can attach until this process ends");
     }
     removed.map(|()| false)
+}
+
+/// Removes the name of a segment whose last holder was killed, unless it is to persist. Tells
+/// whether it was one; what is none of ours is not touched.
+pub(crate) fn collect_orphan(place: &Place) -> bool {
+    let collect = || {
+        let fd = place.open(Access::ReadOnly)?;
+        let stat = place.check(fd.as_fd())?;
+        let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
+        if header.cleanup() == Cleanup::Persist {
+            return Ok(false);
+        }
+        remove_if_last(place, FileId::from(&stat)).map(|in_use| !in_use)
+    };
+    collect().unwrap_or_else(|error: Error| {
+        tracing::debug!(%place, %error, "what bears the name stays");
+        false
+    })
 }
 
 fn remove_alone(place: &Place, alone: BorrowedFd<'_>, file: FileId) -> Result<()> {
