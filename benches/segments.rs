@@ -13,12 +13,17 @@ use shmarray::prelude::*;
 
 const SIZES: [(&str, usize); 3] = [("4KiB", 4 << 10), ("1MiB", 1 << 20), ("1GiB", 1 << 30)];
 
-fn array(backend: BackendKind, bytes: usize) -> SharedArray<u8, Ix1> {
-    SharedArray::builder(bytes).unique("bench").backend(backend).zeros().unwrap()
+fn array(backend: BackendKind, bytes: usize, name: &str) -> SharedArray<u8, Ix1> {
+    SharedArray::builder(bytes).name(name).backend(backend).zeros().unwrap()
+}
+
+/// A name that nobody else has; making one is not measured, as the floor does not either.
+fn fresh_name() -> String {
+    shmarray::unique_name("bench").unwrap().to_string()
 }
 
 fn path() -> String {
-    format!("/dev/shm/{}", shmarray::unique_name("bench-floor").unwrap())
+    format!("/dev/shm/{}", fresh_name())
 }
 
 fn create(criterion: &mut Criterion) {
@@ -28,7 +33,10 @@ fn create(criterion: &mut Criterion) {
         group.sample_size(if bytes < 1 << 30 { 60 } else { 10 });
         for backend in BackendKind::ALL {
             let ours = BenchmarkId::new(format!("{backend}/ours"), size);
-            group.bench_function(ours, |bench| bench.iter(|| black_box(array(backend, bytes))));
+            let name = fresh_name();
+            group.bench_function(ours, |bench| {
+                bench.iter(|| black_box(array(backend, bytes, &name)));
+            });
             let floor = BenchmarkId::new(format!("{backend}/floor"), size);
             let path = path();
             group.bench_function(floor, |bench| match backend {
@@ -45,7 +53,7 @@ fn create(criterion: &mut Criterion) {
 fn attach(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("attach+read+detach");
     for (size, bytes) in SIZES {
-        let named = array(BackendKind::Shm, bytes);
+        let named = array(BackendKind::Shm, bytes, &fresh_name());
         let name = named.name().as_str();
         group.bench_function(BenchmarkId::new("shm/ours", size), |bench| {
             bench.iter(|| SharedArray::<u8, Ix1>::attach(name).unwrap().get(0));
@@ -61,7 +69,7 @@ fn attach(criterion: &mut Criterion) {
         });
         made.leave(&path);
 
-        let memfd = array(BackendKind::Memfd, bytes);
+        let memfd = array(BackendKind::Memfd, bytes, &fresh_name());
         let payload = memfd.payload().unwrap();
         group.bench_function(BenchmarkId::new("memfd/ours", size), |bench| {
             bench.iter(|| SharedArray::<u8, Ix1>::from_payload(&payload).unwrap().get(0));
@@ -76,7 +84,7 @@ fn attach(criterion: &mut Criterion) {
 fn pass(criterion: &mut Criterion, peer: &peer::Peer) {
     let mut group = criterion.benchmark_group("pass+attach+read+answer");
     for (size, bytes) in SIZES {
-        let memfd = array(BackendKind::Memfd, bytes);
+        let memfd = array(BackendKind::Memfd, bytes, &fresh_name());
         group.bench_function(BenchmarkId::new("memfd/ours", size), |bench| {
             bench.iter(|| peer.ours(&memfd));
         });

@@ -26,6 +26,7 @@ pub(crate) struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         registry::withdraw(&self.name, Some(&raw const *self));
+        tracing::debug!(name = %self.name, "detached from mmap");
     }
 }
 

@@ -114,7 +114,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
         self.handle.payload()
     }
 
-    /// Its name.
+    /// Its name: that of the segment, unless it was [`renamed`](Self::renamed).
     pub fn name(&self) -> &Name {
         self.handle.name()
     }
@@ -219,6 +219,15 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
         let order: Order = self.handle.header().layout().order();
         let shape = shape.into_dimension();
         self.show(self.handle.window().reshape(shape.slice(), order, size_of::<T>())?)
+    }
+
+    /// A clone that goes by another name in this process: in [`name`](Self::name), errors and
+    /// `Debug`. The same memory; the segment, and with it payloads, keep their own name.
+    ///
+    /// # Errors
+    /// [`InvalidName`](shm_core::ErrorKind::InvalidName).
+    pub fn renamed(&self, name: &str) -> Result<Self> {
+        Self::new(self.handle.labelled(Name::new(name)?))
     }
 
     fn show<E: Dimension>(&self, window: Window) -> Result<Array<T, E, M>> {

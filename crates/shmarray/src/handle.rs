@@ -25,13 +25,15 @@ pub struct Handle {
 pub struct Held {
     segment: AnySegment,
     window: Window,
+    /// What this handle goes by in this process, if not by the segment's name.
+    label: Option<Name>,
     selection: Option<Arc<Selection>>,
 }
 
 impl Handle {
     pub(crate) fn new((region, segment): (AnyRegion, AnySegment)) -> Self {
         let window = Window::whole(segment.header().layout());
-        Self { region, held: Held { segment, window, selection: None } }
+        Self { region, held: Held { segment, window, label: None, selection: None } }
     }
 
     pub(crate) fn chosen_by(mut self, selection: Option<Selection>) -> Self {
@@ -95,6 +97,13 @@ impl Handle {
         other
     }
 
+    /// The same memory, by another name in this process.
+    pub(crate) fn labelled(&self, label: Name) -> Self {
+        let mut other = self.clone();
+        other.held.label = Some(label);
+        other
+    }
+
     pub(crate) fn region(&self) -> &(dyn Region + 'static) {
         &*self.region
     }
@@ -122,6 +131,7 @@ impl Held {
         let mut handle = Handle::new(self.segment.freeze()?);
         handle.held.window = self.window.clone();
         handle.held.selection = self.selection.clone();
+        handle.held.label = self.label.clone();
         Ok(handle)
     }
 
@@ -130,7 +140,7 @@ impl Held {
     }
 
     pub(crate) fn name(&self) -> &Name {
-        self.header().name()
+        self.label.as_ref().unwrap_or_else(|| self.header().name())
     }
 
     pub(crate) fn window(&self) -> &Window {

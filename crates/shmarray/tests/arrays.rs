@@ -58,6 +58,9 @@ fn slices_reshapes_and_clones_are_the_same_memory() {
         let flat: SharedArray<i32, Ix1> = whole.reshape(64).unwrap();
         flat.set(9, 1234).unwrap();
         assert_eq!(whole.clone().get((1, 1)), Some(1234));
+        let renamed = part.renamed("another").unwrap();
+        assert_eq!((renamed.name().as_str(), renamed.shape()), ("another", part.shape()));
+        assert_eq!(renamed.to_owned_array(), part.to_owned_array());
         assert!(whole.get((8, 0)).is_none() && whole.set((0, 8), 1).is_err());
         for error in [
             whole.slice(s![9.., ..]).map(|_| ()).unwrap_err(),

@@ -20,6 +20,12 @@ struct Inner {
     frozen: bool,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        tracing::debug!(name = %self.header.name(), "detached from memfd");
+    }
+}
+
 impl MemfdSegment {
     pub(super) fn new(header: Header, fd: OwnedFd, access: Access, frozen: bool) -> Self {
         Self(Arc::new(Inner { header, fd, access, frozen }))

@@ -50,6 +50,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        tracing::debug!(name = %self.name, "detached from shm");
         if !self.removes_name() {
             return;
         }
