@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use shmarray::prelude::*;
 
 const SIZES: [(&str, usize); 3] = [("4KiB", 4 << 10), ("1MiB", 1 << 20), ("1GiB", 1 << 30)];
@@ -95,7 +96,15 @@ fn pass(criterion: &mut Criterion, peer: &peer::Peer) {
     }
 }
 
+/// Both sides of a pass on one core: how far two cores are apart is not what is measured.
+fn stay_on_one_core() {
+    let mut core = CpuSet::new();
+    core.set(0);
+    sched_setaffinity(None, &core).unwrap();
+}
+
 fn main() {
+    stay_on_one_core();
     let peer = peer::Peer::fork(); // before criterion starts a thread
     let mut criterion = Criterion::default()
         .warm_up_time(Duration::from_millis(500))

@@ -77,6 +77,15 @@ impl Drop for Child {
 
 fn generation() {
     let before = fork::generation();
+    let (mut children, from_child) = std::io::pipe().unwrap();
+    let child = Child::fork(|| {
+        std::io::Write::write_all(&mut &from_child, shm_presence::stamp().uuid.as_bytes()).is_ok()
+    });
+    let mut uuid = [0; 16];
+    std::io::Read::read_exact(&mut children, &mut uuid).unwrap();
+    child.kill();
+    let (own, other) = (shm_presence::stamp().uuid, uuid);
+    assert_ne!(own.as_bytes()[8..], other[8..], "parent and child count from the same number");
     Child::fork(|| fork::generation() == before + 1).kill();
     assert_eq!(fork::generation(), before);
 }
