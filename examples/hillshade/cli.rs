@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
@@ -152,6 +152,19 @@ impl Args {
             (self.start, self.backend) != (Start::Spawn, Backend::Mmap),
             "backend mmap reaches forked workers only: use --start fork, or --backend shm or memfd"
         );
+        let Light { dx, dy, .. } = self.light();
+        ensure!(dx > 0.0 && dy > 0.0, "--dx and --dy are too small for --scale {}", self.scale);
+        let same = |one: &Path, other: &Path| match (absolute(one), absolute(other)) {
+            (Ok(one), Ok(other)) => one == other,
+            _ => false,
+        };
+        if let Some(output) = &self.output {
+            ensure!(!same(output, &self.png), "--png and --output are the same file: name two");
+        }
+        for (option, file) in [("--png", Some(&self.png)), ("--output", self.output.as_ref())] {
+            let replaces = file.is_some_and(|file| same(file, &self.input));
+            ensure!(!replaces, "{option} would replace the input: name another file");
+        }
         Ok(())
     }
 

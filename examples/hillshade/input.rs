@@ -128,6 +128,8 @@ fn check_header(reader: &mut BufReader<File>, file_len: u64) -> Result<()> {
     let mut text = Vec::new();
     reader.take(len).read_to_end(&mut text)?;
 
+    let odd = text.windows(2).any(|pair| pair[0].is_ascii_digit() && b"_xXoObB".contains(&pair[1]));
+    ensure!(!odd, "its header has numbers that NumPy does not write");
     let brackets = text.iter().filter(|byte| b"([{".contains(byte)).count();
     ensure!(brackets <= 64, "its header has {brackets} brackets, at most 64 are read");
     let numbers = text.split(|byte| !byte.is_ascii_digit()).filter(|digits| !digits.is_empty());

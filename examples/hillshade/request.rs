@@ -80,6 +80,9 @@ impl Request {
             ensure!(other == memory, "worker {number} sees other memory: {other}, not {memory}");
         }
         let starting = began.elapsed();
+        // All have the arrays: without their names, nothing stays whatever ends this run.
+        elevation.destroy()?;
+        shared.destroy()?;
         if args.hold {
             let pids: Vec<String> = crew.pids().map(|pid| pid.to_string()).collect();
             say(format_args!("workers: {}", pids.join(" ")))?;

@@ -126,6 +126,10 @@ fn arguments_that_make_no_sense() {
         (&["--start", "thread"], &["--start", "spawn, fork"]),
         (&["--start", "spawn", "--backend", "mmap"], &["mmap", "--start fork", "memfd"]),
         (&["--backend", "mmap"], &["mmap", "--start fork", "memfd"]),
+        (&["--dx", "5e-324", "--scale", "3"], &["--dx", "too small"]),
+        (&["--png", "one", "--output", "./one"], &["--png and --output", "name two"]),
+        (&["--png", RELIEF], &["--png", "replace the input"]),
+        (&["--output", RELIEF], &["--output", "replace the input"]),
         (&["--colour"], &["--colour", "--help"]),
         (&["relief.npy"], &["relief.npy", "--help"]),
     ] {

@@ -71,6 +71,7 @@ impl Segment for AnonSegment {
     /// Takes its name away, in this process.
     fn destroy(&self) -> Result<()> {
         registry::withdraw(&self.inner.name, Some(Arc::as_ptr(&self.inner)));
+        tracing::debug!(name = %self.inner.name, "destroyed on mmap");
         Ok(())
     }
 }

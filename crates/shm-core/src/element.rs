@@ -241,6 +241,18 @@ times! {
 ///     }
 /// }
 /// ```
+///
+/// Nor can a field depend on a `cfg`:
+///
+/// ```compile_fail
+/// shm_core::element! {
+///     struct Reading {
+///         value: u64,
+///         #[cfg(any())]
+///         never: u64,
+///     }
+/// }
+/// ```
 #[macro_export]
 macro_rules! element {
     (
@@ -264,8 +276,12 @@ macro_rules! element {
             assert!(::core::mem::align_of::<$name>() <= 64, "aligned to more than 64 bytes");
         };
 
-        // SAFETY: each field is an Element, the assertions above exclude padding and too much
-        // alignment, and repr(C) lays the fields out in the order in which dtype lists them.
+        // A field that `cfg` takes away would still be counted above: then this does not compile.
+        const _: fn($name) = |$name { $($field: _),+ }| {};
+
+        // SAFETY: each field is an Element and is there, the assertions above exclude padding and
+        // too much alignment, and repr(C) lays the fields out in the order in which dtype lists
+        // them.
         #[allow(unsafe_code)]
         unsafe impl $crate::Element for $name {
             fn dtype() -> $crate::DType {

@@ -1,6 +1,7 @@
 //! The file behind a mapping: its size, the memory set aside for it, and its header.
 
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rustix::fs::{FallocateFlags, fallocate, fstat, fstatvfs, ftruncate};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
@@ -120,15 +121,38 @@ fn free_space(fd: Option<BorrowedFd<'_>>) -> Option<Free> {
     [file_system, machine].into_iter().flatten().min_by_key(|free| free.bytes)
 }
 
-/// `MemAvailable` and `SwapFree` of `/proc/meminfo`, in bytes. See proc(5).
+/// `MemAvailable` and `SwapFree`, in bytes.
 fn available_memory() -> Option<u64> {
+    memory(["MemAvailable:", "SwapFree:"])
+}
+
+/// The sum of two lines of `/proc/meminfo`, in bytes. See proc(5).
+fn memory(keys: [&str; 2]) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let kilobytes = |key: &str| -> Option<u64> {
+    let [ram, swap] = keys.map(|key| -> Option<u64> {
         let line = text.lines().find_map(|line| line.strip_prefix(key))?;
         line.trim().strip_suffix("kB")?.trim().parse().ok()
-    };
-    let free = kilobytes("MemAvailable:")?.saturating_add(kilobytes("SwapFree:").unwrap_or(0));
-    Some(free.saturating_mul(1024))
+    });
+    Some(ram?.saturating_add(swap.unwrap_or(0)).saturating_mul(1024))
+}
+
+/// Refuses what this machine could not hold even if it had nothing else to do, where nothing is
+/// set aside in advance. Asks the system once.
+///
+/// # Errors
+/// [`ErrorKind::NoSpace`] with what is needed and what the machine has.
+pub fn check_machine(needs: u64) -> Result<()> {
+    static TOTAL: AtomicU64 = AtomicU64::new(0); // not asked yet
+    let mut total = TOTAL.load(Relaxed);
+    if total == 0 {
+        total = memory(["MemTotal:", "SwapTotal:"]).unwrap_or(u64::MAX);
+        TOTAL.store(total, Relaxed);
+    }
+    if needs <= total {
+        return Ok(());
+    }
+    let place = "this machine".into();
+    Err(ErrorKind::NoSpace { needs, has: Some(total), place }.into())
 }
 
 /// Refuses what can never fit before any of it is set aside: the kernel would fill the file system

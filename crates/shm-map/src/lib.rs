@@ -19,6 +19,6 @@ mod mapping;
 
 pub use anchor::Anchor;
 pub use commit::commit;
-pub use file::{read_header, reserve, set_len, write_header};
+pub use file::{check_machine, read_header, reserve, set_len, write_header};
 pub use limits::system_error;
 pub use mapping::Mapping;

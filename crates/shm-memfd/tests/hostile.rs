@@ -263,7 +263,7 @@ fn size_of_files() {
 fn memory() {
     std::fs::write("/proc/self/oom_score_adj", "1000").unwrap();
     let before = leaks::Snapshot::take();
-    for commit in [Commit::Reserve, Commit::Populate] {
+    for commit in [Commit::Auto, Commit::Reserve, Commit::Populate] {
         let error = create(commit, 1 << 46).map(drop).unwrap_err();
         let ErrorKind::NoSpace { needs, has: Some(has), .. } = error.kind() else {
             panic!("{error}")

@@ -33,7 +33,8 @@ static TAKEN: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
 ///
 /// No other child of this process gets the descriptor: it loses its close-on-exec flag only in
 /// the children of this command, after the fork. The array stays while the command lives, which
-/// can be spawned any number of times.
+/// can be spawned any number of times. (`CommandExt::exec` runs the command in this process: where
+/// that fails, the descriptor stays without the flag here.)
 ///
 /// # Errors
 /// [`ErrorKind::Transport`] for a bad key, or one that the command has already;

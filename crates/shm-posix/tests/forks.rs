@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, spec, unique_name};
-use shm_core::{Access, Backend, Cleanup, ErrorKind, Name, Named, Segment, Spec};
+use shm_core::{Access, Backend, Cleanup, ErrorKind, Handover, Name, Named, Segment, Spec};
 use shm_posix::{Posix, Publish};
 
 use common::{assert_all, attach, create, holds, try_create};
@@ -19,12 +19,14 @@ const FORKS: usize = 1000;
 
 fn main() {
     process::main(
-        &[],
+        &[("leaver", leaver)],
         &[
             ("children_forked_amid_creates_and_drops", amid_creates_and_drops),
             ("arrays_dropped_amid_programs_being_started", amid_programs),
             ("a_child_removes_nothing_it_inherited", child_drops),
             ("a_parent_that_left_looks_again", parent_looks_again),
+            ("a_name_is_looked_at_again_when_the_process_ends", last_look),
+            ("the_mode_does_not_depend_on_the_umask", any_umask),
             ("a_name_orphaned_by_a_kill_is_free", orphaned_names),
             ("a_child_outlives_a_parent_that_left", || parent_first(false)),
             ("a_child_outlives_a_parent_that_was_killed", || parent_first(true)),
@@ -175,11 +177,12 @@ fn orphaned_names() {
     let orphan = |cleanup: Cleanup| {
         let name = unique_name("orphan");
         let (mut ready, made) = std::io::pipe().unwrap();
+        let (mut never, _kept) = std::io::pipe().unwrap();
         let child = Child::fork(|| {
             let spec = Spec { cleanup, ..spec(&name, 100) };
             std::mem::forget(Posix::default().create(&spec, None).unwrap());
             (&made).write_all(b"!").unwrap();
-            ready.read_exact(&mut [0; 2]).unwrap(); // never: it is killed
+            never.read_exact(&mut [0]).unwrap(); // it is killed
             0
         });
         ready.read_exact(&mut [0]).unwrap();
@@ -204,4 +207,38 @@ fn orphaned_names() {
     assert!(matches!(error.kind(), ErrorKind::AlreadyExists { .. }), "{error}");
     std::fs::remove_file(foreign).unwrap();
     assert_eq!(leaks::entries(), [""; 0]);
+}
+
+/// A process that leaves an array to a child, outlives the child, and makes no array any more.
+fn leaver(_: &[String]) {
+    let array = create(Publish::Unnamed, &unique_name("leaver"), 1, false);
+    let (mut let_go, gate) = std::io::pipe().unwrap();
+    let mut gate = Some(gate);
+    let child = Child::fork(|| {
+        drop(gate.take());
+        assert_eq!(let_go.read(&mut [0]).unwrap(), 0);
+        0
+    });
+    drop(array);
+    assert_eq!(leaks::entries().len(), 1, "its child has it still");
+    drop(gate);
+    assert!(child.wait().success());
+}
+
+fn last_look() {
+    process::play("leaver", &[]);
+    assert_eq!(leaks::entries(), [""; 0]);
+}
+
+fn any_umask() {
+    let child = Child::fork(|| {
+        rustix::process::umask(rustix::fs::Mode::all());
+        for publish in [Publish::Unnamed, Publish::Temporary] {
+            let array = create(publish, &unique_name("umask"), 1, false);
+            let mode = rustix::fs::fstat(array.segment.fd()).unwrap().st_mode;
+            assert_eq!(mode & 0o7777, 0o600);
+        }
+        0
+    });
+    assert!(child.wait().success());
 }

@@ -39,6 +39,14 @@ pub fn uninterrupted<T>(steps: impl FnOnce() -> T) -> T {
     steps()
 }
 
+/// Has `steps` called when the process ends by `exit(3)` or a return from `main`, and in its forked
+/// children when they do. They must not panic, and may find thread-local values gone.
+pub fn at_exit(steps: extern "C" fn()) {
+    // SAFETY: the function lives as long as the program.
+    let code = unsafe { libc::atexit(steps) };
+    debug_assert_eq!(code, 0, "atexit: out of memory");
+}
+
 extern "C" fn lock() {
     // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
     let code = unsafe { libc::pthread_mutex_lock(LOCK.0.get()) };

@@ -28,4 +28,4 @@ pub use identity::Identity;
 pub use presence::{ask_others, join, leave, lock_name, try_alone, unlock_name};
 pub use reopen::reopen;
 pub use stamp::stamp;
-pub use wait::{PATIENCE, wait_until};
+pub use wait::{PATIENCE, pause, wait_until};

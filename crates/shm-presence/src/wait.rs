@@ -10,6 +10,13 @@ use shm_core::{ErrorKind, Result};
 /// one that was stopped in the middle takes longer.
 pub const PATIENCE: Duration = Duration::from_secs(2);
 
+/// Lets others run for a millisecond, where nothing can be waited for.
+pub fn pause() {
+    let request = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    // An interrupted pause is a shorter one.
+    let _: NanosleepRelativeResult = nanosleep(&request);
+}
+
 /// Tries again until it works or [`PATIENCE`] is over.
 ///
 /// The kernel can wait for an OFD lock, but not with a deadline: a holder that was stopped would

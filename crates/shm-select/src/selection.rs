@@ -31,6 +31,26 @@ impl Selection {
         })
     }
 
+    /// The choice that is left for this array alone, after its backend turned out to have only
+    /// `free` bytes when the array was made: others took the space in between.
+    ///
+    /// `None` if the backend was asked for, or nothing is left.
+    pub fn fall(mut self, free: u64) -> Option<Self> {
+        if self.source != Source::Automatic {
+            return None;
+        }
+        let next = self.candidates.iter().position(|next| next.verdict == Verdict::NotNeeded)?;
+        let bytes = self.needs.bytes.unwrap_or_default();
+        for candidate in &mut self.candidates {
+            if candidate.verdict == Verdict::Taken {
+                candidate.verdict = Verdict::PassedOver(Why::ArrayTooLarge { free, bytes });
+            }
+        }
+        self.candidates[next].verdict = Verdict::Taken;
+        self.chosen = self.candidates[next].backend;
+        Some(self)
+    }
+
     /// What may go wrong with this choice: `mmap` was the last that was left, and it is not known
     /// whether the workers can reach it.
     pub fn warning(&self) -> Option<&'static str> {

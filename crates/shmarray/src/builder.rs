@@ -5,11 +5,11 @@ use std::marker::PhantomData;
 
 use ndarray::{ArrayRef, Dimension};
 use shm_core::{
-    Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Header, Layout, Name, Order, Region,
-    Result, Spec, Stamp, Window,
+    Align, BackendKind, Cleanup, Commit, Element, Error, ErrorKind, Header, Layout, Name, Order,
+    Region, Result, Spec, Stamp, Window,
 };
 use shm_ndarray::{ElementsMut, Place};
-use shm_select::{Needs, Workers};
+use shm_select::{Needs, Selection, Workers};
 
 use crate::backends::{self, no_handle};
 use crate::choice;
@@ -202,7 +202,15 @@ impl<T: Element, D: Dimension> Builder<T, D> {
             // SAFETY: the backend gives the header of this region.
             contents(&unsafe { place.elements_mut(region) }?)
         };
-        let made = backends::create(backend, &spec, Some(&mut fill))?;
+        let made = match backends::create(backend, &spec, Some(&mut fill)) {
+            Ok(made) => made,
+            Err(error) => {
+                let Some(next) = next_choice(&error, selection) else { return Err(error) };
+                tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
+                let made = backends::create(next.chosen, &spec, Some(&mut fill))?;
+                return Array::new(Handle::new(made).chosen_by(Some(next)));
+            }
+        };
         Array::new(Handle::new(made).chosen_by(selection))
     }
 
@@ -220,6 +228,12 @@ impl<T: Element, D: Dimension> Builder<T, D> {
             ..Spec::new(name, T::dtype(), layout)
         })
     }
+}
+
+/// What is left to be chosen, if space ran out between the choice and the creation.
+fn next_choice(error: &Error, selection: Option<Selection>) -> Option<Selection> {
+    let ErrorKind::NoSpace { has, .. } = error.kind() else { return None };
+    selection?.fall(has.unwrap_or_default())
 }
 
 /// Size of the segment that would be made, in bytes.

@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use shm_core::{
     Access, Attached, BackendKind, Commit, ErrorKind, Fill, Header, Name, Result, Spec,
 };
-use shm_map::{commit, system_error, write_header};
+use shm_map::{check_machine, commit, system_error, write_header};
 use shm_presence::{join, stamp};
 
 use super::segment::MemfdSegment;
@@ -24,7 +24,11 @@ pub(super) fn create(spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<Mem
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
     join(fd.as_fd())?;
     let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
-    let mapping = commit(fd.as_fd(), len, settle(spec.commit))?;
+    let strategy = settle(spec.commit);
+    if spec.commit == Commit::Auto && strategy == Commit::Lazy {
+        check_machine(header.segment_len())?;
+    }
+    let mapping = commit(fd.as_fd(), len, strategy)?;
     write_header(fd.as_fd(), &header)?;
     fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW).map_err(fail("fcntl"))?;
     if let Some(fill) = fill {

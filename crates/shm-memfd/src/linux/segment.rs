@@ -61,6 +61,7 @@ impl Segment for MemfdSegment {
 
     /// Nothing to do: it has no name, and its memory goes with the last descriptor and mapping.
     fn destroy(&self) -> Result<()> {
+        tracing::debug!(name = %self.header().name(), "destroyed on memfd");
         Ok(())
     }
 }

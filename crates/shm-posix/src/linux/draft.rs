@@ -4,7 +4,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, fstat, linkat, open, rename, renameat_with, unlink,
+    AtFlags, CWD, Mode, OFlags, RenameFlags, fchmod, fstat, linkat, open, rename, renameat_with,
+    unlink,
 };
 use rustix::io::Errno;
 use shm_core::{BackendKind, Error, ErrorKind, Result};
@@ -29,6 +30,9 @@ pub enum Publish {
 
 /// What this process has learned about its system: asking again would only fail again.
 static UNNAMED_REFUSED: AtomicBool = AtomicBool::new(false);
+
+/// For its user alone.
+const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 const REFUSED: &str = "it cannot publish an unnamed file";
 
@@ -95,25 +99,30 @@ impl Draft {
 
     fn unnamed() -> Result<Self> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let fd = match open(DIRECTORY, flags, Mode::RUSR | Mode::WUSR) {
+        let fd = match open(DIRECTORY, flags, MODE) {
             // open(2): EOPNOTSUPP for a file system without it, EISDIR for a kernel without it.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => return Err(refused()),
             result => result.map_err(open_error)?,
         };
-        join(fd.as_fd())?;
-        Ok(Self { temporary: None, fd })
+        Self { temporary: None, fd }.prepare()
     }
 
     /// `None` if a sweep took the entry before this became present in it.
     fn temporary() -> Result<Option<Self>> {
         let temporary = Temporary::new();
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
-        let fd = open(temporary.place.path(), flags, Mode::RUSR | Mode::WUSR);
+        let fd = open(temporary.place.path(), flags, MODE);
         let fd = fd.map_err(open_error)?;
-        let draft = Self { temporary: Some(temporary), fd };
-        join(draft.fd())?;
+        let draft = Self { temporary: Some(temporary), fd }.prepare()?;
         let stat = fstat(draft.fd()).map_err(|errno| system_error("fstat", DIRECTORY, errno))?;
         Ok((stat.st_nlink > 0).then_some(draft))
+    }
+
+    /// Gives it its mode, whatever the umask, and becomes present in it.
+    fn prepare(self) -> Result<Self> {
+        fchmod(&self.fd, MODE).map_err(|errno| system_error("fchmod", DIRECTORY, errno))?;
+        join(self.fd())?;
+        Ok(self)
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {

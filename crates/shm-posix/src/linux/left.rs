@@ -3,14 +3,15 @@
 //! Whoever leaves and is not alone leaves the name to those who remain; the last of them removes
 //! it. But a forked child remains without ever removing anything: it shares the descriptions of
 //! its parent, and with them presence, because it has the data. A child on its way from fork to
-//! `exec` is such a child for a moment. So whoever left a name to somebody looks again, whenever
-//! he makes or leaves another segment.
+//! `exec` is such a child for a moment. So whoever left a name to somebody looks again: whenever
+//! he makes or leaves another segment, and when the process ends by `exit` or a return from `main`.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 
 use shm_core::Result;
-use shm_presence::fork;
+use shm_presence::{fork, pause};
 
 use super::directory::{FileId, Place};
 use super::names::remove_if_last;
@@ -21,6 +22,9 @@ const MOST: usize = 1024;
 const AT_ONCE: usize = 4;
 /// The most turns that a name waits which was in use each time.
 const MOST_TURNS: u32 = 64;
+/// How often all are looked at when the process ends, a millisecond apart: long enough for a child
+/// on its way to `exec`.
+const LAST_LOOKS: u32 = 4;
 
 static LEFT: Mutex<VecDeque<Left>> = Mutex::new(VecDeque::new());
 
@@ -64,7 +68,28 @@ pub(crate) fn look_again() {
     }
 }
 
+/// The last look, at all names.
+extern "C" fn at_exit() {
+    for look in 0..LAST_LOOKS {
+        let names = with(std::mem::take);
+        let in_use: VecDeque<Left> = names
+            .into_iter()
+            .filter(|left| left.born == fork::generation())
+            .filter(|left| matches!(remove_if_last(&left.place, left.file), Ok(true)))
+            .collect();
+        if in_use.is_empty() || look + 1 == LAST_LOOKS {
+            return;
+        }
+        with(|names| *names = in_use);
+        pause();
+    }
+}
+
 fn remember(left: Left) {
+    static ASKED: AtomicBool = AtomicBool::new(false);
+    if !ASKED.swap(true, Relaxed) {
+        fork::at_exit(at_exit);
+    }
     let forgotten = with(|names| {
         if !names.iter().any(|known| known.file == left.file) {
             names.push_back(left);

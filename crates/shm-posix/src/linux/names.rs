@@ -6,7 +6,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::unlink;
+use rustix::fs::{fstat, unlink};
 use rustix::io::Errno;
 use shm_core::{Access, Cleanup, Error, ErrorKind, Result};
 use shm_map::{read_header, system_error};
@@ -70,6 +70,10 @@ pub(crate) fn remove_if_last(place: &Place, file: FileId) -> Result<bool> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(false),
         result => result?,
     };
+    let bearer = fstat(&fresh).map_err(|errno| system_error("fstat", place.to_string(), errno))?;
+    if FileId::from(&bearer) != file {
+        return Ok(false); // a successor, which is none of our business
+    }
     if !try_alone(fresh.as_fd())? {
         return Ok(true);
     }

@@ -321,6 +321,15 @@ proptest! {
                     selection.candidates.iter().map(|one| one.backend).collect();
                 listed.sort();
                 prop_assert_eq!(listed, BackendKind::ALL);
+                if let Some(next) = selection.clone().fall(5) {
+                    prop_assert_eq!(selection.source, Source::Automatic);
+                    prop_assert!(next.chosen != chosen);
+                    prop_assert!(needs.workers != Spawned || next.chosen != Mmap);
+                    prop_assert_eq!(facts.availability(next.chosen), &Availability::Works);
+                    let taken = next.candidates.iter().filter(|one| one.verdict == Verdict::Taken);
+                    prop_assert_eq!(taken.map(|one| one.backend).collect::<Vec<_>>(), [next.chosen]);
+                    prop_assert_eq!(next.fell_from().map(|one| one.backend), Some(chosen));
+                }
                 if selection.source == Source::Automatic {
                     let before = selection.candidates.iter().take_while(|one| one.backend != chosen);
                     for one in before {
