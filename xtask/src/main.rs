@@ -17,7 +17,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", about = "Tasks of the shmarray repository", version)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    about = "Tasks of the shmarray repository",
+    version
+)]
 struct Arguments {
     #[command(subcommand)]
     task: Task,

@@ -35,8 +35,8 @@ pub unsafe trait Region: Send + Sync {
 
 /// A hold on an OS object: it stays while one of these lives, in whatever process.
 ///
-/// Clones share the hold. In a forked child every method works on what it inherited, but dropping
-/// never removes anything.
+/// Clones share the hold. In a forked child every method but `destroy` works on what it inherited,
+/// and dropping never removes anything.
 pub trait Segment: Clone + Send + Sync + 'static {
     /// What mapping it gives.
     type Region: Region + 'static;

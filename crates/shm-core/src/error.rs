@@ -241,7 +241,7 @@ pub enum ErrorKind {
     },
     /// The segment cannot be frozen while somebody maps it writable.
     #[error(
-        "cannot freeze {name:?}: somebody (another attacher, or a forked child of this process) \
+        "cannot freeze {name:?}: somebody (another attacher, a clone in this process, or a forked child of it) \
          still maps it writable; let them detach, then try again"
     )]
     StillWritable {

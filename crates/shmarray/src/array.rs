@@ -17,8 +17,8 @@ use crate::{Builder, Detached, ErasedArray, Passable};
 /// A shared array of elements `T` in `D` dimensions, of which mode `M` says what may be done.
 ///
 /// Clones and slices show the same memory. The OS object stays while any process has it attached;
-/// what happens then, its [`Cleanup`] says. In a forked child every method works, but dropping an
-/// array that was inherited never removes anything.
+/// what happens then, its [`Cleanup`] says. In a forked child every method but `destroy` works, and
+/// dropping an array that was inherited never removes anything.
 ///
 /// Reading and writing through `&self` is safe where the crate can see to it: copies, single
 /// elements and atomics use atomic accesses, a frozen array has no writers. Ordinary views of

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use shm_core::Backend;
 #[cfg(any(feature = "posix", feature = "memfd"))]
 use shm_core::Handover;
-#[cfg(any(feature = "posix", feature = "anon"))]
+#[cfg(feature = "posix")]
 use shm_core::Named;
 #[cfg(feature = "memfd")]
 use shm_core::Sealable;
@@ -158,19 +158,14 @@ pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<(AnyRegion
     }
 }
 
-/// Removes a name.
-pub(crate) fn delete(backend: BackendKind, name: &Name) -> Result<bool> {
-    match backend {
-        #[cfg(feature = "posix")]
-        BackendKind::Shm => shm_posix::Posix::default().delete(name),
-        #[cfg(feature = "anon")]
-        BackendKind::Mmap => shm_anon::Anon.delete(name),
-        #[cfg(feature = "memfd")]
-        BackendKind::Memfd => Ok(true),
-        other => {
-            let _ = name; // used by some sets of features only
-            not_compiled(other)
-        }
+/// Removes a name that all processes of the user see.
+pub(crate) fn delete(name: &Name) -> Result<bool> {
+    #[cfg(feature = "posix")]
+    return shm_posix::Posix::default().delete(name);
+    #[cfg(not(feature = "posix"))]
+    {
+        let _ = name;
+        not_compiled(BackendKind::Shm)
     }
 }
 

@@ -48,6 +48,10 @@ impl Handle {
         let found = match (backend, payload.origin) {
             (BackendKind::Memfd, Some(origin)) => backends::attach_origin(origin, access)?,
             (BackendKind::Shm, _) => backends::attach(backend, &descriptor.name, access)?,
+            (BackendKind::Memfd, None) => {
+                let reason = "it names no descriptor of the sender".into();
+                return Err(ErrorKind::Corrupt { what: "payload", reason }.into());
+            }
             _ => return Err(no_handle("attaching from a payload", backend)),
         };
         Self::described_by(found, descriptor)

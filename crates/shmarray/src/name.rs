@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use shm_core::{BackendKind, Name, Result};
+use shm_core::{Name, Result};
 
 use crate::backends;
 
@@ -27,5 +27,5 @@ pub fn unique_name(prefix: &str) -> Result<Name> {
 /// [`Busy`](shm_core::ErrorKind::Busy) if another process changes the name and does not finish;
 /// [`BackendNotCompiled`](shm_core::ErrorKind::BackendNotCompiled) without the feature `posix`.
 pub fn delete(name: &str) -> Result<bool> {
-    backends::delete(BackendKind::Shm, &Name::new(name)?)
+    backends::delete(&Name::new(name)?)
 }

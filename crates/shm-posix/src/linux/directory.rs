@@ -66,7 +66,8 @@ impl Place {
                 ErrorKind::NotFound {
                     name: name.trim_start_matches('/').into(),
                     backend: BackendKind::Shm,
-                    hint: "it was never created, or the last process that used it has ended",
+                    hint: "it was never created, or the last process that used it has ended; a memfd array \
+                           has no name that others can attach by",
                 }
                 .into()
             }

@@ -20,7 +20,7 @@ use super::names::remove_if_last;
 const MOST: usize = 1024;
 /// How many are considered each time, so that no drop becomes slow.
 const AT_ONCE: usize = 4;
-/// The most turns that a name waits which was in use each time.
+/// The longest wait, in turns, of a name that was in use every time.
 const MOST_TURNS: u32 = 64;
 /// How often all are looked at when the process ends, a millisecond apart: long enough for a child
 /// on its way to `exec`.
@@ -51,14 +51,14 @@ pub(crate) fn leave(place: Place, file: FileId) -> Result<()> {
 
 /// Considers some of the names again.
 pub(crate) fn look_again() {
-    for _ in 0..AT_ONCE {
+    for _ in 0..with(|names| names.len()).min(AT_ONCE) {
         let Some(mut left) = with(VecDeque::pop_front) else { return };
         if left.born != fork::generation() {
             continue; // a child does not remove what its parent left
         }
         if left.wait > 0 {
             left.wait -= 1;
-        } else if matches!(remove_if_last(&left.place, left.file), Ok(true)) {
+        } else if is_in_use(&left) {
             left.turns = MOST_TURNS.min(left.turns * 2);
             left.wait = left.turns;
         } else {
@@ -68,6 +68,14 @@ pub(crate) fn look_again() {
     }
 }
 
+/// Removes the name if nobody is present any more. What cannot be asked is asked again.
+fn is_in_use(left: &Left) -> bool {
+    remove_if_last(&left.place, left.file).unwrap_or_else(|error| {
+        tracing::debug!(place = %left.place, %error, "cannot tell whether anybody is left");
+        true
+    })
+}
+
 /// The last look, at all names.
 extern "C" fn at_exit() {
     for look in 0..LAST_LOOKS {
@@ -75,7 +83,7 @@ extern "C" fn at_exit() {
         let in_use: VecDeque<Left> = names
             .into_iter()
             .filter(|left| left.born == fork::generation())
-            .filter(|left| matches!(remove_if_last(&left.place, left.file), Ok(true)))
+            .filter(is_in_use)
             .collect();
         if in_use.is_empty() || look + 1 == LAST_LOOKS {
             return;

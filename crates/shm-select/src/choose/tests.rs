@@ -328,7 +328,13 @@ proptest! {
                     prop_assert_eq!(facts.availability(next.chosen), &Availability::Works);
                     let taken = next.candidates.iter().filter(|one| one.verdict == Verdict::Taken);
                     prop_assert_eq!(taken.map(|one| one.backend).collect::<Vec<_>>(), [next.chosen]);
-                    prop_assert_eq!(next.fell_from().map(|one| one.backend), Some(chosen));
+                    let left = next.candidates.iter().find(|one| one.backend == chosen);
+                    let verdict = left.map(|one| &one.verdict);
+                    let too_large = Verdict::PassedOver(Why::ArrayTooLarge {
+                        free: 5,
+                        bytes: needs.bytes.unwrap_or_default(),
+                    });
+                    prop_assert_eq!(verdict, Some(&too_large));
                 }
                 if selection.source == Source::Automatic {
                     let before = selection.candidates.iter().take_while(|one| one.backend != chosen);
