@@ -38,7 +38,7 @@ impl Backend for Anon {
     /// Memory is promised by `mmap` itself, so [`Commit::Reserve`] has nothing to add.
     fn create(&self, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<AnonSegment>> {
         let header = Header::new(spec, stamp())?;
-        let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+        let len = header.mapped_len();
         let mapping = Mapping::anonymous(len)?;
         if spec.commit == Commit::Populate {
             mapping.populate(None)?;

@@ -155,6 +155,12 @@ impl Header {
         self.segment_len
     }
 
+    /// Size of the whole segment, in bytes, as the length of a mapping. What does not fit the
+    /// address space is the largest length there is, which no mapping can have.
+    pub fn mapped_len(&self) -> usize {
+        usize::try_from(self.segment_len).unwrap_or(usize::MAX)
+    }
+
     /// Distance of the slot table from the segment's start, in bytes.
     pub fn slots_offset(&self) -> u64 {
         self.slots_offset

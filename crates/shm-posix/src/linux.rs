@@ -51,7 +51,7 @@ impl Posix {
         let header = Header::new(spec, stamp())?;
         let place = Place::of(&spec.name);
         let draft = Draft::new(publish)?;
-        let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+        let len = header.mapped_len();
         let mapping = commit(draft.fd(), len, spec.commit)?;
         write_header(draft.fd(), &header)?;
         if let Some(fill) = fill {
@@ -98,7 +98,7 @@ impl Backend for Posix {
             Some(fd) => present_by_fd(&place, fd.as_fd(), access)?,
         };
         let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
-        let bytes = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+        let bytes = header.mapped_len();
         let mapping = Mapping::file(fd.as_fd(), bytes, access)?;
         tracing::debug!(%name, bytes, %access, "attached on shm");
         let hold = Hold::new(name, header, FileId::from(&stat), access, false);

@@ -153,10 +153,8 @@ fn parent_first(is_killed: bool) {
     assert_eq!(leaks::entries(), [""; 0]);
 }
 
-/// The parent leaves first, and removes the name once its child has ended.
-fn parent_looks_again() {
-    let name = unique_name("left");
-    let array = create(Publish::Unnamed, &name, 1, false);
+/// A child that has all that this process has, until the gate is dropped.
+fn child_behind_a_gate() -> (Child, std::io::PipeWriter) {
     let (mut let_go, gate) = std::io::pipe().unwrap();
     let mut gate = Some(gate);
     let child = Child::fork(|| {
@@ -164,6 +162,14 @@ fn parent_looks_again() {
         assert_eq!(let_go.read(&mut [0]).unwrap(), 0);
         0
     });
+    (child, gate.unwrap())
+}
+
+/// The parent leaves first, and removes the name once its child has ended.
+fn parent_looks_again() {
+    let name = unique_name("left");
+    let array = create(Publish::Unnamed, &name, 1, false);
+    let (child, gate) = child_behind_a_gate();
     drop(array);
     drop(create(Publish::Unnamed, &unique_name("other"), 1, false));
     assert_eq!(leaks::entries().len(), 1, "its child has it still");
@@ -212,13 +218,7 @@ fn orphaned_names() {
 /// A process that leaves an array to a child, outlives the child, and makes no array any more.
 fn leaver(_: &[String]) {
     let array = create(Publish::Unnamed, &unique_name("leaver"), 1, false);
-    let (mut let_go, gate) = std::io::pipe().unwrap();
-    let mut gate = Some(gate);
-    let child = Child::fork(|| {
-        drop(gate.take());
-        assert_eq!(let_go.read(&mut [0]).unwrap(), 0);
-        0
-    });
+    let (child, gate) = child_behind_a_gate();
     drop(array);
     assert_eq!(leaks::entries().len(), 1, "its child has it still");
     drop(gate);

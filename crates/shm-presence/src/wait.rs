@@ -12,7 +12,11 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Lets others run for a millisecond, where nothing can be waited for.
 pub fn pause() {
-    let request = Timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+    sleep(1_000_000);
+}
+
+fn sleep(nanoseconds: i64) {
+    let request = Timespec { tv_sec: 0, tv_nsec: nanoseconds };
     // An interrupted pause is a shorter one.
     let _: NanosleepRelativeResult = nanosleep(&request);
 }
@@ -36,9 +40,7 @@ pub fn wait_until(
     let start = Instant::now();
     let mut pause = 1_000;
     while start.elapsed() < PATIENCE {
-        let request = Timespec { tv_sec: 0, tv_nsec: pause };
-        // An interrupted pause is a shorter one.
-        let _: NanosleepRelativeResult = nanosleep(&request);
+        sleep(pause);
         if attempt()? {
             return Ok(());
         }

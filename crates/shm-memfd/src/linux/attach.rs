@@ -38,7 +38,7 @@ pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSeg
     join(fd.as_fd())?;
     let stat = fstat(&fd).map_err(|errno| system_error("fstat", object(), errno))?;
     let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
-    let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+    let len = header.mapped_len();
     let mapping = Mapping::file(fd.as_fd(), len, access)?;
     tracing::debug!(name = %header.name(), bytes = len, %access, frozen, "attached on memfd");
     Ok(MemfdSegment::new(header, fd, access, frozen).attached(mapping))

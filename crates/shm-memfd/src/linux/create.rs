@@ -23,7 +23,7 @@ pub(super) fn create(spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<Mem
     // Others who are handed a descriptor for reading shall not open it for writing.
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
     join(fd.as_fd())?;
-    let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+    let len = header.mapped_len();
     let strategy = settle(spec.commit);
     if spec.commit == Commit::Auto && strategy == Commit::Lazy {
         check_machine(header.segment_len())?;

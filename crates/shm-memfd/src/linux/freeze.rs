@@ -23,7 +23,7 @@ impl Sealable for MemfdSegment {
         let name = header.name().to_string();
         let fd = reopen(self.fd(), Access::ReadOnly)?;
         join(fd.as_fd())?;
-        let len = usize::try_from(header.segment_len()).unwrap_or(usize::MAX);
+        let len = header.mapped_len();
         let mapping = Mapping::file(fd.as_fd(), len, Access::ReadOnly)?;
         match fcntl_add_seals(self.fd(), SealFlags::WRITE | SealFlags::SEAL) {
             Ok(()) => {}

@@ -54,7 +54,7 @@ impl Segment for MemfdSegment {
 
     fn map(&self) -> Result<MemfdRegion> {
         // It cannot have been shortened since its size was checked: F_SEAL_SHRINK.
-        let len = usize::try_from(self.0.header.segment_len()).unwrap_or(usize::MAX);
+        let len = self.0.header.mapped_len();
         let mapping = Mapping::file(self.0.fd.as_fd(), len, self.0.access)?;
         Ok(MemfdRegion { mapping, _segment: Arc::clone(&self.0) })
     }

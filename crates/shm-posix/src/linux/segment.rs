@@ -109,7 +109,7 @@ impl Segment for PosixSegment {
         if has < needs {
             return Err(ErrorKind::Truncated { what: "segment", needs, has }.into());
         }
-        let len = usize::try_from(needs).unwrap_or(usize::MAX);
+        let len = inner.hold.header.mapped_len();
         let mapping = Mapping::file(inner.fd.as_fd(), len, inner.hold.access)?;
         Ok(PosixRegion { mapping, _segment: Arc::clone(inner) })
     }
