@@ -4,9 +4,10 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
 
-use shm_core::{Access, Attached, Header, Name, Region, Result, Segment};
+use shm_core::{Access, Attached, Header, Identified, Name, Region, Result, Segment, SlotLocks};
 use shm_map::Mapping;
 
+use crate::companion::{self, Range, Refusal};
 use crate::registry;
 
 /// A hold on an anonymous segment. There is no OS object but the mapping, so this keeps it.
@@ -21,6 +22,8 @@ pub(crate) struct Inner {
     name: Name,
     header: Header,
     mapping: Mapping,
+    /// Given when it is made, as children that are forked before the first lock must share it.
+    locks: Result<Range, Refusal>,
 }
 
 impl Drop for Inner {
@@ -32,7 +35,8 @@ impl Drop for Inner {
 
 impl AnonSegment {
     pub(crate) fn new(name: Name, header: Header, mapping: Mapping) -> Self {
-        Self { inner: Arc::new(Inner { name, header, mapping }), access: Access::ReadWrite }
+        let inner = Inner { name, header, mapping, locks: companion::range() };
+        Self { inner: Arc::new(inner), access: Access::ReadWrite }
     }
 
     pub(crate) fn with_access(inner: Arc<Inner>, access: Access) -> Self {
@@ -73,6 +77,14 @@ impl Segment for AnonSegment {
         registry::withdraw(&self.inner.name, Some(Arc::as_ptr(&self.inner)));
         tracing::debug!(name = %self.inner.name, "destroyed on mmap");
         Ok(())
+    }
+}
+
+impl Identified for AnonSegment {
+    /// Through the file that this process, or the one that it inherited the array from, made for
+    /// the locks of all its arrays.
+    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+        self.inner.locks.as_ref().map(Range::locks).map_err(Refusal::to_error)
     }
 }
 

@@ -1,33 +1,9 @@
 //! The suite of all backends, on this one.
 
-use shm_anon::Anon;
-use shm_conformance::{AttachedOf, Harness, NamedHarness};
-use shm_core::{Access, Backend, Name, Segment};
+mod harness;
 
-struct Mmap;
-
-impl Harness for Mmap {
-    type Backend = Anon;
-
-    fn backend() -> Anon {
-        Anon
-    }
-
-    fn source(attached: &AttachedOf<Self>) -> Name {
-        attached.segment.header().name().clone()
-    }
-
-    fn leftovers(name: &Name) -> Vec<String> {
-        let found = Anon.attach(name.clone(), Access::ReadOnly);
-        found.into_iter().map(|array| format!("{:?}", array.region)).collect()
-    }
-}
-
-impl NamedHarness for Mmap {
-    fn source_of(name: &Name) -> Name {
-        name.clone()
-    }
-}
+use harness::Mmap;
 
 shm_conformance::suite!(Mmap);
 shm_conformance::named_suite!(Mmap);
+shm_conformance::identity_suite!(Mmap);

@@ -103,7 +103,7 @@ fn child_shares() {
         assert_all(&found, 1);
         bytes::fill(found.segment.header(), &found.region, 2);
         let reader = Anon.attach(name.clone(), Access::ReadOnly).unwrap();
-        assert!(!bytes::is_writable(&reader.region, 8200));
+        assert!(!bytes::is_writable(&reader.region, 12_300));
         in_a_child(|| assert_all(&attach(&name).unwrap(), 2));
     });
     assert_all(&array, 2);
@@ -173,7 +173,7 @@ fn more_memory_than_there_is() {
         let spec = Spec { commit: Commit::Populate, ..spec(&name, total * 128) };
         let error = Anon.create(&spec, None).map(drop).unwrap_err();
         let ErrorKind::NoSpace { needs, .. } = error.kind() else { panic!("{error}") };
-        assert_eq!(*needs, total as u64 * 1024 + 8192);
+        assert_eq!(*needs, total as u64 * 1024 + 12_288);
         before.assert_unchanged("more memory than there is");
     });
 }

@@ -7,7 +7,7 @@ use std::os::fd::AsRawFd;
 use shm_core::{Header, Region};
 
 /// A byte in the data of an array of 100 `u64`.
-pub(crate) const PLACE: usize = 8500;
+pub(crate) const PLACE: usize = 12_600;
 
 fn address(region: &dyn Region, at: usize) -> *mut u8 {
     assert!(at < region.len(), "byte {at} of {}", region.len());

@@ -3,7 +3,9 @@
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use shm_core::{Attached, Backend, DType, Handover, Layout, Name, Named, Order, ScalarKind, Spec};
+use shm_core::{
+    Attached, Backend, DType, Handover, Identified, Layout, Name, Named, Order, ScalarKind, Spec,
+};
 
 /// The segments of a harness's backend.
 pub type SegmentOf<H> = <<H as Harness>::Backend as Backend>::Segment;
@@ -38,6 +40,11 @@ pub trait HandoverHarness: Harness<Backend: Backend<Segment: Handover>> {
     /// What attaching starts from after receiving a descriptor.
     fn source_of_fd(fd: OwnedFd, name: &Name) -> SourceOf<Self>;
 }
+
+/// A backend whose participants the kernel tells alive from dead.
+pub trait IdentityHarness: Harness<Backend: Backend<Segment: Identified>> {}
+
+impl<H: Harness<Backend: Backend<Segment: Identified>>> IdentityHarness for H {}
 
 /// A name that no other test, process or run has.
 pub fn unique_name(what: &str) -> Name {

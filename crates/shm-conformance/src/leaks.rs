@@ -9,7 +9,8 @@ use crate::private;
 /// What this process holds at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// What each open descriptor leads to.
+    /// What each open descriptor leads to; not the file that a process keeps for the locks of all its
+    /// anonymous arrays.
     pub descriptors: Vec<PathBuf>,
     /// Size, access and file of each shared mapping.
     pub mappings: Vec<String>,
@@ -43,6 +44,7 @@ fn descriptors() -> Vec<PathBuf> {
     let mut all: Vec<_> = listing
         .filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok())
         .filter(|target| !target.ends_with(format!("{}/fd", std::process::id()))) // the listing
+        .filter(|target| !target.to_string_lossy().contains("memfd:shmarray-locks"))
         .collect();
     all.sort();
     all

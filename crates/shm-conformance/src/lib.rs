@@ -1,25 +1,27 @@
 //! What every backend promises, as one suite of tests, and what tests with several processes need.
 //!
-//! A backend is finished when it passes [`suite!`], and [`named_suite!`] or [`handover_suite!`] if
-//! it has those abilities. `tests/minimal.rs` shows the least that is valid.
+//! A backend is finished when it passes [`suite!`], and [`named_suite!`], [`handover_suite!`] or
+//! [`identity_suite!`] with [`identity_forks`] if it has those abilities. `tests/minimal.rs` shows the least that is valid.
 //!
 //! This crate is for tests only: its functions fail by panicking. It knows no backend, and nothing
-//! above `shm-core`.
+//! above `shm-presence`.
 //!
 //! - `harness.rs`: what a backend tells about itself to be tested;
 //! - `suite.rs`: the lists of promises, one `#[test]` for each;
 //! - `promises/`: the promises;
+//! - `identity_forks.rs`: those that need forks;
 //! - [`bytes`]: single bytes of a region, and writes that the kernel has to refuse;
 //! - [`kill`]: SIGKILL at each step of an operation;
 //! - [`leaks`]: descriptors, mappings and entries, counted before and after;
 //! - [`process`]: children that fork, run this program again, die and are waited for;
-//! - [`private`]: a `/dev/shm` that nobody else uses.
+//! - [`private`]: a `/dev/shm` that nobody else uses, process ids of one's own, hidden folders.
 #![deny(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)] // a failed step fails the test
 #![cfg(target_os = "linux")]
 
 pub mod bytes;
 mod harness;
+mod identity_forks;
 pub mod kill;
 pub mod leaks;
 pub mod private;
@@ -29,5 +31,7 @@ pub mod promises;
 mod suite;
 
 pub use harness::{
-    AttachedOf, HandoverHarness, Harness, NamedHarness, SegmentOf, SourceOf, spec, unique_name,
+    AttachedOf, HandoverHarness, Harness, IdentityHarness, NamedHarness, SegmentOf, SourceOf, spec,
+    unique_name,
 };
+pub use identity_forks::identity_forks;

@@ -1,4 +1,5 @@
-//! A `/dev/shm` that nobody else uses, for tests that count its entries or fill it.
+//! A `/dev/shm` that nobody else uses, for tests that count its entries or fill it; process ids of
+//! one's own, and hidden folders.
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -18,21 +19,9 @@ pub fn is_private() -> bool {
 /// (`size=4m`). Tells whether the system allows it; see `mount_namespaces(7)`.
 ///
 /// Call it while the process has one thread: an ordinary user needs a user namespace.
-#[allow(unsafe_code)] // unshare is unsafe for CLONE_FILES alone, which is not asked for.
 pub fn shm(options: &str) -> bool {
-    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
-    let apart = |flags| {
-        // SAFETY: CLONE_FILES, the one flag with a precondition, is not among them.
-        unsafe { rustix::thread::unshare_unsafe(flags) }.is_ok()
-    };
     if !apart(UnshareFlags::NEWNS) {
-        if !apart(UnshareFlags::NEWUSER | UnshareFlags::NEWNS) {
-            return false;
-        }
-        let mapped = fs::write("/proc/self/setgroups", "deny")
-            .and_then(|()| fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")))
-            .and_then(|()| fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")));
-        assert!(mapped.is_ok(), "a user namespace without users: {mapped:?}");
+        return false;
     }
     let apart = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
     let options = std::ffi::CString::new(format!("mode=1777,{options}")).unwrap();
@@ -43,4 +32,41 @@ pub fn shm(options: &str) -> bool {
         .is_ok();
     PRIVATE.store(mounted, Relaxed);
     mounted
+}
+
+/// Gives the children that this process forks from now on process ids of their own: the first is
+/// process 1. Tells whether the system allows it; see `pid_namespaces(7)`.
+///
+/// Call it while the process has one thread.
+pub fn pids() -> bool {
+    apart(UnshareFlags::NEWPID)
+}
+
+/// Puts an empty folder in the place of that one, for this process and the children it starts.
+/// Tells whether the system allows it.
+pub fn hide(folder: &str) -> bool {
+    // Not where it could spread to other processes.
+    is_private()
+        && apart(UnshareFlags::NEWNS)
+        && mount("tmpfs", folder, "tmpfs", MountFlags::NOSUID, None).is_ok()
+}
+
+#[allow(unsafe_code)] // unshare is unsafe for CLONE_FILES alone, which is not asked for.
+fn apart(flags: UnshareFlags) -> bool {
+    let (uid, gid) = (geteuid().as_raw(), getegid().as_raw());
+    let unshare = |flags| {
+        // SAFETY: CLONE_FILES, the one flag with a precondition, is not among them.
+        unsafe { rustix::thread::unshare_unsafe(flags) }.is_ok()
+    };
+    if unshare(flags) {
+        return true;
+    }
+    if !unshare(UnshareFlags::NEWUSER | flags) {
+        return false;
+    }
+    let mapped = fs::write("/proc/self/setgroups", "deny")
+        .and_then(|()| fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")))
+        .and_then(|()| fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")));
+    assert!(mapped.is_ok(), "a user namespace without users: {mapped:?}");
+    true
 }

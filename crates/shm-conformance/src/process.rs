@@ -6,7 +6,7 @@
 #![allow(unsafe_code)] // fork(2), kill(2), _exit(2), alarm(2).
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -121,6 +121,22 @@ impl Child {
                 exit(result.unwrap_or(101))
             }
         }
+    }
+
+    /// Forks, and returns once the child has done its work. The child then waits until it is killed.
+    pub fn idle(work: impl FnOnce()) -> Self {
+        let (mut done, report) = std::io::pipe().unwrap();
+        let child = Self::fork(|| {
+            work();
+            (&report).write_all(b"!").unwrap();
+            loop {
+                // SAFETY: pause has no preconditions.
+                unsafe { libc::pause() };
+            }
+        });
+        drop(report);
+        assert_eq!(done.read(&mut [0]).unwrap(), 1, "the child has failed");
+        child
     }
 
     /// Sends SIGKILL.

@@ -4,4 +4,5 @@ pub mod attach;
 pub mod create;
 pub mod handover;
 pub mod hold;
+pub mod identity;
 pub mod named;

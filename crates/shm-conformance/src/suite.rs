@@ -40,6 +40,17 @@ macro_rules! handover_suite {
     };
 }
 
+/// What backends promise besides whose participants the kernel tells alive from dead; across forks,
+/// see [`identity_forks`](crate::identity_forks).
+#[macro_export]
+macro_rules! identity_suite {
+    ($harness:ty) => {
+        $crate::tests!($harness, identity:
+            is_one_slot_each, outlives_the_attachment, is_seen_by_readers,
+            is_taken_once_by_many_threads, runs_out_with_an_error);
+    };
+}
+
 /// One test for each promise of a group, which must leave what it found.
 #[doc(hidden)]
 #[macro_export]

@@ -2,7 +2,7 @@
 //!
 //! [`Backend`], [`Segment`] and [`Region`] are what every mechanism can do. What only some can do
 //! is a trait of its own: [`Named`] (remove by name), [`Handover`] (hand out a descriptor),
-//! [`Sealable`] (freeze).
+//! [`Identified`] (tell participants alive from dead), [`Sealable`] (freeze).
 #![allow(unsafe_code)] // `unsafe trait Region`: views rely on its answers.
 
 use std::ptr::NonNull;
@@ -125,6 +125,30 @@ pub trait Handover: Segment {
     fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
 }
 
+/// A segment whose participants the kernel can tell alive from dead: by locks on the bytes of
+/// slots, which end with whoever took them.
+#[cfg(unix)]
+pub trait Identified: Segment {
+    /// Where those locks are held. Everybody who has the segment mapped is led to the same file.
+    ///
+    /// # Errors
+    /// Where the mechanism needs a file of its own for them, why the system did not give one when
+    /// the segment was made: [`ErrorKind::LimitReached`](crate::ErrorKind::LimitReached),
+    /// [`ErrorKind::Os`](crate::ErrorKind::Os).
+    fn slot_locks(&self) -> Result<SlotLocks<'_>>;
+}
+
+/// Where the locks of a segment's slots are held: slot `i` is byte `first + i` of the lock range of
+/// this file, which other segments may share.
+#[cfg(unix)]
+#[derive(Clone, Copy, Debug)]
+pub struct SlotLocks<'a> {
+    /// The file. Its description may be shared with other processes, and holds no slot itself.
+    pub fd: std::os::fd::BorrowedFd<'a>,
+    /// The byte of slot 0. The next [`SLOT_COUNT`](crate::SLOT_COUNT) are this segment's alone.
+    pub first: u64,
+}
+
 /// A segment that can be frozen: the kernel then refuses every writer, present and future.
 pub trait Sealable: Segment {
     /// Whether it is frozen, as the kernel told when it was attached or frozen here.
@@ -156,13 +180,15 @@ pub struct Spec {
     pub align: Align,
     /// Whether to replace what bears the name; those attached to it keep it.
     pub force: bool,
+    /// Whether its elements are reached through guards and claims only.
+    pub guarded: bool,
 }
 
 impl Spec {
     /// An array of that name, dtype and layout, with defaults for everything else.
     pub fn new(name: Name, dtype: DType, layout: Layout) -> Self {
         let (commit, cleanup, align) = Default::default();
-        Self { name, dtype, layout, commit, cleanup, align, force: false }
+        Self { name, dtype, layout, commit, cleanup, align, force: false, guarded: false }
     }
 }
 

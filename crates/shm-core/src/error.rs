@@ -93,6 +93,14 @@ pub enum ErrorKind {
         /// Dimensions of the array.
         found: usize,
     },
+    /// A guarded array was to be used without guards, or the other way round.
+    #[error("array {name:?} is {}", Guarding(*.guarded))]
+    GuardMismatch {
+        /// The array's name.
+        name: String,
+        /// Whether the array is guarded; another was expected.
+        guarded: bool,
+    },
     /// A window (slice, reshape) that does not lie within its array.
     #[error("invalid window: {reason}")]
     InvalidWindow {
@@ -239,6 +247,54 @@ pub enum ErrorKind {
         /// Milliseconds waited.
         waited_ms: u64,
     },
+    /// A lock, a chunk or the others at a barrier were waited for, and the time is over.
+    #[error("array {name:?} is held by {holder}; waited {waited_ms} ms")]
+    Locked {
+        /// The array's name.
+        name: String,
+        /// Who holds it, as far as that is known.
+        holder: String,
+        /// Milliseconds waited.
+        waited_ms: u64,
+    },
+
+    /// A participant died or panicked while it may have been writing.
+    #[error(
+        "array {name:?} may be torn: somebody died or panicked while it held the write guard; \
+         check the data or write them anew, then say so with `set_torn(false)`"
+    )]
+    Torn {
+        /// The array's name.
+        name: String,
+    },
+
+    /// A barrier that cannot be used in this way.
+    #[error("barrier of array {name:?}: {reason}")]
+    InvalidBarrier {
+        /// The array's name.
+        name: String,
+        /// What does not fit, with its figures.
+        reason: String,
+    },
+
+    /// A participant will never come to the barrier.
+    #[error("the barrier of array {name:?} is broken: the participant in slot {slot} {how}")]
+    BarrierBroken {
+        /// The array's name.
+        name: String,
+        /// The slot.
+        slot: u32,
+        /// What it did: died, left, gave up waiting.
+        how: &'static str,
+    },
+
+    /// A pass over the chunks of an array that cannot be made.
+    #[error("invalid pass: {reason}")]
+    InvalidPass {
+        /// What does not fit, with its figures.
+        reason: String,
+    },
+
     /// The segment cannot be frozen while somebody maps it writable.
     #[error(
         "cannot freeze {name:?}: somebody (another attacher, a clone in this process, or a forked child of it) \
@@ -354,6 +410,20 @@ struct Value(Option<u64>);
 impl std::fmt::Display for Value {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.0.map_or(Ok(()), |value| write!(f, " is {value}"))
+    }
+}
+
+/// Whether an array is guarded, and what to do with it then.
+struct Guarding(bool);
+
+impl std::fmt::Display for Guarding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0 {
+            "guarded: attach it as a GuardedArray, whose elements are reached through read(), \
+             write() and chunks(), or as a FrozenArray once it is frozen"
+        } else {
+            "not guarded: attach it as a SharedArray, or make it with GuardedArray::builder"
+        })
     }
 }
 

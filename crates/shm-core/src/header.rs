@@ -1,6 +1,6 @@
 //! The bytes at the start of a segment, which make it describe itself.
 //!
-//! Version 1, in the byte order of the machine that wrote it (offsets and lengths in bytes):
+//! Version 2, in the byte order of the machine that wrote it (offsets and lengths in bytes):
 //!
 //! | at | what |
 //! |---|---|
@@ -10,13 +10,16 @@
 //! | 16 | offset and length of the data, length of the segment, `u64` each |
 //! | 40 | identity of the segment, 16 bytes (a UUID) |
 //! | 56 | time of creation, `u64` nanoseconds since 1970; then the creator's pid, `u32` |
-//! | 68 | number of dimensions, length of name, length of descr, `u16` each; two bytes of zero |
+//! | 68 | number of dimensions, length of name, length of descr, flags, `u16` each; flag bit 0 is *guarded* |
 //! | 76 | offset of the lengths, of the sync area and of the slot table, number of slots, `u32` each |
 //! | 92 | zeros up to the sync area |
-//! | 128 | sync area: [`SYNC_LEN`] bytes kept for locks, barriers and flags |
+//! | 128 | sync area: [`SYNC_LEN`] bytes for lock, barrier, claims and progress |
 //! | 1024 | the shape, `u64` each; the name; the dtype's `descr` |
 //! | next page | slot table: [`SLOT_COUNT`] slots of [`SLOT_LEN`] bytes, one per participant |
 //! | next multiple of the alignment | the data |
+//!
+//! The words in the sync area and in the slots are those of shm-sync. What they mean belongs to the
+//! version too, as whoever takes them for something else would break the locks of the others.
 
 use uuid::Uuid;
 
@@ -31,7 +34,7 @@ const SLOTS_ALIGN: u64 = 4096;
 /// Bytes kept in every header for what processes share besides the data.
 pub const SYNC_LEN: u32 = META_OFFSET - SYNC_OFFSET;
 /// Participants that can hold a slot of their own at the same time.
-pub const SLOT_COUNT: u32 = 64;
+pub const SLOT_COUNT: u32 = 128;
 /// Bytes per slot: a cache line, so that participants do not slow each other.
 pub const SLOT_LEN: u32 = 64;
 
@@ -54,6 +57,7 @@ pub struct Header {
     dtype: DType,
     layout: Layout,
     cleanup: Cleanup,
+    guarded: bool,
     slots_offset: u64,
     slot_count: u32,
     data_offset: u64,
@@ -77,7 +81,7 @@ impl Header {
     /// [`ErrorKind::ShapeOverflow`] if there is no room for header and data together;
     /// [`ErrorKind::InvalidWindow`] for an alignment that is not a power of two of at least 4096.
     pub fn new(spec: &Spec, stamp: Stamp) -> Result<Self> {
-        let Spec { name, dtype, layout, cleanup, align, .. } = spec;
+        let Spec { name, dtype, layout, cleanup, guarded, align, .. } = spec;
         let descr = dtype.to_string();
         let bad = |reason: &str| -> Result<Self> {
             let descr = descr.chars().take(80).collect();
@@ -113,6 +117,7 @@ impl Header {
             dtype: dtype.clone(),
             layout: layout.clone(),
             cleanup: *cleanup,
+            guarded: *guarded,
             slots_offset,
             slot_count: SLOT_COUNT,
             data_offset,
@@ -143,6 +148,11 @@ impl Header {
     /// Who removes it.
     pub fn cleanup(&self) -> Cleanup {
         self.cleanup
+    }
+
+    /// Whether its elements are reached through guards and claims only.
+    pub fn guarded(&self) -> bool {
+        self.guarded
     }
 
     /// Distance of the first element from the segment's start, in bytes.

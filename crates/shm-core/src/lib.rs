@@ -30,6 +30,8 @@ mod wire;
 
 pub use backend::BackendKind;
 pub use contract::{Attached, Backend, Fill, Handover, Named, Region, Sealable, Segment, Spec};
+#[cfg(unix)]
+pub use contract::{Identified, SlotLocks};
 pub use descriptor::{Descriptor, Origin, Payload};
 pub use dtype::{ByteOrder, DType, Field, Scalar, ScalarKind, TimeUnit, Unit};
 pub use element::{AtomicElement, Bool, DateTime64, Element, TimeDelta64, unit};

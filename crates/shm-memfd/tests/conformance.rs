@@ -1,43 +1,10 @@
 //! The suite of all backends, on this one.
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
-use std::os::fd::OwnedFd;
+mod harness;
 
-use shm_conformance::{AttachedOf, HandoverHarness, Harness};
-use shm_core::{Handover, Name};
-use shm_memfd::{Memfd, Source};
-
-struct Unnamed;
-
-impl Harness for Unnamed {
-    type Backend = Memfd;
-
-    fn backend() -> Memfd {
-        Memfd
-    }
-
-    fn source(attached: &AttachedOf<Self>) -> Source {
-        Source::Fd(attached.segment.fd().try_clone_to_owned().unwrap())
-    }
-
-    /// A memfd shows its name where it is open or mapped.
-    fn leftovers(name: &Name) -> Vec<String> {
-        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
-        let open = std::fs::read_dir("/proc/self/fd").unwrap();
-        let open = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
-        maps.lines()
-            .map(String::from)
-            .chain(open.map(|target| target.display().to_string()))
-            .filter(|line| line.contains(&format!("/memfd:{name}")))
-            .collect()
-    }
-}
-
-impl HandoverHarness for Unnamed {
-    fn source_of_fd(fd: OwnedFd, _: &Name) -> Source {
-        Source::Fd(fd)
-    }
-}
+use harness::Unnamed;
 
 shm_conformance::suite!(Unnamed);
 shm_conformance::handover_suite!(Unnamed);
+shm_conformance::identity_suite!(Unnamed);

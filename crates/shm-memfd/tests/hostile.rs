@@ -155,7 +155,7 @@ fn no_origin() {
 
 fn frozen() {
     let Attached { region, segment } = array();
-    bytes::set(&region, 8200, 7);
+    bytes::set(&region, 12_300, 7);
     let before = leaks::Snapshot::take();
     let error = segment.freeze().map(drop).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::StillWritable { .. }), "{error}");
@@ -163,8 +163,8 @@ fn frozen() {
     drop(region);
     let frozen = segment.freeze().unwrap();
     assert!(frozen.segment.is_frozen());
-    assert_eq!(bytes::get(&frozen.region, 8200), 7);
-    assert!(!bytes::is_writable(&frozen.region, 8200));
+    assert_eq!(bytes::get(&frozen.region, 12_300), 7);
+    assert!(!bytes::is_writable(&frozen.region, 12_300));
     assert!(!bytes::can_become_writable(&frozen.region));
 
     let error = segment.map().map(drop).unwrap_err();
@@ -175,7 +175,7 @@ fn frozen() {
     assert!(file.write_all(b"not any more").is_err() && file.set_len(1).is_err());
     let reader = Memfd.attach(Source::Fd(copy(&segment)), Access::ReadOnly).unwrap();
     assert!(reader.segment.is_frozen());
-    assert_eq!(bytes::get(&reader.region, 8200), 7);
+    assert_eq!(bytes::get(&reader.region, 12_300), 7);
 }
 
 /// A forked child that has the array mapped could write: freezing waits until it is gone.
@@ -268,7 +268,7 @@ fn memory() {
         let ErrorKind::NoSpace { needs, has: Some(has), .. } = error.kind() else {
             panic!("{error}")
         };
-        assert!(*needs == (1 << 46) + 8192 && *has < *needs, "{error}");
+        assert!(*needs == (1 << 46) + 12_288 && *has < *needs, "{error}");
     }
     before.assert_unchanged("more memory than there is");
 }

@@ -168,12 +168,12 @@ const FAULTS: [Fault; 18] = [
     (
         "header only",
         |b| b.truncate(1024),
-        |k| matches!(k, ErrorKind::Truncated { what: "segment", needs: 8992, has: 1024 }),
+        |k| matches!(k, ErrorKind::Truncated { what: "segment", needs: 13_088, has: 1024 }),
     ),
     (
         "a byte short",
-        |b| b.truncate(8991),
-        |k| matches!(k, ErrorKind::Truncated { needs: 8992, has: 8991, .. }),
+        |b| b.truncate(13_087),
+        |k| matches!(k, ErrorKind::Truncated { needs: 13_088, has: 13_087, .. }),
     ),
     ("zeros", |b| b.fill(0), |k| matches!(k, ErrorKind::BadMagic { .. })),
     ("magic", |b| b[7] = b'X', |k| matches!(k, ErrorKind::BadMagic { .. })),
@@ -181,7 +181,7 @@ const FAULTS: [Fault; 18] = [
     (
         "version",
         |b| b[12] = 9,
-        |k| matches!(k, ErrorKind::UnsupportedVersion { found: 9, supported: 1, .. }),
+        |k| matches!(k, ErrorKind::UnsupportedVersion { found: 9, supported: 2, .. }),
     ),
     ("cleanup", |b| b[14] = 9, |k| matches!(k, ErrorKind::Corrupt { .. })),
     ("order", |b| b[15] = 9, |k| matches!(k, ErrorKind::Corrupt { .. })),
@@ -189,7 +189,7 @@ const FAULTS: [Fault; 18] = [
     (
         "segment of 8 EiB",
         |b| b[32..40].copy_from_slice(&i64::MAX.to_ne_bytes()),
-        |k| matches!(k, ErrorKind::Truncated { what: "segment", has: 8992, .. }),
+        |k| matches!(k, ErrorKind::Truncated { what: "segment", has: 13_088, .. }),
     ),
     (
         "65535 axes",
@@ -250,14 +250,14 @@ fn sparse_file() {
     };
     let huge = 1_u64 << 59;
     bytes[24..32].copy_from_slice(&huge.to_ne_bytes());
-    bytes[32..40].copy_from_slice(&(huge + 8192).to_ne_bytes());
+    bytes[32..40].copy_from_slice(&(huge + 12_288).to_ne_bytes());
     bytes[1024..1032].copy_from_slice(&(huge / 8).to_ne_bytes());
     file.write_all_at(&bytes, 0).unwrap();
     let error = attach(&name, Access::ReadOnly).map(drop).unwrap_err();
     let kind = error.kind();
     let is_expected = matches!(kind, ErrorKind::Os { call: "mmap", .. })
         || matches!(kind, ErrorKind::LimitReached { limit: "RLIMIT_AS", .. });
-    assert!(is_expected && error.to_string().contains("576460752303431680"), "{error}");
+    assert!(is_expected && error.to_string().contains("576460752303435776"), "{error}");
     before.assert_unchanged("an endless file");
     assert!(Posix::default().delete(&name).unwrap());
 }
@@ -266,12 +266,12 @@ fn sparse_file() {
 fn cut_segment() {
     let name = unique_name("cut");
     let segment = create(Publish::Unnamed, &name, 1, false).segment;
-    File::options().write(true).open(path(&name)).unwrap().set_len(8500).unwrap();
+    File::options().write(true).open(path(&name)).unwrap().set_len(12_600).unwrap();
     let before = leaks::Snapshot::take();
     for error in [segment.map().map(drop), attach(&name, Access::ReadOnly).map(drop)] {
         let error = error.unwrap_err();
         assert!(
-            matches!(error.kind(), ErrorKind::Truncated { needs: 8992, has: 8500, .. }),
+            matches!(error.kind(), ErrorKind::Truncated { needs: 13_088, has: 12_600, .. }),
             "{error}"
         );
     }

@@ -165,7 +165,7 @@ fn space() {
                     else {
                         panic!("{error}")
                     };
-                    assert!(*told == needs + 8192 && *has < 4 * MIB && *has > 3 * MIB, "{error}");
+                    assert!(*told == needs + 12_288 && *has < 4 * MIB && *has > 3 * MIB, "{error}");
                     assert!(place.contains("file system"), "{error}");
                 };
                 full(&unique_name("full"), false);

@@ -19,6 +19,7 @@ struct Lock(UnsafeCell<libc::pthread_mutex_t>);
 unsafe impl Sync for Lock {}
 
 /// A number that differs between a process and its forked children. No system call.
+#[inline]
 pub fn generation() -> u64 {
     GENERATION.load(Relaxed)
 }

@@ -1,48 +1,108 @@
 //! The identity of a participant: a slot that is its own until its address space ends.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::AsFd;
+use std::sync::atomic::{
+    AtomicU64,
+    Ordering::{Acquire, Relaxed, Release},
+};
+use std::sync::{Mutex, PoisonError};
 
-use shm_core::{Access, ErrorKind, Result};
+use shm_core::{Access, ErrorKind, Result, SlotLocks};
 use shm_map::Anchor;
 
 use crate::ofd::{self, Byte};
 use crate::{fork, reopen};
 
-/// A slot of a segment, held by this address space.
+/// A slot and the generation in which it was taken: who, in words that processes share.
 ///
-/// The kernel frees it when the address space ends, however it ends; forked children do not keep
-/// it. A word that names slot and generation belongs to somebody dead once the slot's generation
-/// is another, or the slot is not [`is_alive`](Self::is_alive).
-#[derive(Debug)]
+/// A word that names it belongs to somebody dead once the slot's generation is another, or nobody
+/// [holds](is_held) the slot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Owner {
+    /// The slot's number.
+    pub slot: u32,
+    /// How often the slot has been taken; not zero, so that a word of zeros names nobody.
+    pub generation: u32,
+}
+
+impl Owner {
+    const fn pack(self) -> u64 {
+        (self.slot as u64) << 32 | self.generation as u64
+    }
+
+    #[inline]
+    #[allow(clippy::cast_possible_truncation)] // the halves of the word
+    const fn unpack(word: u64) -> Self {
+        Self { slot: (word >> 32) as u32, generation: word as u32 }
+    }
+}
+
+/// A slot of a segment, taken at the first need and held by this address space.
+///
+/// One value serves an attachment for its whole life, across forks: the kernel frees the slot when
+/// the address space that took it ends, however it ends, and a forked child, which holds nothing
+/// at first, takes one of its own. Dropping it gives the slot back.
+#[derive(Debug, Default)]
 pub struct Identity {
-    slot: u32,
-    generation: u32,
-    born: u64,
-    _anchor: Anchor,
+    /// What was taken, packed.
+    owner: AtomicU64,
+    /// One more than the fork generation that it was taken in; zero before. Written after `owner`,
+    /// once in each process: who reads this process's generation here reads its owner there.
+    born: AtomicU64,
+    /// What keeps the slot, since `born`. Locked only where no fork can happen, so a child finds
+    /// it free.
+    anchor: Mutex<Option<Anchor>>,
 }
 
 impl Identity {
-    /// Takes the first free of `count` slots.
+    /// One that holds no slot yet.
+    pub const fn new() -> Self {
+        Self { owner: AtomicU64::new(0), born: AtomicU64::new(0), anchor: Mutex::new(None) }
+    }
+
+    /// The slot that this process holds, if it has taken one: not if it is a forked child of the
+    /// one that has. No system call: two loads.
+    #[inline]
+    pub fn owner(&self) -> Option<Owner> {
+        self.is_of_this_process().then(|| Owner::unpack(self.owner.load(Relaxed)))
+    }
+
+    /// That, or takes the first free of `count` slots.
     ///
-    /// `raise` gets the slot while it is already locked, adds one to the generation that is
-    /// recorded for it in the segment, and returns the result.
+    /// `raise` gets the slot's number while its byte is locked, adds one to the generation that is
+    /// recorded for it in the segment (skipping zero), and returns the result. It must not fork,
+    /// nor create, attach or drop an array.
+    ///
+    /// The file is opened anew, for writing, whatever the access of `locks.fd`. So it works in a
+    /// read-only attachment too if the file's mode allows it, though `raise` has nothing to write.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitReached`] if all slots are taken; [`ErrorKind::AccessDenied`] if the
-    /// segment may not be opened for writing; [`ErrorKind::Os`].
+    /// [`ErrorKind::LimitReached`] if all slots are taken; [`ErrorKind::AccessDenied`] if the file
+    /// may not be opened for writing; [`ErrorKind::Path`] without `/proc`; [`ErrorKind::Os`].
     pub fn take(
-        segment: BorrowedFd<'_>,
+        &self,
+        locks: SlotLocks<'_>,
         count: u32,
         raise: impl FnOnce(u32) -> u32,
-    ) -> Result<Self> {
+    ) -> Result<Owner> {
+        if let Some(owner) = self.owner() {
+            return Ok(owner);
+        }
         // A fork before the descriptor is closed would hand the lock to the child.
         fork::uninterrupted(|| {
-            let own = reopen(segment, Access::ReadWrite)?;
+            let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(owner) = self.owner() {
+                return Ok(owner); // another thread was first
+            }
+            let own = reopen(locks.fd, Access::ReadWrite)?;
             for slot in 0..count {
-                if ofd::try_exclusive(own.as_fd(), Byte::Slot(slot))? {
-                    let generation = raise(slot);
-                    let (born, _anchor) = (fork::generation(), Anchor::new(own)?);
-                    return Ok(Self { slot, generation, born, _anchor });
+                if ofd::try_exclusive(own.as_fd(), Byte::slot(locks.first, slot)?)? {
+                    let owner = Owner { slot, generation: raise(slot) };
+                    debug_assert_ne!(owner.generation, 0, "zero names nobody");
+                    std::mem::forget(anchor.replace(Anchor::new(own)?)); // a parent's, if any
+                    self.owner.store(owner.pack(), Relaxed);
+                    self.born.store(fork::generation() + 1, Release);
+                    return Ok(owner);
                 }
             }
             let (limit, value) = ("slots of a segment", Some(count.into()));
@@ -51,27 +111,29 @@ impl Identity {
         })
     }
 
-    /// The slot's number.
-    pub fn slot(&self) -> u32 {
-        self.slot
+    #[inline]
+    fn is_of_this_process(&self) -> bool {
+        self.born.load(Acquire) == fork::generation() + 1
     }
+}
 
-    /// The slot's generation since this was taken.
-    pub fn generation(&self) -> u32 {
-        self.generation
+impl Drop for Identity {
+    fn drop(&mut self) {
+        if !self.is_of_this_process() {
+            // The page was never in this address space, and may be somebody else's here. (An anchor
+            // compares process ids, which are 1 on both sides of a new PID namespace.)
+            let anchor = self.anchor.get_mut().unwrap_or_else(PoisonError::into_inner);
+            std::mem::forget(anchor.take());
+        }
     }
+}
 
-    /// Whether it belongs to this process: a forked child must take one of its own.
-    pub fn is_mine(&self) -> bool {
-        self.born == fork::generation()
-    }
-
-    /// Whether somebody alive holds that slot of the segment, other than through `segment`'s own
-    /// description (which never holds one).
-    ///
-    /// # Errors
-    /// [`ErrorKind::Os`].
-    pub fn is_alive(segment: BorrowedFd<'_>, slot: u32) -> Result<bool> {
-        ofd::is_held_elsewhere(segment, Byte::Slot(slot))
-    }
+/// Whether somebody alive holds that slot, in this process or another.
+///
+/// Asks the kernel and takes nothing; any access to the file will do.
+///
+/// # Errors
+/// [`ErrorKind::Os`].
+pub fn is_held(locks: SlotLocks<'_>, slot: u32) -> Result<bool> {
+    ofd::is_held_elsewhere(locks.fd, Byte::slot(locks.first, slot)?)
 }

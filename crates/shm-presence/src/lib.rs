@@ -7,8 +7,8 @@
 //! - *presence* ([`join`], [`leave`], [`try_alone`], [`ask_others`]): a shared lock on one common byte, held
 //!   through the description that the data is mapped with;
 //! - *name lock* ([`lock_name`], [`unlock_name`]): held by whoever changes what a name means;
-//! - *identity* ([`Identity`]): an exclusive lock on the byte of one slot, which dies with the
-//!   address space that took it;
+//! - *identity* ([`Identity`], [`Owner`], [`is_held`]): an exclusive lock on the byte of one slot,
+//!   which dies with the address space that took it, whatever forked children live on;
 //! - [`fork`]: whether this process is a forked child, and what no fork may interrupt;
 //! - [`reopen`]: a description of one's own for a descriptor that came from elsewhere;
 //! - [`stamp`]: which segment it is, and who makes it when.
@@ -24,7 +24,7 @@ mod reopen;
 mod stamp;
 mod wait;
 
-pub use identity::Identity;
+pub use identity::{Identity, Owner, is_held};
 pub use presence::{ask_others, join, leave, lock_name, try_alone, unlock_name};
 pub use reopen::reopen;
 pub use stamp::stamp;

@@ -6,28 +6,30 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 use shm_core::{Error, ErrorKind, Result};
 
-/// Which byte, beyond the end of any file, stands for what.
+/// Far beyond any file's size, so no byte of data is spent; locks work there all the same.
+const BASE: i64 = 1 << 62;
+
+/// A byte beyond the end of any file, and what it stands for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Byte {
-    /// Held shared by everybody who has the segment mapped.
-    Presence,
-    /// Held exclusively by whoever changes what the segment's name means.
-    Name,
-    /// Held exclusively by the participant in that slot.
-    Slot(u32),
-}
+pub(crate) struct Byte(i64);
 
 impl Byte {
-    /// Far beyond any file's size, so no byte of data is spent; locks work there all the same.
-    const BASE: i64 = 1 << 62;
+    /// Held shared by everybody who has the segment mapped.
+    pub(crate) const PRESENCE: Self = Self(BASE);
+    /// Held exclusively by whoever changes what the segment's name means.
+    pub(crate) const NAME: Self = Self(BASE + 1);
 
-    fn offset(self) -> i64 {
-        Self::BASE
-            + match self {
-                Self::Presence => 0,
-                Self::Name => 1,
-                Self::Slot(slot) => 4096 + i64::from(slot),
-            }
+    /// Held exclusively by the participant in a slot, where slot 0 is byte `first` of the slots'.
+    pub(crate) fn slot(first: u64, slot: u32) -> Result<Self> {
+        const START: i64 = BASE + 4096;
+        let offset = first
+            .checked_add(slot.into())
+            .and_then(|place| START.checked_add_unsigned(place))
+            .filter(|offset| *offset < i64::MAX); // where a byte would have no end
+        offset.map(Self).ok_or_else(|| {
+            let (limit, value) = ("lock bytes of a file", Some(START.abs_diff(i64::MAX)));
+            ErrorKind::LimitReached { limit, value, hint: "there is no slot beyond them" }.into()
+        })
     }
 }
 
@@ -53,7 +55,7 @@ pub(crate) fn is_held_elsewhere(fd: BorrowedFd<'_>, byte: Byte) -> Result<bool> 
     // write, whose `l_pid` is zero as it must be.
     let code = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_GETLK, &raw mut request) };
     if code == -1 {
-        return Err(failed(io::Error::last_os_error()));
+        return Err(failed("fcntl(F_OFD_GETLK)", io::Error::last_os_error()));
     }
     Ok(i32::from(request.l_type) != libc::F_UNLCK)
 }
@@ -68,7 +70,7 @@ fn set(fd: BorrowedFd<'_>, byte: Byte, kind: i32) -> Result<bool> {
     let error = io::Error::last_os_error();
     match error.raw_os_error() {
         Some(libc::EAGAIN | libc::EACCES) => Ok(false),
-        _ => Err(failed(error)),
+        _ => Err(failed("fcntl(F_OFD_SETLK)", error)),
     }
 }
 
@@ -77,13 +79,13 @@ fn request(byte: Byte, kind: i32) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: byte.offset(),
+        l_start: byte.0,
         l_len: 1,
         l_pid: 0,
     }
 }
 
-fn failed(error: io::Error) -> Error {
+fn failed(call: &'static str, error: io::Error) -> Error {
     match error.raw_os_error() {
         Some(libc::ENOLCK) => ErrorKind::LimitReached {
             limit: "file locks",
@@ -91,6 +93,6 @@ fn failed(error: io::Error) -> Error {
             hint: "the kernel is out of memory for locks",
         }
         .into(),
-        _ => Error::os("fcntl(F_OFD_SETLK)", "a segment", error),
+        _ => Error::os(call, "a segment", error),
     }
 }

@@ -18,7 +18,7 @@ pub fn join(fd: BorrowedFd<'_>) -> Result<()> {
     wait_until(
         || "a segment".into(),
         "a process that checks whether anybody is attached",
-        || ofd::try_shared(fd, Byte::Presence),
+        || ofd::try_shared(fd, Byte::PRESENCE),
     )
 }
 
@@ -28,7 +28,7 @@ pub fn join(fd: BorrowedFd<'_>) -> Result<()> {
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub fn leave(fd: BorrowedFd<'_>) -> Result<()> {
-    ofd::release(fd, Byte::Presence)
+    ofd::release(fd, Byte::PRESENCE)
 }
 
 /// Becomes the only one present, or tells that somebody else is.
@@ -39,7 +39,7 @@ pub fn leave(fd: BorrowedFd<'_>) -> Result<()> {
 /// # Errors
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
 pub fn try_alone(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::try_exclusive(fd, Byte::Presence)
+    ofd::try_exclusive(fd, Byte::PRESENCE)
 }
 
 /// Whether anybody is present through another description than this one.
@@ -47,7 +47,7 @@ pub fn try_alone(fd: BorrowedFd<'_>) -> Result<bool> {
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub fn ask_others(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::is_held_elsewhere(fd, Byte::Presence)
+    ofd::is_held_elsewhere(fd, Byte::PRESENCE)
 }
 
 /// Locks what the segment's name means, until [`unlock_name`]; `fd` is open for writing.
@@ -62,7 +62,7 @@ pub fn lock_name(fd: BorrowedFd<'_>) -> Result<()> {
     wait_until(
         || "the name of a segment".into(),
         "a process that removes or replaces it",
-        || ofd::try_exclusive(fd, Byte::Name),
+        || ofd::try_exclusive(fd, Byte::NAME),
     )
 }
 
@@ -71,5 +71,5 @@ pub fn lock_name(fd: BorrowedFd<'_>) -> Result<()> {
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub fn unlock_name(fd: BorrowedFd<'_>) -> Result<()> {
-    ofd::release(fd, Byte::Name)
+    ofd::release(fd, Byte::NAME)
 }

@@ -27,8 +27,8 @@ pub fn reopen(fd: BorrowedFd<'_>, access: Access) -> Result<OwnedFd> {
         Errno::ACCESS | Errno::PERM => ErrorKind::AccessDenied { object: path, access }.into(),
         Errno::NOENT => ErrorKind::Path {
             path: path.into(),
-            reason: "not there; a segment that was handed over can only be attached with /proc \
-                     mounted"
+            reason: "not there; only with /proc mounted can a segment that was handed over be \
+                     attached, or a slot be taken"
                 .into(),
         }
         .into(),

@@ -1,23 +1,27 @@
 //! Locks across real forks and real deaths. Single-threaded: each test forks.
 
-#![allow(clippy::unwrap_used)] // a failed step fails the test
+#![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 use std::fs::File;
 use std::os::fd::AsFd;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use shm_core::{Access, ErrorKind};
-use shm_presence::{Identity, ask_others, fork, join, lock_name, reopen, try_alone};
+use shm_core::{Access, ErrorKind, SlotLocks};
+use shm_presence::{
+    Identity, Owner, ask_others, fork, is_held, join, lock_name, reopen, try_alone,
+};
 
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let tests: [(&str, fn()); 6] = [
+    let tests: [(&str, fn()); 8] = [
         ("a_forked_child_has_another_generation", generation),
         ("presence_is_kept_by_a_forked_child", presence_is_inherited),
         ("presence_ends_with_sigkill", presence_ends_with_its_holder),
         ("identity_ends_with_its_holder_though_a_child_lives", identity_ends_with_its_holder),
         ("slots_run_out_with_an_error", slots_run_out),
+        ("a_panic_while_a_slot_is_taken_leaves_it_free", raise_panics),
+        ("ranges_of_slots_do_not_meet", ranges_of_slots),
         ("a_name_lock_held_for_ever_is_busy", name_lock),
     ];
     let trial = |(name, test): (&str, fn())| {
@@ -118,45 +122,85 @@ fn presence_ends_with_its_holder() {
     assert!(matches!(join(late.as_fd()).unwrap_err().kind(), ErrorKind::Busy { .. }));
 }
 
+fn locks(segment: &File) -> SlotLocks<'_> {
+    SlotLocks { fd: segment.as_fd(), first: 0 }
+}
+
 fn identity_ends_with_its_holder() {
-    let segment = segment();
+    let (segment, identity) = (segment(), Identity::new());
     let (mut pids, pids_in) = std::io::pipe().unwrap();
     let holder = Child::fork(|| {
-        let identity = Identity::take(segment.as_fd(), 4, |slot| slot + 10).unwrap();
-        let right = identity.slot() == 0 && identity.generation() == 10 && identity.is_mine();
+        let owner = identity.take(locks(&segment), 4, |slot| slot + 10).unwrap();
         // SAFETY: this process has one thread.
         let idle = unsafe { libc::fork() };
         if idle == 0 {
-            assert!(!identity.is_mine());
+            assert_eq!(identity.owner(), None);
+            // SAFETY: alarm has no preconditions; it ends the process if the test has failed.
+            unsafe { libc::alarm(60) };
             loop {
                 // SAFETY: pause(2) has no preconditions.
                 unsafe { libc::pause() };
             }
         }
         std::io::Write::write_all(&mut &pids_in, &idle.to_ne_bytes()).unwrap();
-        std::mem::forget(identity);
-        right
+        owner == Owner { slot: 0, generation: 10 } && identity.owner() == Some(owner)
     });
     let mut idle = [0; 4];
     std::io::Read::read_exact(&mut pids, &mut idle).unwrap();
-    assert!(Identity::is_alive(segment.as_fd(), 0).unwrap());
+    assert!(is_held(locks(&segment), 0).unwrap());
     holder.kill();
-    assert!(!Identity::is_alive(segment.as_fd(), 0).unwrap(), "the idle child keeps the slot");
-    let next = Identity::take(segment.as_fd(), 4, |_| 11).unwrap();
-    assert_eq!((next.slot(), next.generation()), (0, 11));
+    assert!(!is_held(locks(&segment), 0).unwrap(), "the idle child keeps the slot");
+    let next = identity.take(locks(&segment), 4, |_| 11).unwrap();
+    assert_eq!((next.slot, next.generation), (0, 11));
     // SAFETY: the idle grandchild, which nobody else reaps before init does.
     unsafe { libc::kill(libc::pid_t::from_ne_bytes(idle), libc::SIGKILL) };
 }
 
 fn slots_run_out() {
     let segment = segment();
-    let held: Vec<_> =
-        (0..3).map(|_| Identity::take(segment.as_fd(), 3, |slot| slot).unwrap()).collect();
-    assert_eq!(held.iter().map(Identity::slot).collect::<Vec<_>>(), [0, 1, 2]);
-    let error = Identity::take(segment.as_fd(), 3, |slot| slot).unwrap_err();
+    let taken = || {
+        let identity = Identity::new();
+        identity.take(locks(&segment), 3, |slot| slot + 1).map(|owner| (owner.slot, identity))
+    };
+    let held: Vec<_> = (0..3).map(|_| taken().unwrap()).collect();
+    assert!(held.iter().map(|(slot, _)| *slot).eq(0..3));
+    let error = taken().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::LimitReached { value: Some(3), .. }));
     drop(held);
-    assert!(Identity::take(segment.as_fd(), 3, |slot| slot).is_ok());
+    assert_eq!(taken().unwrap().0, 0);
+}
+
+/// Nobody has a slot: not the one whose `raise` panicked, and not because of it.
+fn raise_panics() {
+    let (segment, identity) = (segment(), Identity::new());
+    let take = |raise: fn(u32) -> u32| identity.take(locks(&segment), 3, raise);
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| take(|_| panic!())));
+    assert!(panicked.is_err());
+    assert_eq!((identity.owner(), is_held(locks(&segment), 0).unwrap()), (None, false));
+    assert_eq!(take(|_| 1).unwrap(), Owner { slot: 0, generation: 1 });
+}
+
+/// Ranges of one file do not meet, and one that lies beyond all offsets is refused.
+fn ranges_of_slots() {
+    let segment = segment();
+    let locks = |first| SlotLocks { first, ..locks(&segment) };
+    let [low, high] = [0, 2].map(|first| {
+        let identity = Identity::new();
+        identity.take(locks(first), 2, |_| 1).map(|_| identity).unwrap()
+    });
+    assert_eq!(
+        [0, 1, 2, 3].map(|slot| is_held(locks(0), slot).unwrap()),
+        [true, false, true, false]
+    );
+    drop((low, high));
+    for first in [(1 << 62) - 4096 - 1, 1 << 63, u64::MAX] {
+        let error = Identity::new().take(locks(first), 1, |_| 1).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::LimitReached { .. }), "{error}");
+        assert!(is_held(locks(first), 0).is_err());
+    }
+    let last = (1 << 62) - 4096 - 2;
+    Identity::new().take(locks(last), 1, |_| 1).unwrap();
+    assert!(is_held(locks(last), 1).is_err());
 }
 
 fn name_lock() {

@@ -7,7 +7,8 @@ use crate::{Cleanup, DType, ErrorKind, Layout, MAX_NDIM, Name, Order, Result};
 
 const MAGIC: [u8; 8] = *b"SHMARRAY";
 const ORDER_MARK: u32 = 0x0102_0304;
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
+const GUARDED: u16 = 1;
 const FIXED_LEN: usize = 128;
 
 impl Header {
@@ -26,9 +27,10 @@ impl Header {
         bytes.extend(self.stamp.uuid.as_bytes());
         bytes.extend(self.stamp.created.to_ne_bytes());
         bytes.extend(self.stamp.creator.to_ne_bytes());
-        for len in [self.layout.ndim(), self.name.as_str().len(), descr.len(), 0] {
+        for len in [self.layout.ndim(), self.name.as_str().len(), descr.len()] {
             bytes.extend(short(len).to_ne_bytes());
         }
+        bytes.extend((if self.guarded { GUARDED } else { 0 }).to_ne_bytes());
         let slots = u32::try_from(self.slots_offset).unwrap_or(u32::MAX); // bounded in `new`
         for place in [META_OFFSET, SYNC_OFFSET, slots, self.slot_count] {
             bytes.extend(place.to_ne_bytes());
@@ -99,6 +101,7 @@ impl Header {
             dtype,
             layout,
             cleanup: fixed.cleanup,
+            guarded: fixed.guarded,
             slots_offset: fixed.slots_offset,
             slot_count: fixed.slot_count,
             data_offset: fixed.data_offset,
@@ -110,6 +113,7 @@ impl Header {
 /// The part of fixed length, with every figure checked against the others.
 struct Fixed {
     cleanup: Cleanup,
+    guarded: bool,
     order: Order,
     stamp: Stamp,
     data_offset: u64,
@@ -145,6 +149,7 @@ impl Fixed {
         let uuid = Uuid::from_bytes(array_at(bytes, 40));
         let fixed = Self {
             cleanup: decode(CLEANUPS, bytes[14], "cleanup")?,
+            guarded: guarded(u16_at(bytes, 74))?,
             order: decode(ORDERS, bytes[15], "order")?,
             data_offset: u64_at(bytes, 16),
             data_len: u64_at(bytes, 24),
@@ -209,6 +214,15 @@ fn decode<T: Copy>(table: &[(T, u8)], found: u8, what: &str) -> Result<T> {
     match table.iter().find(|(_, code)| *code == found) {
         Some((value, _)) => Ok(*value),
         None => corrupt(format!("{what} has the unknown code {found}")),
+    }
+}
+
+/// Whether the flags say guarded. Each version has its own flags, so there are none to be ignored.
+fn guarded(flags: u16) -> Result<bool> {
+    match flags {
+        0 => Ok(false),
+        GUARDED => Ok(true),
+        _ => corrupt(format!("flags {flags:#06x} have unknown bits")),
     }
 }
 

@@ -22,6 +22,14 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
         (DTypeMismatch { expected: text("<f4"), found: text("<i2") }, &["<f4", "<i2"]),
         (ShapeMismatch { expected: vec![11], found: vec![12] }, &["[11]", "[12]"]),
         (NdimMismatch { expected: 11, found: 12 }, &["11", "12"]),
+        (
+            GuardMismatch { name: name(), guarded: true },
+            &["\"elevation\" is guarded", "a GuardedArray", "read(), write() and chunks()"],
+        ),
+        (
+            GuardMismatch { name: name(), guarded: false },
+            &["\"elevation\" is not guarded", "a SharedArray", "GuardedArray::builder"],
+        ),
         (InvalidWindow { reason: reason() }, &["of 17"]),
         (AlreadyExists { name: name(), backend }, &["\"elevation\"", "memfd", "force"]),
         (NotFound { name: name(), backend, hint: "gone" }, &["\"elevation\"", "memfd", "gone"]),
@@ -58,6 +66,17 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             Busy { object: object(), holder: "process 11", waited_ms: 12 },
             &["shm/elevation", "process 11", "12 ms"],
         ),
+        (
+            Locked { name: name(), holder: text("slot 13"), waited_ms: 14 },
+            &["\"elevation\"", "slot 13", "14 ms"],
+        ),
+        (Torn { name: name() }, &["\"elevation\"", "set_torn(false)"]),
+        (InvalidBarrier { name: name(), reason: reason() }, &["\"elevation\"", "of 17"]),
+        (
+            BarrierBroken { name: name(), slot: 15, how: "died" },
+            &["\"elevation\"", "slot 15", "died"],
+        ),
+        (InvalidPass { reason: reason() }, &["pass", "of 17"]),
         (StillWritable { name: name() }, &["\"elevation\"", "writable"]),
         (NotSealed { missing: text("F_SEAL_WRITE") }, &["F_SEAL_WRITE"]),
         (

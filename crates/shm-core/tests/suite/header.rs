@@ -51,6 +51,7 @@ proptest! {
         prop_assert_eq!(header.dtype(), &spec.dtype);
         prop_assert_eq!(header.layout(), &spec.layout);
         prop_assert_eq!(header.cleanup(), spec.cleanup);
+        prop_assert_eq!(header.guarded(), spec.guarded);
         prop_assert_eq!(header.stamp(), &stamp);
     }
 

@@ -22,6 +22,7 @@ const SEGMENT_LEN: Place = (32, 8);
 const NDIM: Place = (68, 2);
 const NAME_LEN: Place = (70, 2);
 const DESCR_LEN: Place = (72, 2);
+const FLAGS: Place = (74, 2);
 const META_OFFSET: Place = (76, 4);
 const SYNC_OFFSET: Place = (80, 4);
 const SLOTS_OFFSET: Place = (84, 4);
@@ -34,7 +35,7 @@ const NAME: usize = SHAPE + 2 * 8;
 const DESCR: usize = NAME + 9;
 
 /// The fields that are looked at once magic, byte order and version are right.
-const FIGURES: [Place; 12] = [
+const FIGURES: [Place; 13] = [
     CLEANUP,
     ORDER,
     DATA_OFFSET,
@@ -43,6 +44,7 @@ const FIGURES: [Place; 12] = [
     NDIM,
     NAME_LEN,
     DESCR_LEN,
+    FLAGS,
     META_OFFSET,
     SYNC_OFFSET,
     SLOTS_OFFSET,
@@ -165,8 +167,6 @@ fn every_mutation_of_a_single_byte() {
                 0..8 => matches!(kind, Err(ErrorKind::BadMagic { .. })),
                 8..12 => matches!(kind, Err(ErrorKind::ForeignByteOrder { .. })),
                 12..14 => matches!(kind, Err(ErrorKind::UnsupportedVersion { .. })),
-                // Two bytes of zero are kept for later.
-                74..76 => kind.is_ok_and(|found| *found == header),
                 // One blank for another leaves a descr what it was.
                 DESCR.. => true,
                 _ => kind.is_err() || kind.is_ok_and(|found| *found != header),
@@ -178,6 +178,24 @@ fn every_mutation_of_a_single_byte() {
     let mut live = valid;
     live[FIXED_END..SHAPE].fill(0xff);
     assert_eq!(decode(&live).unwrap(), header);
+}
+
+#[test]
+fn of_all_flags_only_none_and_guarded_are_known() {
+    let (mut bytes, header) = (example().encode(), example());
+    for flags in 0..=u64::from(u16::MAX) {
+        put(&mut bytes, FLAGS, flags);
+        match decode(&bytes) {
+            Ok(found) => {
+                assert_eq!(found.guarded(), flags == 1);
+                assert_eq!(found == header, flags == 0);
+                assert_eq!(found.encode(), bytes);
+            }
+            Err(error) => {
+                assert!(flags > 1 && matches!(error.kind(), ErrorKind::Corrupt { .. }), "{error}");
+            }
+        }
+    }
 }
 
 #[test]
@@ -200,8 +218,8 @@ fn each_fault_has_its_own_error_with_its_figures() {
     assert!(matches!(magic.kind(), ErrorKind::BadMagic { found: [0, 0, 0, 0, 0, 0, 0, 0], .. }));
     let mark = refused(MARK, 0x0403_0201);
     assert!(matches!(mark.kind(), ErrorKind::ForeignByteOrder { found: 0x0403_0201, .. }));
-    let version = refused(VERSION, 2);
-    assert!(matches!(version.kind(), ErrorKind::UnsupportedVersion { found: 2, supported: 1, .. }));
+    let version = refused(VERSION, 3);
+    assert!(matches!(version.kind(), ErrorKind::UnsupportedVersion { found: 3, supported: 2, .. }));
     let ndim = refused(NDIM, 65);
     assert!(matches!(ndim.kind(), ErrorKind::TooManyDimensions { ndim: 65, max: 64 }));
     let shape = refused((SHAPE, 8), 1 << 62);
@@ -227,11 +245,14 @@ fn contradictions_are_corrupt_and_say_their_figures() {
         (ORDER, 2, "order has the unknown code 2".into()),
         (NAME_LEN, 241, "a name of 241 bytes".into()),
         (DESCR_LEN, 8193, "a dtype of 8193 bytes".into()),
+        (FLAGS, 2, "flags 0x0002 have unknown bits".into()),
+        (FLAGS, 3, "flags 0x0003 have unknown bits".into()),
+        (FLAGS, 0x8001, "flags 0x8001 have unknown bits".into()),
         (META_OFFSET, 512, "[512, 128], not at their place".into()),
         (SYNC_OFFSET, 64, "[1024, 64], not at their place".into()),
-        (SLOTS_OFFSET, 1024, format!("overlap: shape to {meta_end}, slots 1024 to 5120")),
-        (SLOTS_OFFSET, slots - 1, format!("slots {} to {}", slots - 1, slots - 1 + 4096)),
-        (SLOT_COUNT, 65, format!("slots {slots} to {}, data {data}", data + 64)),
+        (SLOTS_OFFSET, 1024, format!("overlap: shape to {meta_end}, slots 1024 to 9216")),
+        (SLOTS_OFFSET, slots - 1, format!("slots {} to {}", slots - 1, slots - 1 + 8192)),
+        (SLOT_COUNT, 129, format!("slots {slots} to {}, data {data}", data + 64)),
         (SLOT_COUNT, 0xffff_ffff, format!("slots {slots} to {}", slots + 64 * 0xffff_ffff)),
         (DATA_OFFSET, slots, format!("data {slots} with {data_len} bytes")),
         (DATA_OFFSET, data + 64, format!("data {} with {data_len} bytes, segment", data + 64)),

@@ -132,10 +132,10 @@ fn spec() -> impl Strategy<Value = Spec> {
     let cleanup = select(vec![Cleanup::LastOut, Cleanup::Owner, Cleanup::Persist]);
     let align =
         prop_oneof![Just(Align::CacheLine), (12..=31_u32).prop_map(|bits| Align::Page(1 << bits))];
-    (name(), native_dtype(), shape, order(), cleanup, align).prop_map(
-        |(name, dtype, shape, order, cleanup, align)| {
+    (name(), native_dtype(), shape, order(), cleanup, align, any::<bool>()).prop_map(
+        |(name, dtype, shape, order, cleanup, align, guarded)| {
             let layout = Layout::new(shape, order, dtype.itemsize()).unwrap();
-            Spec { cleanup, align, ..Spec::new(name, dtype, layout) }
+            Spec { cleanup, align, guarded, ..Spec::new(name, dtype, layout) }
         },
     )
 }

@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::Arc;
 
-use shm_core::{Access, Attached, Handover, Header, Region, Result, Segment};
+use shm_core::{
+    Access, Attached, Handover, Header, Identified, Region, Result, Segment, SlotLocks,
+};
 use shm_map::Mapping;
 
 /// A hold on a memfd: present in it until the last clone and region are dropped.
@@ -69,6 +71,12 @@ impl Segment for MemfdSegment {
 impl Handover for MemfdSegment {
     fn fd(&self) -> BorrowedFd<'_> {
         self.0.fd.as_fd()
+    }
+}
+
+impl Identified for MemfdSegment {
+    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+        Ok(SlotLocks { fd: self.fd(), first: 0 })
     }
 }
 

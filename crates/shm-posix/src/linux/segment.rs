@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::fstat;
 use shm_core::{
-    Access, Attached, Cleanup, ErrorKind, Handover, Header, Name, Region, Result, Segment,
+    Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Name, Region, Result,
+    Segment, SlotLocks,
 };
 use shm_map::{Mapping, system_error};
 use shm_presence::fork;
@@ -128,6 +129,12 @@ impl Segment for PosixSegment {
 impl Handover for PosixSegment {
     fn fd(&self) -> BorrowedFd<'_> {
         self.0.fd.as_fd()
+    }
+}
+
+impl Identified for PosixSegment {
+    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+        Ok(SlotLocks { fd: self.fd(), first: 0 })
     }
 }
 

@@ -1,0 +1,95 @@
+//! The file that carries the locks of anonymous arrays, which have none of their own.
+//!
+//! A process makes one for all its arrays, with a range of lock bytes for each, and keeps it. Forked
+//! children find it in the arrays they inherit, and make another for those that they create
+//! themselves: siblings would give out the same range.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
+use rustix::io::Errno;
+use shm_core::{Error, SLOT_COUNT, SlotLocks};
+use shm_map::system_error;
+use shm_presence::fork;
+
+/// Lock bytes from one array's slot 0 to the next one's.
+const SPACING: u64 = 4096;
+const _: () = assert!(SLOT_COUNT as u64 <= SPACING);
+
+struct Companion {
+    file: Option<Arc<OwnedFd>>,
+    born: u64,
+    next: u64,
+}
+
+/// Locked only where no fork can happen, so a child finds it free.
+static COMPANION: Mutex<Companion> = Mutex::new(Companion { file: None, born: 0, next: 0 });
+
+/// The lock bytes of one array.
+#[derive(Debug)]
+pub(crate) struct Range {
+    file: Arc<OwnedFd>,
+    first: u64,
+}
+
+impl Range {
+    pub(crate) fn locks(&self) -> SlotLocks<'_> {
+        SlotLocks { fd: self.file.as_fd(), first: self.first }
+    }
+}
+
+/// Why there is no companion. Arrays work without, until somebody wants a slot.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    call: &'static str,
+    object: String,
+    errno: Errno,
+}
+
+impl Refusal {
+    pub(crate) fn to_error(&self) -> Error {
+        system_error(self.call, self.object.clone(), self.errno)
+    }
+}
+
+/// A range that no other array of this process or of its ancestors has.
+pub(crate) fn range() -> Result<Range, Refusal> {
+    fork::uninterrupted(|| {
+        let mut known = COMPANION.lock().unwrap_or_else(PoisonError::into_inner);
+        let born = fork::generation();
+        let file = match &known.file {
+            Some(file) if known.born == born => Arc::clone(file),
+            _ => {
+                let file = Arc::new(unnamed_file()?);
+                *known = Companion { file: Some(Arc::clone(&file)), born, next: 0 };
+                file
+            }
+        };
+        let first = known.next;
+        known.next += SPACING;
+        Ok(Range { file, first })
+    })
+}
+
+/// A memfd; where the system has none for us, a file without a name in the folder for temporary
+/// ones. Either can be opened anew through `/proc`.
+fn unnamed_file() -> Result<OwnedFd, Refusal> {
+    const NAME: &str = "shmarray-locks";
+    let made = match memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => memfd_create(NAME, MemfdFlags::CLOEXEC), // before Linux 6.3
+        made => made,
+    };
+    made.or_else(|refused| {
+        let folder = std::env::temp_dir();
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        open(&folder, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| Refusal {
+            call: "open(O_TMPFILE)",
+            object: format!(
+                "{}, for the locks of anonymous arrays (memfd_create: {refused})",
+                folder.display()
+            ),
+            errno,
+        })
+    })
+}

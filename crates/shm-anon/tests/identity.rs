@@ -1,0 +1,144 @@
+//! Identities across forks and deaths, and the file that carries their locks.
+#![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
+#![allow(unsafe_code)] // prctl(2) with a filter of system calls.
+
+mod harness;
+
+use shm_anon::{Anon, AnonSegment};
+use shm_conformance::process::{self, Child};
+use shm_conformance::{identity_forks, spec, unique_name};
+use shm_core::{Access, Attached, Backend, ErrorKind, Identified, Name, Result, Segment};
+use shm_presence::{Identity, Owner, is_held};
+
+use harness::Mmap;
+
+fn main() {
+    let more: [(&str, fn()); 4] = [
+        ("siblings_do_not_share_the_locks_of_what_they_create", siblings),
+        ("a_process_has_one_file_for_all_its_arrays", one_file),
+        ("a_file_without_a_name_does_where_memfd_is_refused", without_memfd),
+        ("without_any_file_arrays_work_and_slots_do_not", without_files),
+    ];
+    let tests: Vec<_> = identity_forks::<Mmap>().into_iter().chain(more).collect();
+    process::main(&[("refused", refused)], &tests);
+}
+
+type Array = Attached<AnonSegment>;
+
+fn create(what: &str) -> Array {
+    Anon.create(&spec(&unique_name(what), 10), None).unwrap()
+}
+
+fn attach(name: &Name) -> Array {
+    Anon.attach(name.clone(), Access::ReadOnly).unwrap()
+}
+
+fn take(identity: &Identity, array: &Array) -> Result<Owner> {
+    identity.take(array.segment.slot_locks()?, 8, |_| 1)
+}
+
+fn held(array: &Array, slot: u32) -> bool {
+    is_held(array.segment.slot_locks().unwrap(), slot).unwrap()
+}
+
+/// Children of one process each create arrays while it and they hold slots of older ones.
+fn siblings() {
+    let (old, identity) = (create("old"), Identity::new());
+    let name = old.segment.header().name();
+    let lives = |slot| {
+        let old = attach(name);
+        assert_eq!(take(&identity, &old).unwrap().slot, slot);
+        for _ in 0..3 {
+            let (new, identity) = (create("new"), Identity::new());
+            assert!(!held(&new, 0), "the slot of a sibling's array");
+            assert_eq!(take(&identity, &new).unwrap().slot, 0);
+            std::mem::forget((new, identity));
+        }
+        std::mem::forget(old);
+    };
+    let children = [0, 1].map(|slot| Child::idle(|| lives(slot)));
+    let later = create("later");
+    assert_eq!([0, 1, 2].map(|slot| held(&old, slot)), [true, true, false]);
+    assert!(!held(&later, 0));
+    assert_eq!(take(&identity, &old).unwrap().slot, 2);
+    drop(children);
+    assert_eq!([0, 1, 2].map(|slot| held(&old, slot)), [false, false, true]);
+}
+
+fn one_file() {
+    let files = || {
+        let open = std::fs::read_dir("/proc/self/fd").unwrap();
+        let open = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+        open.filter(|target| target.to_str().unwrap().contains("shmarray-locks")).count()
+    };
+    let mut arrays = vec![create("one"), create("two"), create("three")];
+    assert_eq!(files(), 1);
+    let child = Child::fork(|| {
+        assert_eq!(files(), 1);
+        drop(create("own"));
+        assert_eq!(files(), 2, "its parent's, as it has arrays of it, and its own");
+        arrays.clear();
+        assert_eq!(files(), 1);
+        0
+    });
+    assert!(child.wait().success());
+    drop(arrays);
+    drop(create("next"));
+    assert_eq!(files(), 1);
+}
+
+fn without_memfd() {
+    let folder = std::env::temp_dir();
+    let status = process::again("refused", &["works"]).env("TMPDIR", folder).status().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+fn without_files() {
+    let folder = "/proc/self/not-there";
+    let status = process::again("refused", &["fails"]).env("TMPDIR", folder).status().unwrap();
+    assert!(status.success(), "{status}");
+}
+
+fn refused(arguments: &[String]) {
+    refuse_memfd();
+    let (array, identity) = (create("refused"), Identity::new());
+    let name = array.segment.header().name();
+    drop(attach(name));
+    if arguments == ["works"] {
+        assert_eq!(take(&identity, &array).unwrap().slot, 0);
+        drop(Child::idle(|| assert_eq!(take(&identity, &array).unwrap().slot, 1)));
+        assert_eq!([0, 1].map(|slot| held(&array, slot)), [true, false]);
+        return;
+    }
+    let error = take(&identity, &array).unwrap_err();
+    let ErrorKind::Os { call, object, source } = error.kind() else { panic!("{error}") };
+    assert_eq!((*call, source.raw_os_error()), ("open(O_TMPFILE)", Some(libc::ENOENT)));
+    assert!(object.starts_with("/proc/self/not-there, for the locks"), "{object}");
+    assert_eq!(identity.owner(), None);
+}
+
+/// From now on `memfd_create` fails with EPERM in this process, as in a sandbox. See seccomp(2).
+fn refuse_memfd() {
+    let statement = |code: u32, yes, no, k| libc::sock_filter {
+        code: u16::try_from(code).unwrap(),
+        jt: yes,
+        jf: no,
+        k,
+    };
+    let number = u32::try_from(libc::SYS_memfd_create).unwrap();
+    let eperm = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
+    let mut filter = [
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // the call's number
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, number),
+        statement(libc::BPF_RET | libc::BPF_K, 0, 0, eperm),
+        statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
+    ];
+    let len = u16::try_from(filter.len()).unwrap();
+    let program = libc::sock_fprog { len, filter: filter.as_mut_ptr() };
+    // SAFETY: takes numbers only.
+    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
+    // SAFETY: the program and its filter are alive; the kernel copies them.
+    let set =
+        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
+    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
+}

@@ -1,0 +1,44 @@
+//! This backend, as the suite of all backends sees it: once for each way to publish.
+
+use std::os::fd::OwnedFd;
+
+use shm_conformance::{AttachedOf, HandoverHarness, Harness, NamedHarness, leaks};
+use shm_core::{Name, Segment};
+use shm_posix::{Posix, Publish, Source};
+
+macro_rules! harness {
+    ($name:ident) => {
+        pub(crate) struct $name;
+
+        impl Harness for $name {
+            type Backend = Posix;
+
+            fn backend() -> Posix {
+                Posix::with_publish(Publish::$name)
+            }
+
+            fn source(attached: &AttachedOf<Self>) -> Source {
+                Source::Name(attached.segment.header().name().clone())
+            }
+
+            fn leftovers(name: &Name) -> Vec<String> {
+                leaks::entries().into_iter().filter(|entry| entry == name.as_str()).collect()
+            }
+        }
+
+        impl NamedHarness for $name {
+            fn source_of(name: &Name) -> Source {
+                Source::Name(name.clone())
+            }
+        }
+
+        impl HandoverHarness for $name {
+            fn source_of_fd(fd: OwnedFd, name: &Name) -> Source {
+                Source::Fd(fd, name.clone())
+            }
+        }
+    };
+}
+
+harness!(Unnamed);
+harness!(Temporary);
