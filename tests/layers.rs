@@ -11,6 +11,7 @@ const LAYERS: &[&[&str]] = &[
     &["shm-core"],
     &["shm-map"],
     &["shm-presence"],
+    &["shm-sync"],
     &["shm-posix", "shm-anon", "shm-memfd", "shm-conformance"],
     &["shm-select", "shm-pass", "shm-ndarray"],
     &["shmarray"],

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // Extends the lifetime of elements that an Arc keeps: see `Array`.
 
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use ndarray::{ArrayView, Dimension, IntoDimension, RawArrayView, SliceArg};
 use shm_core::{
@@ -11,7 +12,7 @@ use shm_ndarray::{Elements, Place, slice_window};
 use shm_select::Selection;
 
 use crate::handle::Handle;
-use crate::mode::{Frozen, Memfd, Mode, ReadOnly, ReadWrite};
+use crate::mode::{Frozen, Guarded, Memfd, Mode, Open, ReadOnly, ReadWrite};
 use crate::{Builder, Detached, ErasedArray, Passable};
 
 /// A shared array of elements `T` in `D` dimensions, of which mode `M` says what may be done.
@@ -21,8 +22,9 @@ use crate::{Builder, Detached, ErasedArray, Passable};
 /// dropping an array that was inherited never removes anything.
 ///
 /// Reading and writing through `&self` is safe where the crate can see to it: copies, single
-/// elements and atomics use atomic accesses, a frozen array has no writers. Ordinary views of
-/// memory that others may write are `unsafe`: the caller vouches for the phase.
+/// elements and atomics use atomic accesses, a frozen array has no writers, a guarded one has
+/// guards. Ordinary views of other memory that others may write are `unsafe`: the caller vouches for
+/// the phase.
 pub struct Array<T: Element, D: Dimension, M: Mode = ReadWrite> {
     // Invariant: made from `handle`'s header and window, and lies in `handle`'s region. Nothing
     // hands them out for longer than `&self`.
@@ -38,6 +40,18 @@ pub type MemfdArray<T, D> = Array<T, D, Memfd>;
 pub type ReadOnlyArray<T, D> = Array<T, D, ReadOnly>;
 /// An array that the kernel lets nobody write, ever again: views of it are safe.
 pub type FrozenArray<T, D> = Array<T, D, Frozen>;
+/// An array that processes read and write under guards and claims, and in no other way.
+///
+/// Whether an array is guarded is said when it is made, by [`builder`](GuardedArray::builder), and
+/// stays in the segment: all who attach to it agree. Its elements have no other safe access, because
+/// an access without a guard would race with the references that a guard of another process gives:
+///
+/// ```compile_fail,E0599
+/// use shmarray::prelude::*;
+/// let array: GuardedArray<f32, Ix1> = GuardedArray::builder(10).zeros().unwrap();
+/// array.get(0);
+/// ```
+pub type GuardedArray<T, D> = Array<T, D, Guarded>;
 
 // SAFETY: the pointers lead into a mapping that lives while `handle` does, from any thread, and
 // elements are `Send` and `Sync` themselves.
@@ -45,9 +59,20 @@ unsafe impl<T: Element, D: Dimension, M: Mode> Send for Array<T, D, M> {}
 // SAFETY: what `&self` gives is safe to use from several threads at once, or `unsafe`.
 unsafe impl<T: Element, D: Dimension, M: Mode> Sync for Array<T, D, M> {}
 
+// Every pattern of bits is an element, and what a panic leaves half done is told by the guards.
+impl<T: Element, D: Dimension, M: Mode> UnwindSafe for Array<T, D, M> {}
+impl<T: Element, D: Dimension, M: Mode> RefUnwindSafe for Array<T, D, M> {}
+
 impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// Begins a new array of that shape, in elements. See [`Builder`].
     pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<T, D> {
+        Builder::new(shape.into_dimension())
+    }
+}
+
+impl<T: Element, D: Dimension> GuardedArray<T, D> {
+    /// Begins a new guarded array of that shape, in elements. See [`Builder`].
+    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<T, D, Guarded> {
         Builder::new(shape.into_dimension())
     }
 }
@@ -71,6 +96,8 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// [`NotFound`](shm_core::ErrorKind::NotFound);
     /// [`DTypeMismatch`](shm_core::ErrorKind::DTypeMismatch) and
     /// [`NdimMismatch`](shm_core::ErrorKind::NdimMismatch) if it is another type of array;
+    /// [`GuardMismatch`](shm_core::ErrorKind::GuardMismatch) if it is guarded and this type is not,
+    /// or the other way round;
     /// [`NotASegment`](shm_core::ErrorKind::NotASegment),
     /// [`WrongOwner`](shm_core::ErrorKind::WrongOwner) and those of
     /// [`Header::decode`](shm_core::Header::decode) if it is none of ours.
@@ -173,27 +200,16 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
         &self.elements
     }
 
+    pub(crate) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
     pub(crate) fn into_handle(self) -> Handle {
         self.handle
     }
 
     fn elements_ref(&self) -> &Elements<'static, T, D> {
         M::readable(&self.elements)
-    }
-
-    /// Its elements, for as long as this handle is borrowed.
-    pub fn elements(&self) -> Elements<'_, T, D> {
-        self.elements_ref().clone()
-    }
-
-    /// The element at an index, or `None` outside the shape. Safe while others write.
-    pub fn get(&self, index: impl IntoDimension<Dim = D>) -> Option<T> {
-        self.elements_ref().get(index)
-    }
-
-    /// A copy of its own, outside shared memory. Safe while others write.
-    pub fn to_owned_array(&self) -> ndarray::Array<T, D> {
-        self.elements_ref().to_array()
     }
 
     /// Pointers to its elements, valid while any clone of this handle is attached.
@@ -258,6 +274,23 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     }
 }
 
+impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
+    /// Its elements, for as long as this handle is borrowed.
+    pub fn elements(&self) -> Elements<'_, T, D> {
+        self.elements_ref().clone()
+    }
+
+    /// The element at an index, or `None` outside the shape. Safe while others write.
+    pub fn get(&self, index: impl IntoDimension<Dim = D>) -> Option<T> {
+        self.elements_ref().get(index)
+    }
+
+    /// A copy of its own, outside shared memory. Safe while others write.
+    pub fn to_owned_array(&self) -> ndarray::Array<T, D> {
+        self.elements_ref().to_array()
+    }
+}
+
 impl<T: Element, D: Dimension> FrozenArray<T, D> {
     /// An ordinary view: safe, because the kernel refuses every writer, present and future.
     pub fn view(&self) -> ArrayView<'_, T, D> {
@@ -283,7 +316,7 @@ impl<T: Element, D: Dimension, M: Mode> Passable for Array<T, D, M> {}
 
 impl<T: Element, D: Dimension, M: Mode> crate::passable::Sealed for Array<T, D, M> {
     fn handle(&self) -> &Handle {
-        &self.handle
+        Self::handle(self) // the crate's own method of that name
     }
 }
 

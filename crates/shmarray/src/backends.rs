@@ -14,8 +14,8 @@ use shm_core::Named;
 #[cfg(feature = "memfd")]
 use shm_core::Sealable;
 use shm_core::{
-    Access, Attached, BackendKind, ErrorKind, Fill, Header, Name, Origin, Region, Result, Segment,
-    Spec,
+    Access, Attached, BackendKind, ErrorKind, Fill, Header, Identified, Name, Origin, Region,
+    Result, Segment, SlotLocks, Spec,
 };
 
 /// A mapping of any backend.
@@ -198,6 +198,10 @@ impl AnySegment {
 
     pub(crate) fn access(&self) -> Access {
         each!(self, segment => segment.access())
+    }
+
+    pub(crate) fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+        each!(self, segment => segment.slot_locks())
     }
 
     pub(crate) fn map(&self) -> Result<AnyRegion> {

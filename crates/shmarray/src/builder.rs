@@ -11,17 +11,19 @@ use shm_core::{
 use shm_ndarray::{ElementsMut, Place};
 use shm_select::{Needs, Selection, Workers};
 
+use crate::Array;
 use crate::backends::{self, no_handle};
 use crate::choice;
 use crate::handle::Handle;
+use crate::mode::{Mode, ReadWrite};
 use crate::name::unique_name;
-use crate::{Array, SharedArray};
 
-/// What a new array is to be. One of the last four methods makes it.
+/// What a new array is to be. One of the last four methods makes it, in mode `M`: a
+/// [`SharedArray`](crate::SharedArray) or a [`GuardedArray`](crate::GuardedArray).
 ///
 /// Nobody else sees the array before it has its contents.
 #[derive(Clone, Debug)]
-pub struct Builder<T, D> {
+pub struct Builder<T, D, M = ReadWrite> {
     shape: D,
     naming: Naming,
     backend: Option<BackendKind>,
@@ -32,7 +34,8 @@ pub struct Builder<T, D> {
     cleanup: Cleanup,
     align: Align,
     force: bool,
-    elements: PhantomData<fn() -> T>,
+    #[allow(clippy::type_complexity)] // a marker
+    array: PhantomData<fn() -> (T, M)>,
 }
 
 #[derive(Clone, Debug)]
@@ -41,7 +44,7 @@ enum Naming {
     Unique(String),
 }
 
-impl<T: Element, D: Dimension> Builder<T, D> {
+impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     pub(crate) fn new(shape: D) -> Self {
         Self {
             shape,
@@ -54,7 +57,7 @@ impl<T: Element, D: Dimension> Builder<T, D> {
             cleanup: Cleanup::default(),
             align: Align::default(),
             force: false,
-            elements: PhantomData,
+            array: PhantomData,
         }
     }
 
@@ -131,7 +134,7 @@ impl<T: Element, D: Dimension> Builder<T, D> {
     /// [`BackendRefused`](shm_core::ErrorKind::BackendRefused) and
     /// [`UnknownBackend`](shm_core::ErrorKind::UnknownBackend) if the backend that was asked for
     /// cannot be had. Whatever fails, nothing is left behind.
-    pub fn zeros(self) -> Result<SharedArray<T, D>> {
+    pub fn zeros(self) -> Result<Array<T, D, M>> {
         self.make(None::<fn(&ElementsMut<'_, T, D>) -> Result<()>>)
     }
 
@@ -139,7 +142,7 @@ impl<T: Element, D: Dimension> Builder<T, D> {
     ///
     /// # Errors
     /// Those of [`zeros`](Self::zeros).
-    pub fn full(self, value: T) -> Result<SharedArray<T, D>> {
+    pub fn full(self, value: T) -> Result<Array<T, D, M>> {
         self.make(Some(|elements: &ElementsMut<'_, T, D>| {
             // SAFETY: the region is not published yet: nobody else has it.
             unsafe { elements.view_mut() }.fill(value);
@@ -151,7 +154,7 @@ impl<T: Element, D: Dimension> Builder<T, D> {
     ///
     /// # Errors
     /// Those of [`zeros`](Self::zeros).
-    pub fn from_fn(self, mut f: impl FnMut(D::Pattern) -> T) -> Result<SharedArray<T, D>> {
+    pub fn from_fn(self, mut f: impl FnMut(D::Pattern) -> T) -> Result<Array<T, D, M>> {
         self.make(Some(|elements: &ElementsMut<'_, T, D>| {
             // SAFETY: the region is not published yet: nobody else has it.
             let mut view = unsafe { elements.view_mut() };
@@ -166,7 +169,7 @@ impl<T: Element, D: Dimension> Builder<T, D> {
     ///
     /// # Errors
     /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch); those of [`zeros`](Self::zeros).
-    pub fn copy_of(self, from: &ArrayRef<T, D>) -> Result<SharedArray<T, D>> {
+    pub fn copy_of(self, from: &ArrayRef<T, D>) -> Result<Array<T, D, M>> {
         self.make(Some(|elements: &ElementsMut<'_, T, D>| {
             if elements.shape() != from.shape() {
                 let (expected, found) = (elements.shape().to_vec(), from.shape().to_vec());
@@ -181,7 +184,7 @@ impl<T: Element, D: Dimension> Builder<T, D> {
     fn make(
         self,
         mut contents: Option<impl FnMut(&ElementsMut<'_, T, D>) -> Result<()>>,
-    ) -> Result<SharedArray<T, D>> {
+    ) -> Result<Array<T, D, M>> {
         let spec = self.spec()?;
         if self.backend == Some(BackendKind::Mmap) && self.workers == Workers::Spawned {
             return Err(no_handle("sharing with spawned workers", BackendKind::Mmap));
@@ -208,10 +211,10 @@ impl<T: Element, D: Dimension> Builder<T, D> {
                 let Some(next) = next_choice(&error, selection) else { return Err(error) };
                 tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
                 let made = backends::create(next.chosen, &spec, Some(&mut fill))?;
-                return Array::new(Handle::new(made).chosen_by(Some(next)));
+                return Array::new(Handle::new(made)?.chosen_by(Some(next)));
             }
         };
-        Array::new(Handle::new(made).chosen_by(selection))
+        Array::new(Handle::new(made)?.chosen_by(selection))
     }
 
     fn spec(&self) -> Result<Spec> {
@@ -225,6 +228,7 @@ impl<T: Element, D: Dimension> Builder<T, D> {
             cleanup: self.cleanup,
             align: self.align,
             force: self.force,
+            guarded: M::GUARDED,
             ..Spec::new(name, T::dtype(), layout)
         })
     }

@@ -8,7 +8,7 @@ use shm_core::{Access, BackendKind, Cleanup, DType, Element, ErrorKind, Name, Pa
 use crate::backends::{self, COMPILED};
 use crate::handle::Handle;
 use crate::mode::Mode;
-use crate::{Array, Passable};
+use crate::{Array, Participant, Passable};
 
 /// A shared array of any type, to be looked at or made a typed one.
 #[derive(Clone)]
@@ -33,7 +33,7 @@ impl ErasedArray {
             if !COMPILED.contains(&backend) {
                 continue;
             }
-            result = backends::attach(backend, &name, access).map(Handle::new);
+            result = backends::attach(backend, &name, access).and_then(Handle::new);
             match &result {
                 Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
                 _ => break,
@@ -73,7 +73,8 @@ impl ErasedArray {
     /// As an array of elements `T` in `D` dimensions, of mode `M`.
     ///
     /// # Errors
-    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch), [`NdimMismatch`](ErrorKind::NdimMismatch);
+    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch), [`NdimMismatch`](ErrorKind::NdimMismatch),
+    /// [`GuardMismatch`](ErrorKind::GuardMismatch);
     /// [`AccessDenied`](ErrorKind::AccessDenied), [`NotSealed`](ErrorKind::NotSealed) and
     /// [`NoHandle`](ErrorKind::NoHandle) if it is not of that mode.
     pub fn typed<T: Element, D: Dimension, M: Mode>(self) -> Result<Array<T, D, M>> {
@@ -141,6 +142,27 @@ impl ErasedArray {
     /// Whether the kernel refuses every writer.
     pub fn is_frozen(&self) -> bool {
         self.handle.is_frozen()
+    }
+
+    /// Who has a slot, as [`Array::participants`].
+    ///
+    /// # Errors
+    /// [`Os`](ErrorKind::Os).
+    pub fn participants(&self) -> Result<Vec<Participant>> {
+        shm_sync::participants(&self.handle)
+    }
+
+    /// Whether anybody else is attached, as [`Array::has_others`].
+    ///
+    /// # Errors
+    /// [`Os`](ErrorKind::Os).
+    pub fn has_others(&self) -> Result<Option<bool>> {
+        self.handle.segment().fd().map(shm_presence::ask_others).transpose()
+    }
+
+    /// Whether its elements are reached through guards and claims only.
+    pub fn is_guarded(&self) -> bool {
+        self.handle.header().guarded()
     }
 
     /// Removes the OS object's name, if it has one; a second call does nothing.

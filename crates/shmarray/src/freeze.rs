@@ -1,12 +1,12 @@
-//! From a memfd array to a frozen one.
+//! From an array on memfd to a frozen one.
 
 use std::fmt;
 
 use ndarray::Dimension;
 use shm_core::{Element, Error, Result};
 
-use crate::mode::Memfd;
-use crate::{Array, Detached, FrozenArray, MemfdArray, SharedArray};
+use crate::mode::{Guarded, Memfd, Mode};
+use crate::{Array, Detached, FrozenArray, GuardedArray, MemfdArray, SharedArray};
 
 impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// The same array, as one that can be frozen.
@@ -29,21 +29,44 @@ impl<T: Element, D: Dimension> MemfdArray<T, D> {
     /// [`StillWritable`](shm_core::ErrorKind::StillWritable) if anybody still maps it writable, a
     /// clone in this process and a forked child included.
     pub fn freeze(self) -> Result<FrozenArray<T, D>, FreezeError<T, D>> {
-        let detached = self.detach();
-        match detached.held().freeze().and_then(Array::new) {
-            Ok(frozen) => Ok(frozen),
-            Err(error) => Err(FreezeError { detached, error }),
-        }
+        freeze(self)
+    }
+}
+
+impl<T: Element, D: Dimension> GuardedArray<T, D> {
+    /// Freezes the whole array, when everybody is done: as [`MemfdArray::freeze`], and who reads
+    /// from then on needs no guards.
+    ///
+    /// # Errors
+    /// [`FreezeError`], which gives the array back:
+    /// [`NoHandle`](shm_core::ErrorKind::NoHandle) on other backends than `memfd`;
+    /// [`StillWritable`](shm_core::ErrorKind::StillWritable) if anybody still maps it writable, a
+    /// clone in this process and a forked child included.
+    pub fn freeze(self) -> Result<FrozenArray<T, D>, FreezeError<T, D, Guarded>> {
+        freeze(self)
+    }
+}
+
+fn freeze<T, D, M>(array: Array<T, D, M>) -> Result<FrozenArray<T, D>, FreezeError<T, D, M>>
+where
+    T: Element,
+    D: Dimension,
+    M: Mode,
+{
+    let detached = array.detach();
+    match detached.held().freeze().and_then(Array::new) {
+        Ok(frozen) => Ok(frozen),
+        Err(error) => Err(FreezeError { detached, error }),
     }
 }
 
 /// Why an array could not be frozen, with the array.
-pub struct FreezeError<T, D> {
-    detached: Detached<T, D, Memfd>,
+pub struct FreezeError<T, D, M = Memfd> {
+    detached: Detached<T, D, M>,
     error: Error,
 }
 
-impl<T: Element, D: Dimension> FreezeError<T, D> {
+impl<T: Element, D: Dimension, M: Mode> FreezeError<T, D, M> {
     /// The reason.
     pub fn error(&self) -> &Error {
         &self.error
@@ -53,31 +76,31 @@ impl<T: Element, D: Dimension> FreezeError<T, D> {
     ///
     /// # Errors
     /// Those of [`Detached::attach`].
-    pub fn into_array(self) -> Result<MemfdArray<T, D>> {
+    pub fn into_array(self) -> Result<Array<T, D, M>> {
         self.detached.attach()
     }
 }
 
-impl<T, D> fmt::Debug for FreezeError<T, D> {
+impl<T, D, M> fmt::Debug for FreezeError<T, D, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FreezeError").field("error", &self.error).finish_non_exhaustive()
     }
 }
 
-impl<T, D> fmt::Display for FreezeError<T, D> {
+impl<T, D, M> fmt::Display for FreezeError<T, D, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl<T, D> std::error::Error for FreezeError<T, D> {
+impl<T, D, M> std::error::Error for FreezeError<T, D, M> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.error.source()
     }
 }
 
-impl<T, D> From<FreezeError<T, D>> for Error {
-    fn from(error: FreezeError<T, D>) -> Self {
+impl<T, D, M> From<FreezeError<T, D, M>> for Error {
+    fn from(error: FreezeError<T, D, M>) -> Self {
         error.error
     }
 }

@@ -1,4 +1,5 @@
 //! What every kind of array has inside: a mapping, its segment, and the window it shows.
+#![allow(unsafe_code)] // vouches that region and header belong together, and for how long
 
 use std::fmt;
 use std::os::fd::AsRawFd;
@@ -6,9 +7,11 @@ use std::sync::Arc;
 
 use shm_core::{
     Access, BackendKind, Descriptor, ErrorKind, Header, Name, Origin, Payload, Region, Result,
-    Window,
+    SlotLocks, Window,
 };
+use shm_presence::Identity;
 use shm_select::Selection;
+use shm_sync::{Attachment, Words};
 
 use crate::backends::{self, AnyRegion, AnySegment, no_handle};
 
@@ -17,6 +20,8 @@ use crate::backends::{self, AnyRegion, AnySegment, no_handle};
 pub struct Handle {
     // Dropped before the segment: the last one out must not be present any more when he asks.
     region: AnyRegion,
+    // Invariant: of `region`, which lies in an Arc and is never changed.
+    words: Words<'static>,
     held: Held,
 }
 
@@ -28,12 +33,26 @@ pub struct Held {
     /// What this handle goes by in this process, if not by the segment's name.
     label: Option<Name>,
     selection: Option<Arc<Selection>>,
+    /// The slot of this attachment, which its clones share.
+    identity: Arc<Identity>,
 }
 
 impl Handle {
-    pub(crate) fn new((region, segment): (AnyRegion, AnySegment)) -> Self {
+    pub(crate) fn new((region, segment): (AnyRegion, AnySegment)) -> Result<Self> {
         let window = Window::whole(segment.header().layout());
-        Self { region, held: Held { segment, window, label: None, selection: None } }
+        let identity = Arc::default();
+        Self::mapped(region, Held { segment, window, label: None, selection: None, identity })
+    }
+
+    /// The region is of the segment that is held.
+    fn mapped(region: AnyRegion, held: Held) -> Result<Self> {
+        let start: *const (dyn Region + 'static) = &*region;
+        // SAFETY: the region lies in an Arc, which the result keeps for as long as the words.
+        let start: &'static dyn Region = unsafe { &*start };
+        // SAFETY: region and header are of one segment. Of the bytes before the data, this crate
+        // hands out none.
+        let words = unsafe { Words::of(start, held.header()) }?;
+        Ok(Self { region, words, held })
     }
 
     pub(crate) fn chosen_by(mut self, selection: Option<Selection>) -> Self {
@@ -69,7 +88,7 @@ impl Handle {
     }
 
     fn described_by(found: (AnyRegion, AnySegment), descriptor: &Descriptor) -> Result<Self> {
-        let mut handle = Self::new(found);
+        let mut handle = Self::new(found)?;
         handle.header().check_described_by(descriptor)?;
         if descriptor.frozen && !handle.is_frozen() {
             let missing = "the seals of a frozen array".into();
@@ -127,12 +146,12 @@ impl std::ops::Deref for Handle {
 
 impl Held {
     pub(crate) fn attach(self) -> Result<Handle> {
-        Ok(Handle { region: self.segment.map()?, held: self })
+        Handle::mapped(self.segment.map()?, self)
     }
 
     /// Freezes the segment; the mappings of this process must be gone.
     pub(crate) fn freeze(&self) -> Result<Handle> {
-        let mut handle = Handle::new(self.segment.freeze()?);
+        let mut handle = Handle::new(self.segment.freeze()?)?;
         handle.held.window = self.window.clone();
         handle.held.selection = self.selection.clone();
         handle.held.label = self.label.clone();
@@ -169,6 +188,26 @@ impl Held {
 
     pub(crate) fn segment(&self) -> &AnySegment {
         &self.segment
+    }
+}
+
+impl Attachment for Handle {
+    #[inline]
+    fn words(&self) -> &Words<'_> {
+        &self.words
+    }
+
+    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+        self.held.segment.slot_locks()
+    }
+
+    #[inline]
+    fn identity(&self) -> &Identity {
+        &self.held.identity
+    }
+
+    fn header(&self) -> &Header {
+        self.held.header()
     }
 }
 

@@ -16,8 +16,11 @@
 //!
 //! # What to look for
 //! - make one: [`SharedArray::builder`]; attach by name: [`Array::attach`];
-//! - who may do what: [`SharedArray`], [`ReadOnlyArray`], [`MemfdArray`], [`FrozenArray`] are
-//!   [`Array`] in one [`mode`] each; [`ErasedArray`] for tools that learn the type at run time;
+//! - who may do what: [`SharedArray`], [`GuardedArray`], [`ReadOnlyArray`], [`MemfdArray`],
+//!   [`FrozenArray`] are [`Array`] in one [`mode`] each; [`ErasedArray`] for tools that learn the type
+//!   at run time;
+//! - work on one together: [`GuardedArray::chunks`], [`GuardedArray::read`],
+//!   [`GuardedArray::write`], [`Array::barrier`], [`Array::progress`], [`Flags`];
 //! - hand one to another process: [`pass`] (a Unix socket, across `exec`), or the bytes of
 //!   [`Array::payload`];
 //! - which backend, and why: [`BackendKind`], [`set_backend`], [`select`].
@@ -41,27 +44,37 @@ compile_error!("shmarray needs a backend: enable one of the features `posix`, `a
 
 mod array;
 mod backends;
+mod barrier;
 mod builder;
 mod choice;
+mod chunks;
 mod detached;
 mod erased;
+mod flags;
 mod freeze;
+mod guard;
 mod handle;
 pub mod mode;
 mod name;
 #[cfg(feature = "pass")]
 pub mod pass;
 mod passable;
+mod progress;
 mod write;
 
-pub use array::{Array, FrozenArray, MemfdArray, ReadOnlyArray, SharedArray};
+pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
+pub use barrier::Barrier;
 pub use builder::Builder;
 pub use choice::{select, set_backend};
+pub use chunks::{Chunk, Chunks};
 pub use detached::Detached;
 pub use erased::ErasedArray;
+pub use flags::Flags;
 pub use freeze::FreezeError;
+pub use guard::{ReadGuard, WriteGuard};
 pub use name::{delete, unique_name};
 pub use passable::Passable;
+pub use progress::Progress;
 
 pub use ndarray;
 pub use shm_core::{
@@ -72,6 +85,7 @@ pub use shm_core::{
 };
 pub use shm_ndarray::{Elements, ElementsMut};
 pub use shm_select::{Candidate, Facts, Needs, Selection, Source, Verdict, Why, Workers};
+pub use shm_sync::{Limit, Participant, PassProgress};
 
 /// What most programs need, in one `use`.
 pub mod prelude {
@@ -79,7 +93,7 @@ pub mod prelude {
 
     pub use crate::{
         Access, Align, BackendKind, Cleanup, Commit, Detached, Element, ErasedArray, ErrorKind,
-        FrozenArray, MemfdArray, Order, Payload, ReadOnlyArray, SharedArray, Workers,
+        FrozenArray, GuardedArray, MemfdArray, Order, Payload, ReadOnlyArray, SharedArray, Workers,
     };
 }
 
@@ -92,4 +106,6 @@ mod documents {
     struct Backends;
     #[doc = include_str!("../../../docs/guide.md")]
     struct Guide;
+    #[doc = include_str!("../../../docs/together.md")]
+    struct Together;
 }

@@ -7,11 +7,17 @@ use shm_ndarray::{Elements, ElementsMut, Place};
 
 use crate::handle::Held;
 
-/// What may be done with an array. There are the four modes of this module and no others.
+/// What may be done with an array. There are the five modes of this module and no others.
 pub trait Mode: sealed::Mode {}
 
-/// A mode in which the kernel lets this process write.
-pub trait Writable: Mode + sealed::Writable {}
+/// A mode whose elements are reached without a guard: all but [`Guarded`].
+pub trait Open: Mode {}
+
+/// An open mode in which the kernel lets this process write.
+pub trait Writable: Open + sealed::Writable {}
+
+/// A mode in which this process can hold a slot: it locks, claims, waits and counts with others.
+pub trait Joint: Mode {}
 
 /// Read and write, on any backend: [`SharedArray`](crate::SharedArray).
 #[derive(Clone, Copy, Debug)]
@@ -29,6 +35,10 @@ pub enum ReadOnly {}
 #[derive(Clone, Copy, Debug)]
 pub enum Frozen {}
 
+/// Read and write through guards and claims only: [`GuardedArray`](crate::GuardedArray).
+#[derive(Clone, Copy, Debug)]
+pub enum Guarded {}
+
 pub(crate) mod sealed {
     use super::*;
 
@@ -36,6 +46,9 @@ pub(crate) mod sealed {
     pub trait Mode: Send + Sync + 'static {
         /// How the segment is opened.
         const ACCESS: Access;
+
+        /// Whether arrays made in this mode are guarded.
+        const GUARDED: bool = false;
 
         /// The elements, with as much access as the mode has.
         type Elements<T: Element, D: Dimension>: Clone;
@@ -66,11 +79,12 @@ pub(crate) mod sealed {
 }
 
 macro_rules! modes {
-    ($($mode:ident: $access:ident, $elements:ident by $apply:ident, $check:expr;)*) => {$(
+    ($($mode:ident: $access:ident, $elements:ident by $apply:ident, $check:expr $(, $guarded:ident)?;)*) => {$(
         impl Mode for $mode {}
 
         impl sealed::Mode for $mode {
             const ACCESS: Access = Access::$access;
+            $(const GUARDED: bool = $guarded;)?
             type Elements<T: Element, D: Dimension> = $elements<'static, T, D>;
 
             fn check(held: &Held) -> Result<()> {
@@ -95,11 +109,26 @@ macro_rules! modes {
 }
 
 modes! {
-    ReadWrite: ReadWrite, ElementsMut by elements_mut, |held| has_access(held, Access::ReadWrite);
-    Memfd: ReadWrite, ElementsMut by elements_mut, is_memfd;
-    ReadOnly: ReadOnly, Elements by elements, |held| has_access(held, Access::ReadOnly);
-    Frozen: ReadOnly, Elements by elements, is_frozen;
+    ReadWrite: ReadWrite, ElementsMut by elements_mut,
+        |held| is(held, false, Access::ReadWrite);
+    Memfd: ReadWrite, ElementsMut by elements_mut,
+        is_memfd;
+    ReadOnly: ReadOnly, Elements by elements,
+        |held| is(held, false, Access::ReadOnly);
+    Frozen: ReadOnly, Elements by elements,
+        is_frozen;
+    Guarded: ReadWrite, ElementsMut by elements_mut,
+        |held| is(held, true, Access::ReadWrite), true;
 }
+
+impl Joint for ReadWrite {}
+impl Joint for Memfd {}
+impl Joint for Guarded {}
+
+impl Open for ReadWrite {}
+impl Open for Memfd {}
+impl Open for ReadOnly {}
+impl Open for Frozen {}
 
 macro_rules! writable {
     ($($mode:ident),*) => {$(
@@ -117,7 +146,12 @@ macro_rules! writable {
 
 writable!(ReadWrite, Memfd);
 
-fn has_access(held: &Held, access: Access) -> Result<()> {
+/// Whether it is guarded, or not, and has that access.
+fn is(held: &Held, guarded: bool, access: Access) -> Result<()> {
+    if held.header().guarded() != guarded {
+        let name = held.name().as_str().into();
+        return Err(ErrorKind::GuardMismatch { name, guarded: !guarded }.into());
+    }
     if held.access() == access {
         return Ok(());
     }
@@ -126,7 +160,7 @@ fn has_access(held: &Held, access: Access) -> Result<()> {
 }
 
 fn is_memfd(held: &Held) -> Result<()> {
-    has_access(held, Access::ReadWrite)?;
+    is(held, false, Access::ReadWrite)?;
     let backend = held.backend();
     if backend == BackendKind::Memfd {
         return Ok(());
@@ -135,6 +169,7 @@ fn is_memfd(held: &Held) -> Result<()> {
     Err(ErrorKind::NoHandle { operation, backend, reason, able: "memfd" }.into())
 }
 
+/// A frozen array may be guarded: where nobody writes, nobody needs guards.
 fn is_frozen(held: &Held) -> Result<()> {
     if held.is_frozen() {
         return Ok(());

@@ -6,7 +6,7 @@ use shm_core::{AtomicElement, Element, Result};
 use shm_ndarray::ElementsMut;
 
 use crate::mode::Writable;
-use crate::{Array, SharedArray};
+use crate::{Array, GuardedArray, SharedArray};
 
 impl<T: Element, D: Dimension, M: Writable> Array<T, D, M> {
     /// Its elements for writing, for as long as this handle is borrowed.
@@ -79,5 +79,19 @@ impl<T: Element, D: Dimension, M: Writable> Array<T, D, M> {
     /// None in practice: what is writable is a shared array.
     pub fn into_shared(self) -> Result<SharedArray<T, D>> {
         Array::new(self.into_handle())
+    }
+}
+
+impl<T: Element, D: Dimension> GuardedArray<T, D> {
+    /// The elements, which only guards and claims may hand out.
+    pub(crate) fn elements_mut_of(&self) -> &ElementsMut<'static, T, D> {
+        self.elements_of_mode()
+    }
+
+    /// Pointers to its elements, valid while any clone of this handle is attached.
+    ///
+    /// Whoever uses them answers for the guards of all processes.
+    pub fn raw_view_mut(&self) -> RawArrayViewMut<T, D> {
+        self.elements_mut_of().raw_view_mut()
     }
 }

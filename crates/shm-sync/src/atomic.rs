@@ -1,0 +1,33 @@
+//! The atomics that the algorithms are written with: the one place that a model checker replaces.
+//!
+//! Every word is a `u64`. All accesses whose order matters are `SeqCst`. The model checker treats
+//! them as acquire and release only, so where a store must be seen before a load, the algorithm
+//! says so with [`store_before_load`], which is a fence under the model and nothing otherwise.
+
+#[cfg(loom)]
+mod step;
+
+#[cfg(not(loom))]
+mod words {
+    pub(crate) use std::hint::spin_loop;
+    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+
+    /// Nothing to do: the `SeqCst` accesses before and after are in one total order already.
+    pub(crate) fn store_before_load() {}
+}
+
+#[cfg(loom)]
+mod words {
+    pub(crate) use loom::hint::spin_loop;
+    pub(crate) use loom::sync::atomic::Ordering;
+
+    pub(crate) use super::step::AtomicU64;
+
+    pub(crate) fn store_before_load() {
+        loom::sync::atomic::fence(Ordering::SeqCst);
+    }
+}
+
+#[cfg(all(loom, test))]
+pub(crate) use step::{step, stops_after};
+pub(crate) use words::{AtomicU64, Ordering, spin_loop, store_before_load};

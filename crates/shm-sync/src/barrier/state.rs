@@ -1,0 +1,106 @@
+//! A barrier's state and seats as the bits of a word each.
+
+use std::fmt;
+
+use shm_presence::Owner;
+
+use crate::words::{low_half, owner_bits, owner_in};
+
+/// Bits 0..23 phase and 31 broken, so that who waits sleeps on both; 32..40 size; of what broke it,
+/// 40..48 slot + 1 and 48..50 how; 50..64 epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) phase: u64,
+    pub(crate) broken: Option<Broken>,
+    pub(crate) size: u32,
+    pub(crate) epoch: u64,
+}
+
+/// Who broke a barrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    pub(crate) slot: u32,
+    pub(crate) how: How,
+}
+
+/// How a barrier was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum How {
+    Died = 0,
+    Left = 1,
+    GaveUp = 2,
+}
+
+impl How {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Died => "died",
+            Self::Left => "left",
+            Self::GaveUp => "gave up waiting",
+        }
+    }
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Phases are counted modulo so many.
+const PHASES: u64 = 1 << 23;
+const EPOCHS: u64 = 1 << 14;
+const BROKEN: u64 = 1 << 31;
+
+/// Of a seat: that its owner has left.
+pub(crate) const GONE: u64 = 1 << 31;
+
+impl State {
+    pub(crate) fn of(word: u64) -> Self {
+        let how = match word >> 48 & 3 {
+            1 => How::Left,
+            2 => How::GaveUp,
+            _ => How::Died,
+        };
+        let slot = low_half(word >> 40 & 0xff).saturating_sub(1);
+        Self {
+            phase: word % PHASES,
+            broken: (word & BROKEN != 0).then_some(Broken { slot, how }),
+            size: low_half(word >> 32 & 0xff),
+            epoch: word >> 50,
+        }
+    }
+
+    pub(crate) fn word(self) -> u64 {
+        let broken = self.broken.map_or(0, |Broken { slot, how }| {
+            BROKEN | ((u64::from(slot) + 1) & 0xff) << 40 | (how as u64) << 48
+        });
+        self.phase | broken | u64::from(self.size) << 32 | self.epoch << 50
+    }
+
+    pub(crate) fn anew(self, size: u32) -> Self {
+        let (phase, epoch) = (after(self.phase), (self.epoch + 1) % EPOCHS);
+        Self { phase, broken: None, size, epoch }
+    }
+
+    pub(crate) fn broken_by(self, broken: Broken) -> Self {
+        Self { broken: Some(broken), ..self }
+    }
+}
+
+pub(crate) fn after(phase: u64) -> u64 {
+    (phase + 1) % PHASES
+}
+
+/// A seat: its owner, and in bits 8..31 the phase that is next for it.
+pub(crate) fn seat_bits(owner: Owner, next: u64) -> u64 {
+    owner_bits(owner) | next << 8
+}
+
+pub(crate) fn arrived_in(seat: u64) -> u64 {
+    seat >> 8 & (PHASES - 1)
+}
+
+pub(crate) fn is_taken(seat: u64) -> bool {
+    owner_in(seat).is_some() && seat & GONE == 0
+}

@@ -1,0 +1,330 @@
+//! Claims: the chunks of an array, each handed out to one holder at a time until it is done.
+//!
+//! Three kinds of words say everything. The *plan*: which pass this is, and how the array is
+//! divided. The *cursor*: which chunk is next, and which entry took the one before. The *entries*:
+//! whose each is, and what it is about, its *task*.
+//!
+//! A chunk is taken in two steps, so that nothing is lost between them: an owner writes into its
+//! entry which chunk it wants, then moves the cursor on in its name. Whoever comes next first sees
+//! to it that the entry says *holds* ([`Claims::settle`]), whether its owner lives or not. A chunk
+//! is done once the cursor is past it and no entry holds it. The entry of a dead owner is taken
+//! over, with the chunk it holds, by one compare-and-swap of its owner.
+//!
+//! Passes have numbers that only grow, and a pass and chunk are taken from the cursor once: so no
+//! word ever returns to what somebody saw who was stopped in the middle, and nothing done late has
+//! an effect.
+
+use std::cmp::Ordering::{Equal, Greater, Less};
+
+use shm_core::{ErrorKind, Result};
+use shm_presence::Owner;
+
+use crate::atomic::Ordering::SeqCst;
+use crate::event::Event;
+use crate::system::{Liveness, System};
+use crate::words::{ClaimWords, Entry, Line, owner_bits, owner_in};
+
+mod bits;
+
+pub(crate) use bits::{Cursor, Plan, Task};
+
+/// A chunk that is held, and the entry that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Claim {
+    pub(crate) entry: usize,
+    pub(crate) chunk: u32,
+    /// Whether somebody held it before, who may have written to it.
+    pub(crate) again: bool,
+}
+
+/// What a look for a chunk found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Found {
+    /// A chunk, held now.
+    Chunk(Claim),
+    /// Every chunk of the pass is done.
+    Done,
+    /// The rest is held by others.
+    Held,
+}
+
+/// How far a pass is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counts {
+    pub(crate) pass: u32,
+    pub(crate) held: u32,
+    pub(crate) done: u32,
+    pub(crate) chunks: u32,
+}
+
+/// The claims of an array, whose axes have these lengths.
+pub(crate) struct Claims<'a> {
+    pub(crate) words: &'a ClaimWords,
+    pub(crate) lines: &'a [Line],
+    pub(crate) shape: &'a [usize],
+}
+
+impl Claims<'_> {
+    /// Begins a pass, or joins it if it has begun. Tells whether there is something to do: no pass
+    /// that is over begins again.
+    pub(crate) fn begin(&self, wanted: Plan) -> Result<bool> {
+        loop {
+            let word = self.words.plan.load(SeqCst);
+            let plan = Plan::of(word);
+            if plan.pass == wanted.pass && plan != wanted {
+                return Err(invalid(format!(
+                    "pass {} divides axis {} by {} rows, not axis {} by {}",
+                    plan.number(),
+                    plan.axis,
+                    plan.rows,
+                    wanted.axis,
+                    wanted.rows
+                )));
+            }
+            if plan.pass >= wanted.pass {
+                self.follow(plan);
+                return Ok(plan.pass == wanted.pass);
+            }
+            let counts = self.count()?;
+            // If another has begun it meanwhile, the count is of that one.
+            if counts.pass == plan.pass && counts.done < counts.chunks {
+                return Err(invalid(format!(
+                    "pass {} cannot begin: {} of {} chunks of pass {} are done",
+                    wanted.number(),
+                    counts.done,
+                    counts.chunks,
+                    plan.number()
+                )));
+            }
+            // Whether this one or another begins it, the next round sees.
+            let _ = self.words.plan.compare_exchange(word, wanted.word(), SeqCst, SeqCst);
+        }
+    }
+
+    /// Moves the cursor to the first chunk of the plan, if it is still in the pass before.
+    fn follow(&self, plan: Plan) {
+        let word = self.words.cursor.load(SeqCst);
+        if Cursor::of(word).pass < plan.pass {
+            let start = Cursor { pass: plan.pass, next: 0, entry: 0 };
+            let _ = self.words.cursor.compare_exchange(word, start.word(), SeqCst, SeqCst);
+        }
+    }
+
+    /// How far the present pass is. While others work it is what was so a moment ago.
+    pub(crate) fn count(&self) -> Result<Counts> {
+        let plan = Plan::of(self.words.plan.load(SeqCst));
+        self.follow(plan);
+        let chunks = plan.chunks(self.shape)?;
+        let cursor = self.settle()?;
+        let held = |line: &&Line| Task::of(line.entry.task.load(SeqCst)).is_held_in(plan.pass);
+        let held = u32::try_from(self.lines.iter().filter(held).count()).unwrap_or(u32::MAX);
+        let begun = match cursor.pass.cmp(&plan.pass) {
+            Less => 0,
+            Equal => cursor.next.min(chunks),
+            Greater => return Ok(Counts { pass: plan.pass, held: 0, done: chunks, chunks }),
+        };
+        Ok(Counts { pass: plan.pass, held, done: begun.saturating_sub(held), chunks })
+    }
+
+    /// Takes a chunk of that pass, if one can be had at once. The caller holds the lock shared.
+    pub(crate) fn find(&self, me: Owner, plan: Plan, system: &impl Liveness) -> Result<Found> {
+        let chunks = plan.chunks(self.shape)?;
+        let mut cursor = self.settle()?;
+        if cursor.pass == plan.pass
+            && cursor.next < chunks
+            && let Some(entry) = self.free_entry(me, system)?
+        {
+            if let Some(claim) = self.take_next(entry, me, plan.pass, chunks)? {
+                return Ok(Found::Chunk(claim));
+            }
+            cursor = self.settle()?;
+        }
+        if cursor.pass > plan.pass {
+            return Ok(Found::Done); // a later pass begins only after this one
+        }
+        match self.take_back(me, cursor, chunks, system)? {
+            Found::Done if cursor.next < chunks => Ok(Found::Held), // in need of an entry
+            found => Ok(found),
+        }
+    }
+
+    /// The chunk is done, and never handed out again in this pass.
+    pub(crate) fn done(&self, me: Owner, pass: u32, claim: Claim, system: &impl System) {
+        let Ok(entry) = self.entry(claim.entry) else { return };
+        let held = Task::holds(pass, claim.chunk, claim.again).word();
+        let idle = Task::idle(pass, claim.chunk).word();
+        if entry.task.compare_exchange(held, idle, SeqCst, SeqCst).is_ok() {
+            self.release(entry, me);
+        }
+        Event(&self.words.events).raise(system, 1);
+    }
+
+    /// The chunk goes back, to be handed out again.
+    pub(crate) fn give_back(&self, me: Owner, pass: u32, claim: Claim, system: &impl System) {
+        let Ok(entry) = self.entry(claim.entry) else { return };
+        let held = Task::holds(pass, claim.chunk, claim.again).word();
+        let again = Task::holds(pass, claim.chunk, true).word();
+        if entry.task.compare_exchange(held, again, SeqCst, SeqCst).is_ok() {
+            self.release(entry, me);
+        }
+        Event(&self.words.events).raise(system, 1);
+    }
+
+    /// Whether that owner holds a chunk.
+    pub(crate) fn holds_any(&self, me: Owner) -> bool {
+        self.lines.iter().any(|line| {
+            let task = Task::of(line.entry.task.load(SeqCst));
+            task.is_held() && line.entry.owner.load(SeqCst) == owner_bits(me)
+        })
+    }
+
+    /// What has happened to chunks, as a count that can be waited on.
+    pub(crate) fn events(&self) -> Event<'_> {
+        Event(&self.words.events)
+    }
+
+    /// Sees to it that whoever moved the cursor last holds its chunk. Returns the cursor.
+    fn settle(&self) -> Result<Cursor> {
+        loop {
+            let word = self.words.cursor.load(SeqCst);
+            let cursor = Cursor::of(word);
+            if let Some(chunk) = cursor.next.checked_sub(1) {
+                let wants = Task::wants(cursor.pass, chunk).word();
+                let holds = Task::holds(cursor.pass, chunk, false).word();
+                let task = &self.entry(cursor.entry)?.task;
+                if task.load(SeqCst) == wants {
+                    let _ = task.compare_exchange(wants, holds, SeqCst, SeqCst);
+                }
+            }
+            let plan = Plan::of(self.words.plan.load(SeqCst));
+            if cursor.pass > plan.pass {
+                return Err(corrupt(format!("at pass {} of {}", cursor.pass, plan.pass)));
+            }
+            if self.words.cursor.load(SeqCst) == word {
+                return Ok(cursor);
+            }
+        }
+    }
+
+    /// Takes the next chunk from the cursor, with an entry that is idle. None if others had the
+    /// rest; the entry is given up then.
+    fn take_next(&self, at: usize, me: Owner, pass: u32, chunks: u32) -> Result<Option<Claim>> {
+        let entry = self.entry(at)?;
+        loop {
+            let cursor = self.settle()?;
+            if cursor.pass != pass || cursor.next >= chunks {
+                self.release(entry, me);
+                return Ok(None);
+            }
+            let chunk = cursor.next;
+            entry.task.store(Task::wants(pass, chunk).word(), SeqCst);
+            let moved = Cursor { pass, next: chunk + 1, entry: at };
+            let cursor = cursor.word();
+            if self.words.cursor.compare_exchange(cursor, moved.word(), SeqCst, SeqCst).is_ok() {
+                self.settle()?;
+                return Ok(Some(Claim { entry: at, chunk, again: false }));
+            }
+        }
+    }
+
+    /// Takes over a chunk that was given back, or whose holder is dead. Done if none is held: with
+    /// a cursor at the end, that is so for good.
+    fn take_back(
+        &self,
+        me: Owner,
+        cursor: Cursor,
+        chunks: u32,
+        system: &impl Liveness,
+    ) -> Result<Found> {
+        let mut rest = Found::Done;
+        for (at, line) in self.lines.iter().enumerate() {
+            let entry = &line.entry;
+            if !Task::of(entry.task.load(SeqCst)).is_held_in(cursor.pass) {
+                continue;
+            }
+            rest = Found::Held;
+            if !self.take_over(entry, me, system)? {
+                continue;
+            }
+            // As nobody else changes it now, it says what is held.
+            let word = entry.task.load(SeqCst);
+            let task = Task::of(word);
+            if !task.is_held_in(cursor.pass) {
+                self.release(entry, me);
+                continue;
+            }
+            let chunk = task.chunk;
+            if chunk >= chunks || self.is_held_twice(task) {
+                self.release(entry, me);
+                return Err(corrupt(format!("chunk {chunk} of {chunks} is held twice or too far")));
+            }
+            let again = Task::holds(cursor.pass, chunk, true).word();
+            let _ = entry.task.compare_exchange(word, again, SeqCst, SeqCst);
+            return Ok(Found::Chunk(Claim { entry: at, chunk, again: true }));
+        }
+        Ok(rest)
+    }
+
+    /// What no step of these algorithms leads to: but the words may be anybody's.
+    fn is_held_twice(&self, task: Task) -> bool {
+        let same = |line: &&Line| {
+            let other = Task::of(line.entry.task.load(SeqCst));
+            other.is_held_in(task.pass) && other.chunk == task.chunk
+        };
+        let cursor = Cursor::of(self.words.cursor.load(SeqCst));
+        let ahead = cursor.pass == task.pass && task.chunk >= cursor.next;
+        ahead || self.lines.iter().filter(same).count() > 1
+    }
+
+    /// An entry without a chunk, owned now: the own line's, or the first that can be had.
+    fn free_entry(&self, me: Owner, system: &impl Liveness) -> Result<Option<usize>> {
+        let own = me.slot as usize;
+        let others = (0..self.lines.len()).filter(|at| *at != own);
+        for at in std::iter::once(own).chain(others) {
+            let entry = self.entry(at)?;
+            if Task::of(entry.task.load(SeqCst)).is_held() || !self.take_over(entry, me, system)? {
+                continue;
+            }
+            // The one who had it may have moved the cursor in its name.
+            self.settle()?;
+            if !Task::of(entry.task.load(SeqCst)).is_held() {
+                return Ok(Some(at));
+            }
+            self.release(entry, me); // with its chunk, for whoever comes
+        }
+        Ok(None)
+    }
+
+    /// Becomes the owner of an entry that is nobody's, or a dead owner's.
+    fn take_over(&self, entry: &Entry, me: Owner, system: &impl Liveness) -> Result<bool> {
+        let word = entry.owner.load(SeqCst);
+        if let Some(owner) = owner_in(word) {
+            if system.is_alive(owner)? {
+                return Ok(false);
+            }
+            tracing::info!(
+                slot = owner.slot,
+                generation = owner.generation,
+                "a dead worker's claim"
+            );
+        }
+        Ok(entry.owner.compare_exchange(word, owner_bits(me), SeqCst, SeqCst).is_ok())
+    }
+
+    fn release(&self, entry: &Entry, me: Owner) {
+        let _ = entry.owner.compare_exchange(owner_bits(me), 0, SeqCst, SeqCst);
+    }
+
+    fn entry(&self, at: usize) -> Result<&Entry> {
+        let line = self.lines.get(at).ok_or_else(|| corrupt(format!("entry {at} is not there")))?;
+        Ok(&line.entry)
+    }
+}
+
+fn corrupt(reason: String) -> shm_core::Error {
+    ErrorKind::Corrupt { what: "the claims of a segment", reason }.into()
+}
+
+fn invalid(reason: String) -> shm_core::Error {
+    ErrorKind::InvalidPass { reason }.into()
+}

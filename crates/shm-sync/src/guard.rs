@@ -1,0 +1,179 @@
+//! The lock of an array, held: given up on drop, and by the kernel's word when its holder dies.
+
+use std::fmt;
+
+use shm_core::Result;
+use shm_presence::Owner;
+
+use crate::claims::Claims;
+use crate::lock::{Class, Granted, Lock};
+use crate::system::{Limit, Stop};
+use crate::words::{owner_bits, owner_in};
+use crate::{Attachment, Shared};
+
+impl<'a, A: Attachment> Shared<'a, A> {
+    #[inline]
+    fn lock(self) -> Lock<'a> {
+        Lock { words: &self.area().lock, lines: self.lines() }
+    }
+
+    #[cold]
+    fn locked(self, stop: Stop) -> shm_core::Error {
+        self.stopped(stop, || match self.lock().holder() {
+            Some(Owner { slot, generation }) => {
+                format!("the holder of slot {slot}, generation {generation}")
+            }
+            None => "readers, or holders of chunks".into(),
+        })
+    }
+
+    /// Waits until nobody else holds the lock, and holds it alone. Threads of this process exclude
+    /// each other as processes do: whoever holds it already and asks again waits for itself.
+    ///
+    /// # Errors
+    /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes;
+    /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
+    /// slots; [`Os`](shm_core::ErrorKind::Os).
+    #[inline]
+    pub fn exclusive(self, limit: Limit) -> Result<Exclusive<'a, A>> {
+        let me = self.me()?;
+        match self.lock().lock_alone(me, self.kernel(), limit) {
+            Ok(granted) => {
+                let held = Held::new(me, granted, std::thread::panicking());
+                Ok(Exclusive { shared: self, held })
+            }
+            Err(stop) => Err(self.locked(stop)),
+        }
+    }
+
+    /// Waits until nobody holds the lock alone or holds chunks, and holds it with other readers.
+    ///
+    /// # Errors
+    /// As for [`exclusive`](Self::exclusive).
+    #[inline]
+    pub fn reading(self, limit: Limit) -> Result<Together<'a, A>> {
+        self.together(Class::Readers, limit)
+    }
+
+    #[inline]
+    pub(crate) fn together(self, class: Class, limit: Limit) -> Result<Together<'a, A>> {
+        let me = self.me()?;
+        let claims = Claims { words: &self.area().claims, lines: self.lines(), shape: &[] };
+        let inside = || class == Class::Claimers && claims.holds_any(me);
+        let granted = self.lock().lock_shared(me, class, self.kernel(), limit, inside);
+        match granted {
+            Ok(granted) => Ok(Together { shared: self, held: Held::new(me, granted, false) }),
+            Err(stop) => Err(self.locked(stop)),
+        }
+    }
+
+    /// Whether a holder of the exclusive lock died or panicked, and nobody has mended the data.
+    pub fn is_torn(self) -> bool {
+        self.lock().is_torn()
+    }
+}
+
+/// The lock, held alone.
+///
+/// Dropped while panicking, it leaves the data torn. A forked child does not hold what its parent
+/// does: dropping its copy does nothing.
+#[must_use = "the lock is given up at once if it is dropped"]
+pub struct Exclusive<'a, A: Attachment> {
+    shared: Shared<'a, A>,
+    held: Held,
+}
+
+impl<A: Attachment> Exclusive<'_, A> {
+    /// Whether somebody died or panicked while it held the lock alone, and nobody has mended that.
+    pub fn is_torn(&self) -> bool {
+        self.held.granted().is_torn()
+    }
+
+    /// Says whether the data are torn, from now on and for those who come after.
+    pub fn set_torn(&mut self, torn: bool) {
+        self.held.set_torn(torn);
+    }
+}
+
+impl<A: Attachment> Drop for Exclusive<'_, A> {
+    #[inline]
+    fn drop(&mut self) {
+        let Some(me) = self.held.owner().filter(|me| self.shared.is_mine(*me)) else { return };
+        if std::thread::panicking() && !self.held.was_panicking() {
+            self.held.set_torn(true);
+        }
+        self.shared.lock().unlock_alone(me, self.shared.kernel(), self.held.granted());
+    }
+}
+
+/// The lock, held together with others of the same kind.
+#[must_use = "the lock is given up at once if it is dropped"]
+pub struct Together<'a, A: Attachment> {
+    shared: Shared<'a, A>,
+    held: Held,
+}
+
+impl<A: Attachment> Together<'_, A> {
+    /// Whether the data may be torn.
+    pub fn is_torn(&self) -> bool {
+        self.held.granted().is_torn()
+    }
+}
+
+impl<A: Attachment> Drop for Together<'_, A> {
+    #[inline]
+    fn drop(&mut self) {
+        if let Some(me) = self.held.owner().filter(|me| self.shared.is_mine(*me)) {
+            self.shared.lock().unlock_shared(me, self.shared.kernel());
+        }
+    }
+}
+
+/// Who holds a lock, and what was granted, in one word: guards are moved a lot, and one of two
+/// words stays in registers.
+#[derive(Clone, Copy)]
+struct Held(u64);
+
+/// Beside the bits of the owner and of what was granted.
+const WAS_PANICKING: u64 = 1 << 31;
+
+impl Held {
+    #[inline]
+    fn new(me: Owner, granted: Granted, panicking: bool) -> Self {
+        Self(owner_bits(me) | granted.bits() | if panicking { WAS_PANICKING } else { 0 })
+    }
+
+    #[inline]
+    fn owner(self) -> Option<Owner> {
+        owner_in(self.0)
+    }
+
+    #[inline]
+    fn granted(self) -> Granted {
+        Granted::of(self.0)
+    }
+
+    #[inline]
+    fn was_panicking(self) -> bool {
+        self.0 & WAS_PANICKING != 0
+    }
+
+    fn set_torn(&mut self, torn: bool) {
+        let mut granted = self.granted();
+        self.0 &= !granted.bits();
+        granted.set_torn(torn);
+        self.0 |= granted.bits();
+    }
+}
+
+impl<A: Attachment> fmt::Debug for Exclusive<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Exclusive").field("holder", &self.held.owner()).finish_non_exhaustive()
+    }
+}
+
+impl<A: Attachment> fmt::Debug for Together<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Together").field("holder", &self.held.owner()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,408 @@
+//! The lock: one holder alone, or any number together who are of one class.
+//!
+//! Whoever wants to be alone writes itself into the word. Whoever shares marks its own slot's line,
+//! so that sharers do not slow each other, and looks at the word afterwards; whoever is alone looks
+//! at the marks after it has written the word. So at least one of two sees the other. Marks are
+//! looked for only while `marked` says that there may be some.
+//!
+//! The two classes of sharers, readers and claimers, exclude each other: the word has the class
+//! whose turn it is, and only who is alone changes it.
+//!
+//! A dead holder is found by those who wait, and leaves the word by one compare-and-swap. If it was
+//! alone and may have been writing, [`TORN`] stays until somebody alone takes it away.
+
+use shm_core::{ErrorKind, Result};
+use shm_presence::Owner;
+
+use crate::atomic::{Ordering::SeqCst, store_before_load};
+use crate::system::{Limit, Stop, System, Waiter, Whom};
+use crate::words::{Line, LockWords, OWNER, low_half, owner_bits, owner_in};
+
+/// Somebody waits to be alone.
+const WRITERS_WAIT: u64 = 1 << 8;
+/// Somebody waits to share.
+const READERS_WAIT: u64 = 1 << 9;
+/// Somebody died while it may have been writing.
+const TORN: u64 = 1 << 10;
+/// It is the claimers' turn to share.
+const CLAIMS: u64 = 1 << 11;
+/// Whoever is alone has not begun to write.
+const INTENT: u64 = 1 << 12;
+/// What outlasts a holder.
+const STATE: u64 = TORN | CLAIMS;
+
+/// The most shared locks that one slot can hold at a time.
+const MAX_MARKS: u32 = u32::MAX / 2;
+
+/// Who shares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Class {
+    /// Whoever only reads.
+    Readers,
+    /// Whoever writes what nobody else does.
+    Claimers,
+}
+
+impl Class {
+    fn bit(self) -> u64 {
+        match self {
+            Self::Readers => 0,
+            Self::Claimers => CLAIMS,
+        }
+    }
+}
+
+/// A lock that was given: what is to be known of the data.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Granted {
+    state: u64,
+}
+
+impl Granted {
+    /// As bits beside those that name an owner in a word.
+    #[inline]
+    pub(crate) fn bits(self) -> u64 {
+        self.state
+    }
+
+    #[inline]
+    pub(crate) fn of(word: u64) -> Self {
+        Self { state: word & STATE }
+    }
+
+    /// Whether somebody died or panicked while it was writing, and nobody has mended that.
+    #[inline]
+    pub(crate) fn is_torn(self) -> bool {
+        self.state & TORN != 0
+    }
+
+    /// Says whether the data are torn from now on.
+    #[inline]
+    pub(crate) fn set_torn(&mut self, torn: bool) {
+        self.state = self.state & !TORN | if torn { TORN } else { 0 };
+    }
+}
+
+/// The lock of an array.
+pub(crate) struct Lock<'a> {
+    pub(crate) words: &'a LockWords,
+    pub(crate) lines: &'a [Line],
+}
+
+impl Lock<'_> {
+    /// Becomes the only one.
+    #[inline]
+    pub(crate) fn lock_alone(
+        &self,
+        me: Owner,
+        system: &impl System,
+        limit: Limit,
+    ) -> Result<Granted, Stop> {
+        let state = self.words.word.load(SeqCst);
+        let mine = state | owner_bits(me);
+        let at_once = state & !STATE == 0
+            && self.words.word.compare_exchange(state, mine, SeqCst, SeqCst).is_ok();
+        store_before_load();
+        if at_once && self.words.marked.load(SeqCst) == 0 {
+            return Ok(Granted { state });
+        }
+        self.wait_to_be_alone(me, system, limit, at_once.then_some(state))
+    }
+
+    /// Becomes the only one, who may have `entered` already.
+    #[cold]
+    fn wait_to_be_alone(
+        &self,
+        me: Owner,
+        system: &impl System,
+        limit: Limit,
+        entered: Option<u64>,
+    ) -> Result<Granted, Stop> {
+        let mut waiter = Waiter::new(limit);
+        let state = match entered {
+            Some(state) => state,
+            None => self.enter(me, system, &mut waiter, 0)?,
+        };
+        match self.drain(system, &mut waiter) {
+            Ok(waited) => {
+                if waited {
+                    self.words.word.fetch_and(!INTENT, SeqCst);
+                }
+                Ok(Granted { state })
+            }
+            Err(stop) => {
+                self.leave_alone(me, system, state);
+                Err(stop)
+            }
+        }
+    }
+
+    /// Ends what [`lock_alone`](Self::lock_alone) began.
+    #[inline]
+    pub(crate) fn unlock_alone(&self, me: Owner, system: &impl System, granted: Granted) {
+        self.leave_alone(me, system, granted.state);
+    }
+
+    /// Shares with others of that class.
+    ///
+    /// `is_inside` tells whether another thread of this process shares for certain: then nobody is
+    /// alone, and whoever waits to be lets this one in too. So a process that holds one chunk can
+    /// have another.
+    #[inline]
+    pub(crate) fn lock_shared(
+        &self,
+        me: Owner,
+        class: Class,
+        system: &impl System,
+        limit: Limit,
+        is_inside: impl Fn() -> bool,
+    ) -> Result<Granted, Stop> {
+        self.mark(me)?;
+        let word = self.words.word.load(SeqCst);
+        if owner_in(word).is_none() && word & CLAIMS == class.bit() {
+            return Ok(Granted { state: word & STATE });
+        }
+        self.wait_to_share(me, class, system, limit, is_inside)
+    }
+
+    /// Shares with others of that class; the own line is marked already.
+    #[cold]
+    fn wait_to_share(
+        &self,
+        me: Owner,
+        class: Class,
+        system: &impl System,
+        limit: Limit,
+        is_inside: impl Fn() -> bool,
+    ) -> Result<Granted, Stop> {
+        let mut waiter = Waiter::new(limit);
+        loop {
+            let word = self.words.word.load(SeqCst);
+            let free = owner_in(word).is_none();
+            if free && word & CLAIMS == class.bit() || !free && is_inside() {
+                return Ok(Granted { state: word & STATE });
+            }
+            self.unlock_shared(me, system);
+            if free {
+                return self.take_turn(me, class, system, &mut waiter);
+            }
+            while let Some(word) = self.held() {
+                self.wait_for_holder(system, &mut waiter, word, Whom::Readers)?;
+            }
+            self.mark(me)?;
+        }
+    }
+
+    /// Ends what [`lock_shared`](Self::lock_shared) began.
+    #[inline]
+    pub(crate) fn unlock_shared(&self, me: Owner, system: &impl System) {
+        let Some(line) = self.lines.get(me.slot as usize) else { return };
+        line.marks.fetch_sub(1, SeqCst);
+        store_before_load();
+        if owner_in(self.words.word.load(SeqCst)).is_some() {
+            self.tell_who_drains(system);
+        }
+    }
+
+    #[cold]
+    fn tell_who_drains(&self, system: &impl System) {
+        self.words.unmarked.fetch_add(1, SeqCst);
+        system.wake(&self.words.unmarked, Whom::Writers, u32::MAX);
+    }
+
+    /// The word, while somebody is alone.
+    fn held(&self) -> Option<u64> {
+        let word = self.words.word.load(SeqCst);
+        owner_in(word).map(|_| word)
+    }
+
+    /// Who holds it alone, if anybody does.
+    pub(crate) fn holder(&self) -> Option<Owner> {
+        self.held().and_then(owner_in)
+    }
+
+    /// Whether a holder died while it may have been writing, and nobody has mended that.
+    pub(crate) fn is_torn(&self) -> bool {
+        self.words.word.load(SeqCst) & TORN != 0
+    }
+
+    /// Changes the turn to `class` and shares: alone first, then together.
+    fn take_turn(
+        &self,
+        me: Owner,
+        class: Class,
+        system: &impl System,
+        waiter: &mut Waiter,
+    ) -> Result<Granted, Stop> {
+        let state = self.enter(me, system, waiter, INTENT)?;
+        let marked = self.drain(system, waiter).and_then(|_| Ok(self.mark(me)?));
+        let state = match marked {
+            Ok(()) => state & TORN | class.bit(),
+            Err(_) => state,
+        };
+        self.leave_alone(me, system, state);
+        marked.map(|()| Granted { state })
+    }
+
+    /// Marks the own line, and says that there are marks.
+    #[inline]
+    fn mark(&self, me: Owner) -> Result<()> {
+        let too_many = |count: u32| {
+            let (limit, value) = ("shared locks of one process", Some(count.into()));
+            let hint = "guards that are leaked or never dropped hold them";
+            ErrorKind::LimitReached { limit, value, hint }.into()
+        };
+        let Some(line) = self.lines.get(me.slot as usize) else { return Err(too_many(0)) };
+        let before = line.marks.fetch_add(1, SeqCst);
+        if low_half(before) >= MAX_MARKS {
+            line.marks.fetch_sub(1, SeqCst);
+            return Err(too_many(MAX_MARKS));
+        }
+        store_before_load();
+        if self.words.marked.load(SeqCst) == 0 {
+            self.words.marked.store(1, SeqCst);
+        }
+        // Also where another has stored it: it may see whoever is alone, and turn back.
+        store_before_load();
+        Ok(())
+    }
+
+    /// Writes the own name into the word as soon as nobody else's is there.
+    fn enter(
+        &self,
+        me: Owner,
+        system: &impl System,
+        waiter: &mut Waiter,
+        intent: u64,
+    ) -> Result<u64, Stop> {
+        // Whoever has slept may not be the only one whom a wake-up was meant for.
+        let mut others = 0;
+        loop {
+            let word = self.words.word.load(SeqCst);
+            if owner_in(word).is_some() {
+                if self.wait_for_holder(system, waiter, word, Whom::Writers)? {
+                    others = WRITERS_WAIT;
+                }
+                continue;
+            }
+            let kept = word & (STATE | WRITERS_WAIT | READERS_WAIT);
+            let mine = kept | others | owner_bits(me) | intent;
+            if self.words.word.compare_exchange(word, mine, SeqCst, SeqCst).is_ok() {
+                store_before_load();
+                return Ok(word & STATE);
+            }
+        }
+    }
+
+    /// Waits until nobody shares; the word keeps newcomers out. Tells whether there was anybody.
+    fn drain(&self, system: &impl System, waiter: &mut Waiter) -> Result<bool, Stop> {
+        if self.words.marked.load(SeqCst) == 0 {
+            return Ok(false);
+        }
+        self.words.word.fetch_or(INTENT, SeqCst);
+        loop {
+            let seen = self.words.unmarked.load(SeqCst);
+            self.words.marked.swap(0, SeqCst);
+            store_before_load();
+            if !self.lines.iter().any(is_marked) {
+                return Ok(true);
+            }
+            self.words.marked.store(1, SeqCst);
+            if waiter.spins() {
+                continue;
+            }
+            if waiter.sleep(system, &self.words.unmarked, seen, Whom::Writers)? {
+                self.clear_dead_marks(system)?;
+            }
+        }
+    }
+
+    fn clear_dead_marks(&self, system: &impl System) -> Result<()> {
+        for (slot, line) in (0..).zip(self.lines) {
+            let marks = line.marks.load(SeqCst);
+            let owner = Owner { slot, generation: low_half(marks >> 32) };
+            if low_half(marks) != 0 && !system.is_alive(owner)? {
+                // It fails if somebody has taken the slot, and cleared them, meanwhile.
+                let cleared = marks & !u64::from(u32::MAX);
+                if line.marks.compare_exchange(marks, cleared, SeqCst, SeqCst).is_ok() {
+                    tracing::info!(slot, count = low_half(marks), "a dead reader is let go");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the holder that `word` names, in whatever way it goes. Tells whether it slept.
+    fn wait_for_holder(
+        &self,
+        system: &impl System,
+        waiter: &mut Waiter,
+        word: u64,
+        whom: Whom,
+    ) -> Result<bool, Stop> {
+        if waiter.spins() {
+            return Ok(false);
+        }
+        let flag = match whom {
+            Whom::Writers => WRITERS_WAIT,
+            Whom::Readers => READERS_WAIT,
+        };
+        let flagged = word | flag;
+        if word != flagged
+            && self.words.word.compare_exchange(word, flagged, SeqCst, SeqCst).is_err()
+        {
+            return Ok(false);
+        }
+        if waiter.sleep(system, &self.words.word, flagged, whom)? {
+            self.let_go_if_dead(system)?;
+        }
+        Ok(true)
+    }
+
+    /// Ends the lock of a dead holder. Of two that find it dead, one succeeds.
+    fn let_go_if_dead(&self, system: &impl System) -> Result<()> {
+        let word = self.words.word.load(SeqCst);
+        let Some(holder) = owner_in(word) else { return Ok(()) };
+        if system.is_alive(holder)? {
+            return Ok(());
+        }
+        let torn = if word & INTENT == 0 { TORN } else { 0 };
+        let free = word & STATE | torn;
+        // It may have died in `drain`, while it said for the time being that there are no marks.
+        self.words.marked.store(1, SeqCst);
+        if self.words.word.compare_exchange(word, free, SeqCst, SeqCst).is_ok() {
+            let (slot, generation) = (holder.slot, holder.generation);
+            tracing::info!(slot, generation, torn = torn != 0, "a dead holder is let go");
+            self.wake(system, word);
+        }
+        Ok(())
+    }
+
+    /// Takes the own name out of the word. If it is not there any more, it is left as it is.
+    #[inline]
+    fn leave_alone(&self, me: Owner, system: &impl System, state: u64) {
+        let mut word = state | owner_bits(me); // if nobody waits
+        while word & OWNER == owner_bits(me) {
+            match self.words.word.compare_exchange(word, state, SeqCst, SeqCst) {
+                Ok(_) if word & (WRITERS_WAIT | READERS_WAIT) == 0 => return,
+                Ok(_) => return self.wake(system, word),
+                Err(now) => word = now,
+            }
+        }
+    }
+
+    /// Wakes those whom the word said to be waiting: all who can share, and one who cannot.
+    #[cold]
+    fn wake(&self, system: &impl System, word: u64) {
+        if word & WRITERS_WAIT != 0 {
+            system.wake(&self.words.word, Whom::Writers, 1);
+        }
+        if word & READERS_WAIT != 0 {
+            system.wake(&self.words.word, Whom::Readers, u32::MAX);
+        }
+    }
+}
+
+fn is_marked(line: &Line) -> bool {
+    low_half(line.marks.load(SeqCst)) != 0
+}

@@ -1,0 +1,196 @@
+//! From segment bytes to shared words: the one cast, and who this process is in them.
+#![allow(unsafe_code)] // makes references to the words of a mapped segment
+
+use std::fmt;
+
+use shm_core::{ErrorKind, Header, Region, Result, SYNC_LEN, SlotLocks};
+use shm_presence::{Identity, Owner};
+
+use crate::Participant;
+use crate::atomic::Ordering::SeqCst;
+use crate::system::Stop;
+use crate::words::{Line, MAX_LINES, OWNER, SyncArea, low_half, owner_bits};
+
+/// What an attachment to a segment has to offer.
+pub trait Attachment: Sync {
+    /// The words of the segment.
+    fn words(&self) -> &Words<'_>;
+
+    /// Where the locks of the segment's slots are.
+    ///
+    /// # Errors
+    /// Where the segment's backend has none here.
+    fn slot_locks(&self) -> Result<SlotLocks<'_>>;
+
+    /// The slot of this attachment, if it has one.
+    fn identity(&self) -> &Identity;
+
+    /// The segment's header.
+    fn header(&self) -> &Header;
+}
+
+/// The words that a mapped segment has for what processes do together.
+#[derive(Clone, Copy, Debug)]
+pub struct Words<'a> {
+    area: &'a SyncArea,
+    lines: &'a [Line],
+}
+
+impl<'a> Words<'a> {
+    /// Finds them. Whatever they contain, using them is sound, ends, and gives at worst an error.
+    ///
+    /// # Safety
+    /// `region` maps the segment whose header this is, from its first byte. Nobody uses the bytes
+    /// of the sync area and the slot table but through this crate, in any process.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Truncated`] if the region ends before the slot table does.
+    pub unsafe fn of(region: &'a dyn Region, header: &Header) -> Result<Self> {
+        let count = (header.slot_count() as usize).min(MAX_LINES);
+        let sync = usize::try_from(header.sync_offset()).unwrap_or(usize::MAX);
+        let slots = usize::try_from(header.slots_offset()).unwrap_or(usize::MAX);
+        let needs = sync
+            .saturating_add(SYNC_LEN as usize)
+            .max(slots.saturating_add(count * size_of::<Line>()));
+        let start = region.start().as_ptr();
+        let aligned = [start.addr(), sync, slots].into_iter().all(|at| at.is_multiple_of(64));
+        if needs > region.len() || !aligned {
+            let (what, needs, has) = ("the mapped segment", needs as u64, region.len() as u64);
+            return Err(ErrorKind::Truncated { what, needs, has }.into());
+        }
+        // SAFETY: sync <= needs <= the region's length.
+        let area = unsafe { start.add(sync) }.cast::<SyncArea>();
+        // SAFETY: slots <= needs <= the region's length.
+        let lines = unsafe { start.add(slots) }.cast::<Line>();
+        // SAFETY: aligned to 64 bytes, and within a mapping that lives for 'a; atomics may have
+        // any bits and be written by others.
+        let area = unsafe { &*area };
+        // SAFETY: as above, for `count` lines.
+        let lines = unsafe { std::slice::from_raw_parts(lines, count) };
+        Ok(Self { area, lines })
+    }
+
+    #[inline]
+    pub(crate) fn lines(&self) -> &'a [Line] {
+        self.lines
+    }
+}
+
+/// Who has slots in a segment, which may be mapped for reading only.
+///
+/// # Errors
+/// [`ErrorKind::Os`].
+pub fn participants(attachment: &impl Attachment) -> Result<Vec<Participant>> {
+    crate::participant::list(attachment.words().lines, attachment)
+}
+
+/// An attachment that may write its words: where everything else begins.
+pub struct Shared<'a, A>(&'a A);
+
+impl<A> Clone for Shared<'_, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<A> Copy for Shared<'_, A> {}
+
+impl<'a, A: Attachment> Shared<'a, A> {
+    /// # Safety
+    /// The attachment's words are mapped for writing.
+    #[inline]
+    pub unsafe fn new(attachment: &'a A) -> Self {
+        Self(attachment)
+    }
+
+    #[inline]
+    pub(crate) fn identity(self) -> &'a Identity {
+        self.0.identity()
+    }
+
+    #[inline]
+    pub(crate) fn area(self) -> &'a SyncArea {
+        self.0.words().area
+    }
+
+    #[inline]
+    pub(crate) fn lines(self) -> &'a [Line] {
+        self.0.words().lines()
+    }
+
+    pub(crate) fn header(self) -> &'a Header {
+        self.0.header()
+    }
+
+    #[inline]
+    pub(crate) fn kernel(self) -> &'a A {
+        self.0
+    }
+
+    /// Who this process is in the segment. The first call takes a slot.
+    #[inline]
+    pub(crate) fn me(self) -> Result<Owner> {
+        match self.identity().owner() {
+            Some(me) => Ok(me),
+            None => self.take_slot(),
+        }
+    }
+
+    #[cold]
+    fn take_slot(self) -> Result<Owner> {
+        let count = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
+        self.identity().take(self.0.slot_locks()?, count, |slot| self.begin(slot))
+    }
+
+    /// Whether this process is the one that took that slot, and not a forked child of it.
+    #[inline]
+    pub(crate) fn is_mine(self, me: Owner) -> bool {
+        self.identity().owner() == Some(me)
+    }
+
+    /// Raises the generation of a slot that was just taken.
+    fn begin(self, slot: u32) -> u32 {
+        let Some(line) = self.lines().get(slot as usize) else { return 1 };
+        let last = low_half(line.holder.load(SeqCst));
+        let generation = last.wrapping_add(1).max(1);
+        self.disown(Owner { slot, generation });
+        line.marks.store(u64::from(generation) << 32, SeqCst);
+        line.since.store(shm_presence::stamp().created, SeqCst);
+        line.holder.store(u64::from(std::process::id()) << 32 | u64::from(generation), SeqCst);
+        tracing::debug!(slot, generation, "took a slot");
+        generation
+    }
+
+    /// Nobody can have been this owner before: whatever words name it are garbage, and would be
+    /// waited for as long as it lives.
+    fn disown(self, new: Owner) {
+        let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.seat]);
+        for word in of_lines.chain([&self.area().lock.word]) {
+            let bits = word.load(SeqCst);
+            if bits & OWNER == owner_bits(new) {
+                tracing::warn!(slot = new.slot, "a word of the segment named a new owner");
+                let _ = word.compare_exchange(bits, bits & !OWNER, SeqCst, SeqCst);
+            }
+        }
+    }
+
+    /// The error that tells why an algorithm stopped: who holds what was waited for.
+    #[cold]
+    pub(crate) fn stopped(self, stop: Stop, holder: impl FnOnce() -> String) -> shm_core::Error {
+        match stop {
+            Stop::Failed(error) => error,
+            Stop::TimedOut { waited } => ErrorKind::Locked {
+                name: self.header().name().to_string(),
+                holder: holder(),
+                waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            }
+            .into(),
+        }
+    }
+}
+
+impl<A: Attachment> fmt::Debug for Shared<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Shared({:?})", self.header().name().as_str())
+    }
+}

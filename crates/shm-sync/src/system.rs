@@ -1,0 +1,126 @@
+//! What the algorithms need of the system: waiting, and who is alive. The models have their own.
+
+use std::time::{Duration, Instant};
+
+use shm_core::{Error, Result};
+use shm_presence::Owner;
+
+use crate::atomic::{AtomicU64, spin_loop};
+
+/// Whom a call to [`Wait::wake`] reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whom {
+    /// Those who wait to be the only one.
+    Writers = 1,
+    /// Those who wait together with others.
+    Readers = 2,
+}
+
+/// Sleeping until a word changes, and waking those who do. See futex(2).
+pub(crate) trait Wait {
+    /// Sleeps unless the low half of `word` differs from that of `seen`. It may return for no
+    /// reason; it tells whether `timeout` passed.
+    fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, timeout: Duration) -> Result<bool>;
+
+    /// Wakes up to `count` of those who wait on `word`.
+    fn wake(&self, word: &AtomicU64, whom: Whom, count: u32);
+}
+
+/// Who is alive.
+pub(crate) trait Liveness {
+    /// Whether that owner is alive, by the kernel's word. No if there is no such slot.
+    fn is_alive(&self, owner: Owner) -> Result<bool>;
+}
+
+/// Both.
+pub(crate) trait System: Wait + Liveness {}
+
+impl<S: Wait + Liveness> System for S {}
+
+/// How long to wait for others.
+#[derive(Clone, Copy, Debug)]
+pub enum Limit {
+    /// Until it is there, or its holder is dead.
+    Never,
+    /// Not at all.
+    Now,
+    /// So long, counted from when the waiting begins.
+    After(Duration),
+}
+
+/// Why an algorithm stopped before it had what it wanted.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    /// The limit passed.
+    TimedOut {
+        /// How long it had waited.
+        waited: Duration,
+    },
+    /// The system failed.
+    Failed(Error),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// The shortest and the longest sleep before the kernel is asked whether those who are waited for
+/// live. A death is noticed that much later.
+const TICKS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
+
+/// Looks again so often before it sleeps: most holders let go within a microsecond.
+const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
+
+/// One wait, from the first look to the end.
+pub(crate) struct Waiter {
+    limit: Limit,
+    start: Option<Instant>,
+    spins: u32,
+    tick: Duration,
+}
+
+impl Waiter {
+    pub(crate) fn new(limit: Limit) -> Self {
+        Self { limit, start: None, spins: SPINS, tick: TICKS[0] }
+    }
+
+    /// Whether to look again at once.
+    pub(crate) fn spins(&mut self) -> bool {
+        if self.spins == 0 || matches!(self.limit, Limit::Now) {
+            return false;
+        }
+        self.spins -= 1;
+        spin_loop();
+        true
+    }
+
+    /// Sleeps unless `word` has changed from `seen`; tells whether it is time to ask the kernel.
+    pub(crate) fn sleep(
+        &mut self,
+        system: &impl Wait,
+        word: &AtomicU64,
+        seen: u64,
+        whom: Whom,
+    ) -> Result<bool, Stop> {
+        let rest = self.rest()?;
+        let passed = system.wait(word, seen, whom, self.tick.min(rest))?;
+        if passed {
+            self.tick = (self.tick * 2).min(TICKS[1]);
+        }
+        Ok(passed)
+    }
+
+    /// What is left of the limit.
+    fn rest(&mut self) -> Result<Duration, Stop> {
+        let Limit::After(limit) = self.limit else {
+            return match self.limit {
+                Limit::Now => Err(Stop::TimedOut { waited: Duration::ZERO }),
+                _ => Ok(Duration::MAX),
+            };
+        };
+        let waited = self.start.get_or_insert_with(Instant::now).elapsed();
+        limit.checked_sub(waited).filter(|rest| !rest.is_zero()).ok_or(Stop::TimedOut { waited })
+    }
+}

@@ -1,0 +1,123 @@
+//! The words that processes share, and how an owner is written in one.
+//!
+//! Everything is a `u64` in the machine's byte order, so it is the same for 32 and 64 bits; zero is
+//! the first state of every word. The layout belongs to the header's version (2):
+//!
+//! | in the sync area, at byte | what |
+//! |---|---|
+//! | 0 | lock: its word; at 8 whether readers are marked; at 16 the event "a reader left" |
+//! | 64 | barrier: its state; at 72 the event "somebody left" |
+//! | 128 | claims: the plan; at 136 the cursor; at 144 the event "a chunk is done or back" |
+//! | 192 | progress: a counter that is an event |
+//! | 256 | zeros |
+//!
+//! | in a line of the slot table, at byte | what |
+//! |---|---|
+//! | 0 | generation `u32` (low half), pid `u32` (high half) of the slot's holder |
+//! | 8 | since when it is held, in nanoseconds since 1970 |
+//! | 16 | read marks: how many shared locks the holder has (low half), its generation (high half) |
+//! | 24 | claim entry: owner; at 32 its task |
+//! | 40 | barrier seat |
+//! | 48 | zeros |
+//!
+//! Claim entry `i` and seat `i` merely lie in line `i`: they belong to whom their word names.
+
+use shm_presence::Owner;
+
+use crate::atomic::AtomicU64;
+
+/// What is in the sync area.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct SyncArea {
+    pub(crate) lock: LockWords,
+    pub(crate) barrier: BarrierWords,
+    pub(crate) claims: ClaimWords,
+    pub(crate) progress: ProgressWords,
+}
+
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct LockWords {
+    pub(crate) word: AtomicU64,
+    pub(crate) marked: AtomicU64,
+    pub(crate) unmarked: AtomicU64,
+}
+
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct BarrierWords {
+    pub(crate) state: AtomicU64,
+    pub(crate) left: AtomicU64,
+}
+
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct ClaimWords {
+    pub(crate) plan: AtomicU64,
+    pub(crate) cursor: AtomicU64,
+    pub(crate) events: AtomicU64,
+}
+
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct ProgressWords {
+    pub(crate) count: AtomicU64,
+}
+
+/// A slot of the slot table.
+#[repr(C, align(64))]
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) holder: AtomicU64,
+    pub(crate) since: AtomicU64,
+    pub(crate) marks: AtomicU64,
+    pub(crate) entry: Entry,
+    pub(crate) seat: AtomicU64,
+}
+
+/// Who holds which chunk.
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pub(crate) owner: AtomicU64,
+    pub(crate) task: AtomicU64,
+}
+
+#[cfg(not(loom))]
+const _: () = {
+    assert!(size_of::<SyncArea>() <= shm_core::SYNC_LEN as usize);
+    assert!(size_of::<Line>() == shm_core::SLOT_LEN as usize);
+    assert!(align_of::<SyncArea>() == 64 && align_of::<Line>() == 64);
+};
+
+/// The bits that name an owner in a word: slot + 1 in the lowest eight, so that no bits mean
+/// nobody, and the generation in the high half. The bits between are free for the word's own use.
+pub(crate) const OWNER: u64 = GENERATION | SLOT;
+const SLOT: u64 = 0xff;
+const GENERATION: u64 = 0xffff_ffff_0000_0000;
+
+/// The most lines of a slot table that are used: a claim's cursor names them in seven bits.
+pub(crate) const MAX_LINES: usize = 128;
+
+/// An owner as the bits of a word.
+#[inline]
+pub(crate) fn owner_bits(owner: Owner) -> u64 {
+    u64::from(owner.generation) << 32 | (u64::from(owner.slot) + 1) & SLOT
+}
+
+/// The owner that a word names. Whether there is such a slot is for [`Liveness`] to say.
+///
+/// [`Liveness`]: crate::system::Liveness
+#[inline]
+pub(crate) fn owner_in(word: u64) -> Option<Owner> {
+    let slot = low_half(word & SLOT).checked_sub(1)?;
+    Some(Owner { slot, generation: low_half(word >> 32) })
+}
+
+/// The low half of a word.
+#[inline]
+pub(crate) fn low_half(word: u64) -> u32 {
+    let [.., a, b, c, d] = word.to_be_bytes();
+    u32::from_be_bytes([a, b, c, d])
+}

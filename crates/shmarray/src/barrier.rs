@@ -1,0 +1,97 @@
+//! The barrier of an array: phases in which nobody is ahead of the others.
+#![allow(unsafe_code)] // vouches that a joint mode can write
+
+use std::time::Duration;
+
+use ndarray::Dimension;
+use shm_core::{Element, Result};
+use shm_sync::{Limit, Participant, Seat, Shared};
+
+use crate::Array;
+use crate::handle::Handle;
+use crate::mode::{Joint, Mode};
+
+impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
+    /// A place at the array's barrier, which is for `size` participants: processes, or threads
+    /// that take a place each.
+    ///
+    /// What one wrote before it waited, all see after it: write, [`wait`](Barrier::wait), read.
+    ///
+    /// If the barrier is broken, this waits until all who were told have dropped their places;
+    /// after 2 seconds it gives up.
+    ///
+    /// # Errors
+    /// [`InvalidBarrier`](shm_core::ErrorKind::InvalidBarrier) for no participants, more than 128,
+    /// another number than others use it for, or if all places are taken;
+    /// [`Locked`](shm_core::ErrorKind::Locked);
+    /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
+    /// slots; [`Os`](shm_core::ErrorKind::Os).
+    pub fn barrier(&self, size: u32) -> Result<Barrier<'_>> {
+        let seat = self.shared().seat(size, Limit::After(shm_presence::PATIENCE))?;
+        Ok(Barrier { seat })
+    }
+
+    /// Where this process meets others in the segment.
+    #[inline]
+    pub(crate) fn shared(&self) -> Shared<'_, Handle> {
+        // SAFETY: a joint mode is given to writable segments only (`Mode::check`).
+        unsafe { Shared::new(self.handle()) }
+    }
+}
+
+impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
+    /// Who has a slot: who has locked, claimed or waited, and whether it lives, by the kernel's
+    /// word. Whoever only reads and writes elements has none.
+    ///
+    /// # Errors
+    /// [`Os`](shm_core::ErrorKind::Os).
+    pub fn participants(&self) -> Result<Vec<Participant>> {
+        shm_sync::participants(self.handle())
+    }
+
+    /// Whether anybody else is attached: another process, or another attachment in this one.
+    /// Clones and forked children share one attachment. None on backend `mmap`, where the kernel
+    /// does not tell.
+    ///
+    /// # Errors
+    /// [`Os`](shm_core::ErrorKind::Os).
+    pub fn has_others(&self) -> Result<Option<bool>> {
+        self.handle().segment().fd().map(shm_presence::ask_others).transpose()
+    }
+}
+
+/// A place at the barrier of an array. Dropping it gives it up: whoever waits then, or comes to
+/// wait before the place is taken again, is told that the barrier is broken.
+#[derive(Debug)]
+pub struct Barrier<'a> {
+    seat: Seat<'a, Handle>,
+}
+
+impl Barrier<'_> {
+    /// Waits until all participants wait. Tells whether this one came last.
+    ///
+    /// Whoever has not taken a place yet is waited for, however long that takes.
+    ///
+    /// # Errors
+    /// [`BarrierBroken`](shm_core::ErrorKind::BarrierBroken), with the slot, if one of them died,
+    /// left or gave up waiting: for all who wait, and for all who come, until every place has been
+    /// given up. [`ForkedChild`](shm_core::ErrorKind::ForkedChild) in a forked child: it takes a
+    /// place of its own.
+    pub fn wait(&mut self) -> Result<bool> {
+        self.seat.wait(Limit::Never)
+    }
+
+    /// As [`wait`](Self::wait). When the time is over this breaks the barrier for all.
+    ///
+    /// # Errors
+    /// [`Locked`](shm_core::ErrorKind::Locked) when the time is over; those of
+    /// [`wait`](Self::wait).
+    pub fn wait_within(&mut self, time: Duration) -> Result<bool> {
+        self.seat.wait(Limit::After(time))
+    }
+
+    /// Number of participants.
+    pub fn size(&self) -> u32 {
+        self.seat.size()
+    }
+}

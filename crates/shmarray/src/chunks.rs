@@ -1,0 +1,198 @@
+//! A guarded array chunk by chunk, shared by any number of workers.
+#![allow(unsafe_code)] // makes references to the elements of a chunk that is claimed
+
+use std::fmt;
+use std::ops::{Deref, DerefMut, Range};
+use std::time::Duration;
+
+use ndarray::{ArrayRef, ArrayViewMut, Axis, Dimension, Slice};
+use shm_core::{Element, ErrorKind, Result, Window};
+use shm_sync::{Claim, Limit, Pass, PassProgress};
+
+use crate::GuardedArray;
+use crate::handle::Handle;
+
+impl<T: Element, D: Dimension> GuardedArray<T, D> {
+    /// The array in chunks of `rows` along its first axis, each of which goes to one worker, in
+    /// whatever process, until it is done. The last chunk may have fewer rows.
+    ///
+    /// Every worker runs the same loop, and it ends in all of them when all chunks are done. A
+    /// chunk whose worker dies, or drops it, is handed out again.
+    ///
+    /// ```
+    /// use shmarray::prelude::*;
+    ///
+    /// # fn main() -> shmarray::Result<()> {
+    /// let array: GuardedArray<f32, Ix2> =
+    ///     GuardedArray::builder((100, 50)).unique("chunks").zeros()?;
+    /// for chunk in array.chunks(8)? {
+    ///     let mut chunk = chunk?;
+    ///     chunk.fill(1.0);
+    ///     chunk.done();
+    /// }
+    /// assert_eq!(array.read()?.sum(), 5000.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// This is pass 0, and can be made once in the array's life: see
+    /// [`chunks_of_pass`](Self::chunks_of_pass) for more.
+    ///
+    /// # Errors
+    /// Those of [`chunks_of_pass`](Self::chunks_of_pass).
+    pub fn chunks(&self, rows: usize) -> Result<Chunks<'_, T, D>> {
+        self.chunks_of_pass(0, Axis(0), rows)
+    }
+
+    /// As [`chunks`](Self::chunks), for one of many passes, and along any axis.
+    ///
+    /// Passes are numbered from 0, and come one after another. All who take part in a pass divide
+    /// the array in the same way; the next may divide it in another. The chunks of a pass that is
+    /// over are done, for latecomers too.
+    ///
+    /// # Errors
+    /// [`InvalidPass`](ErrorKind::InvalidPass) for chunks of no rows, an axis that is not there,
+    /// more than 1 073 741 823 chunks, or that many rows in one; if others divide the array in
+    /// another way in this pass; if an earlier pass is not done yet.
+    /// [`InvalidWindow`](ErrorKind::InvalidWindow) if this handle shows a part of the array.
+    pub fn chunks_of_pass(&self, number: u32, axis: Axis, rows: usize) -> Result<Chunks<'_, T, D>> {
+        let layout = self.handle().header().layout();
+        if *self.handle().window() != Window::whole(layout) {
+            let (shows, whole) = (self.shape(), layout.shape());
+            let reason = format!(
+                "chunks are of a whole array of shape {whole:?}; this handle shows {shows:?} of it"
+            );
+            return Err(ErrorKind::InvalidWindow { reason }.into());
+        }
+        let pass = self.shared().pass(number, axis.index(), rows)?;
+        Ok(Chunks { array: self, pass, axis, limit: Limit::Never, ended: false })
+    }
+}
+
+/// The chunks of one pass over an array, as one of its workers gets them.
+///
+/// It ends when all chunks are done, and after an error.
+#[must_use = "it hands out chunks only if it is iterated over"]
+pub struct Chunks<'a, T: Element, D: Dimension> {
+    array: &'a GuardedArray<T, D>,
+    pass: Pass<'a, Handle>,
+    axis: Axis,
+    limit: Limit,
+    ended: bool,
+}
+
+impl<'a, T: Element, D: Dimension> Chunks<'a, T, D> {
+    /// The same, giving up with an error where a chunk cannot be had in that time.
+    pub fn within(mut self, time: Duration) -> Self {
+        self.limit = Limit::After(time);
+        self
+    }
+
+    /// The next chunk, or none if all are done. It waits while the rest is held by others.
+    ///
+    /// # Errors
+    /// [`Locked`](ErrorKind::Locked) if the time is over; [`Corrupt`](ErrorKind::Corrupt) if
+    /// something else has written to the words that the claims are in; those of
+    /// [`GuardedArray::read`] but for `Torn`.
+    pub fn claim(&self) -> Result<Option<Chunk<'a, T, D>>> {
+        let Some(claim) = self.pass.claim(self.limit)? else { return Ok(None) };
+        let mut view = self.array.raw_view_mut();
+        view.slice_axis_inplace(self.axis, Slice::from(claim.rows()));
+        // SAFETY: the pointers are valid for 'a, as those of the array are. The rows of different
+        // chunks do not overlap: all workers of a pass divide the whole array in the same way. The
+        // claim keeps every other worker from this one, and readers and writers from the array;
+        // any other access to a guarded array is `unsafe` somewhere.
+        let view = unsafe { view.deref_into_view_mut() };
+        Ok(Some(Chunk { view, claim }))
+    }
+
+    /// How far the pass is, in chunks. Others go on meanwhile.
+    ///
+    /// # Errors
+    /// [`Corrupt`](ErrorKind::Corrupt).
+    pub fn progress(&self) -> Result<PassProgress> {
+        self.pass.progress()
+    }
+
+    /// Waits until more than `seen` chunks are done, or all are. Nobody has to take part in the
+    /// work to watch it.
+    ///
+    /// # Errors
+    /// [`Locked`](ErrorKind::Locked) if the limit passes; [`Corrupt`](ErrorKind::Corrupt).
+    pub fn wait_past(&self, seen: u32, limit: Limit) -> Result<PassProgress> {
+        self.pass.wait_past(seen, limit)
+    }
+}
+
+impl<'a, T: Element, D: Dimension> Iterator for Chunks<'a, T, D> {
+    type Item = Result<Chunk<'a, T, D>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.claim().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+/// A chunk of a guarded array: some of its rows, for this worker alone.
+///
+/// It must be said to be [`done`](Self::done). Dropped otherwise, by an early return, by `?` or by
+/// a panic, it goes back and is handed out again. A worker that is stopped, but alive, keeps it.
+#[must_use = "a chunk that is dropped is handed out again"]
+pub struct Chunk<'a, T, D> {
+    // Invariant: not handed out for longer than the claim is held.
+    view: ArrayViewMut<'a, T, D>,
+    claim: Claim<'a, Handle>,
+}
+
+impl<T, D> Chunk<'_, T, D> {
+    /// Its number in the pass.
+    pub fn index(&self) -> u32 {
+        self.claim.index()
+    }
+
+    /// Which rows of the array it has, along the axis that is divided.
+    pub fn range(&self) -> Range<usize> {
+        self.claim.rows()
+    }
+
+    /// Whether another had it before and did not finish: its elements are anything between
+    /// untouched and done.
+    pub fn is_again(&self) -> bool {
+        self.claim.is_again()
+    }
+
+    /// It is done: nobody gets it again in this pass.
+    pub fn done(self) {
+        self.claim.done();
+    }
+}
+
+impl<T, D: Dimension> Deref for Chunk<'_, T, D> {
+    type Target = ArrayRef<T, D>;
+
+    fn deref(&self) -> &ArrayRef<T, D> {
+        &self.view
+    }
+}
+
+impl<T, D: Dimension> DerefMut for Chunk<'_, T, D> {
+    fn deref_mut(&mut self) -> &mut ArrayRef<T, D> {
+        &mut self.view
+    }
+}
+
+impl<T: Element, D: Dimension> fmt::Debug for Chunks<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunks").field("array", self.array).field("pass", &self.pass).finish()
+    }
+}
+
+impl<T: Element, D: Dimension> fmt::Debug for Chunk<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunk").field("index", &self.index()).field("range", &self.range()).finish()
+    }
+}

@@ -1,0 +1,86 @@
+//! One flag per region of another array, in an array of their own.
+
+use std::sync::atomic::Ordering::{Acquire, Release};
+use std::time::Duration;
+
+use ndarray::{Dimension, IntoDimension, NdIndex};
+use shm_core::{ErrorKind, Result};
+
+use crate::mode::{Joint, Writable};
+use crate::{Array, Progress};
+
+impl<D: Dimension, M: Writable + Joint> Array<u32, D, M> {
+    /// Its elements as flags, one for each region of whatever they stand for.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use shmarray::prelude::*;
+    ///
+    /// # fn main() -> shmarray::Result<()> {
+    /// let tiles: SharedArray<u32, Ix2> = SharedArray::builder((4, 4)).unique("flags").zeros()?;
+    /// let flags = tiles.flags();
+    /// let seen = flags.changes();
+    /// flags.set((1, 2), 1)?; // in a worker, when the tile is written
+    /// let changes = flags.wait_past(seen, Duration::from_secs(1))?; // in a watcher
+    /// assert_eq!((changes, flags.get((1, 2))), (seen + 1, Some(1)));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn flags(&self) -> Flags<'_, D, M> {
+        Flags { array: self }
+    }
+}
+
+/// The elements of an array as flags. What a process wrote anywhere before it set a flag, others
+/// see once they have seen the flag.
+#[derive(Clone, Copy, Debug)]
+pub struct Flags<'a, D: Dimension, M: Writable> {
+    array: &'a Array<u32, D, M>,
+}
+
+impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
+    /// A flag, or none outside the shape.
+    pub fn get(&self, index: impl IntoDimension<Dim = D>) -> Option<u32>
+    where
+        D: NdIndex<D>,
+    {
+        self.array.atomic_view().get(index.into_dimension()).map(|flag| flag.load(Acquire))
+    }
+
+    /// Sets a flag, and wakes those who wait for a change.
+    ///
+    /// # Errors
+    /// [`InvalidWindow`](ErrorKind::InvalidWindow) outside the shape.
+    pub fn set(&self, index: impl IntoDimension<Dim = D>, value: u32) -> Result<()>
+    where
+        D: NdIndex<D>,
+    {
+        let index = index.into_dimension();
+        let view = self.array.atomic_view();
+        let Some(flag) = view.get(index.clone()) else {
+            let (index, shape) = (index.slice(), self.array.shape());
+            let reason = format!("flag {index:?} of an array of shape {shape:?}");
+            return Err(ErrorKind::InvalidWindow { reason }.into());
+        };
+        flag.store(value, Release);
+        self.progress().add(1);
+        Ok(())
+    }
+
+    /// How many flags have been set, again ones included.
+    pub fn changes(&self) -> u64 {
+        self.progress().get()
+    }
+
+    /// Sleeps until there are other changes than `seen`, and returns how many there are.
+    ///
+    /// # Errors
+    /// [`Locked`](ErrorKind::Locked) when the time is over; [`Os`](ErrorKind::Os).
+    pub fn wait_past(&self, seen: u64, time: Duration) -> Result<u64> {
+        self.progress().wait_past(seen, time)
+    }
+
+    fn progress(&self) -> Progress<'_> {
+        self.array.progress()
+    }
+}

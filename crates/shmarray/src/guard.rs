@@ -1,0 +1,229 @@
+//! The lock of a guarded array, with the elements that it guards.
+#![allow(unsafe_code)] // makes references to elements that a lock keeps others from
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::time::Duration;
+
+use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Dimension};
+use shm_core::{Element, ErrorKind, Result};
+use shm_sync::{Exclusive, Limit, Together};
+
+use crate::GuardedArray;
+use crate::handle::Handle;
+
+/// Who may use the elements of a guarded array, one method for each way to wait. Threads and
+/// processes exclude each other. A guard of a slice or a clone locks the whole array.
+///
+/// A holder that dies is found within 50 milliseconds by those who wait. A forked child does not
+/// hold its parent's guards: it may drop them, which does nothing, and must not use them.
+///
+/// As with [`std::sync::RwLock`], a thread that holds a guard or a chunk and asks for another guard
+/// may wait for itself.
+impl<T: Element, D: Dimension> GuardedArray<T, D> {
+    /// Waits until nobody writes, and gives the elements for reading, together with other readers.
+    ///
+    /// # Errors
+    /// [`Torn`](ErrorKind::Torn) if a writer died or panicked: see [`read_torn`](Self::read_torn);
+    /// [`LimitReached`](ErrorKind::LimitReached) if there are more participants than slots;
+    /// [`AccessDenied`](ErrorKind::AccessDenied) and [`Path`](ErrorKind::Path) if the segment
+    /// cannot be opened anew, which an identity needs; [`Os`](ErrorKind::Os).
+    #[inline]
+    pub fn read(&self) -> Result<ReadGuard<'_, T, D>> {
+        self.read_whole(Limit::Never)
+    }
+
+    /// As [`read`](Self::read), if that can be had at once.
+    ///
+    /// # Errors
+    /// [`Locked`](ErrorKind::Locked) if not; those of [`read`](Self::read).
+    #[inline]
+    pub fn try_read(&self) -> Result<ReadGuard<'_, T, D>> {
+        self.read_whole(Limit::Now)
+    }
+
+    /// As [`read`](Self::read), if that can be had in time.
+    ///
+    /// # Errors
+    /// [`Locked`](ErrorKind::Locked) if not; those of [`read`](Self::read).
+    pub fn read_within(&self, time: Duration) -> Result<ReadGuard<'_, T, D>> {
+        self.read_whole(Limit::After(time))
+    }
+
+    /// As [`read`](Self::read), even if the elements may be torn: [`ReadGuard::is_torn`] tells.
+    ///
+    /// # Errors
+    /// Those of [`read_within`](Self::read_within), but for `Torn`.
+    #[inline]
+    pub fn read_torn(&self, limit: Limit) -> Result<ReadGuard<'_, T, D>> {
+        Ok(self.read_under(self.shared().reading(limit)?))
+    }
+
+    #[inline]
+    fn read_whole(&self, limit: Limit) -> Result<ReadGuard<'_, T, D>> {
+        let lock = self.shared().reading(limit)?;
+        if lock.is_torn() { Err(self.torn()) } else { Ok(self.read_under(lock)) }
+    }
+
+    #[inline]
+    fn read_under<'a>(&'a self, lock: Together<'a, Handle>) -> ReadGuard<'a, T, D> {
+        // SAFETY: while the lock is held nobody writes: who writes a guarded array holds it alone
+        // or has a chunk, which excludes readers; anything else is `unsafe` somewhere.
+        let view = unsafe { self.elements_mut_of().view() };
+        ReadGuard { view, lock }
+    }
+
+    /// Waits until nobody else uses the elements, and gives them for writing.
+    ///
+    /// # Errors
+    /// [`Torn`](ErrorKind::Torn) if a writer died or panicked: see
+    /// [`write_torn`](Self::write_torn); those of [`read`](Self::read).
+    #[inline]
+    pub fn write(&self) -> Result<WriteGuard<'_, T, D>> {
+        self.write_whole(Limit::Never)
+    }
+
+    /// As [`write`](Self::write), if that can be had at once.
+    ///
+    /// # Errors
+    /// [`Locked`](ErrorKind::Locked) if not; those of [`write`](Self::write).
+    #[inline]
+    pub fn try_write(&self) -> Result<WriteGuard<'_, T, D>> {
+        self.write_whole(Limit::Now)
+    }
+
+    /// As [`write`](Self::write), if that can be had in time.
+    ///
+    /// # Errors
+    /// [`Locked`](ErrorKind::Locked) if not; those of [`write`](Self::write).
+    pub fn write_within(&self, time: Duration) -> Result<WriteGuard<'_, T, D>> {
+        self.write_whole(Limit::After(time))
+    }
+
+    /// As [`write`](Self::write), even if the elements may be torn: check them or write them anew,
+    /// then say so with [`WriteGuard::set_torn`].
+    ///
+    /// ```
+    /// use shmarray::prelude::*;
+    /// use shmarray::Limit;
+    ///
+    /// # fn main() -> shmarray::Result<()> {
+    /// let array: GuardedArray<f32, Ix1> = GuardedArray::builder(4).unique("torn").zeros()?;
+    /// let panics = std::panic::catch_unwind(|| {
+    ///     let _guard = array.write();
+    ///     panic!("in the middle of it");
+    /// });
+    /// assert!(panics.is_err());
+    /// assert!(matches!(array.write().unwrap_err().kind(), ErrorKind::Torn { .. }));
+    ///
+    /// let mut guard = array.write_torn(Limit::Never)?;
+    /// guard.fill(0.0);
+    /// guard.set_torn(false);
+    /// drop(guard);
+    /// assert_eq!(array.read()?.sum(), 0.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`write_within`](Self::write_within), but for `Torn`.
+    #[inline]
+    pub fn write_torn(&self, limit: Limit) -> Result<WriteGuard<'_, T, D>> {
+        Ok(self.write_under(self.shared().exclusive(limit)?))
+    }
+
+    #[inline]
+    fn write_whole(&self, limit: Limit) -> Result<WriteGuard<'_, T, D>> {
+        let lock = self.shared().exclusive(limit)?;
+        if lock.is_torn() { Err(self.torn()) } else { Ok(self.write_under(lock)) }
+    }
+
+    #[inline]
+    fn write_under<'a>(&'a self, lock: Exclusive<'a, Handle>) -> WriteGuard<'a, T, D> {
+        // SAFETY: while the lock is held alone nobody else has a guard or a chunk of the array;
+        // any other access to a guarded array is `unsafe` somewhere.
+        let view = unsafe { self.elements_mut_of().view_mut() };
+        WriteGuard { view, lock }
+    }
+
+    /// Whether a writer died or panicked, and nobody has mended the elements since.
+    pub fn is_torn(&self) -> bool {
+        self.shared().is_torn()
+    }
+
+    #[cold]
+    fn torn(&self) -> shm_core::Error {
+        ErrorKind::Torn { name: self.name().to_string() }.into()
+    }
+}
+
+/// The elements of a guarded array for reading, which nobody writes meanwhile.
+#[must_use = "the lock is given up at once if the guard is dropped"]
+pub struct ReadGuard<'a, T, D> {
+    // Invariant: not handed out for longer than the lock is held.
+    view: ArrayView<'a, T, D>,
+    lock: Together<'a, Handle>,
+}
+
+impl<T, D> ReadGuard<'_, T, D> {
+    /// Whether the elements may be torn: a writer died or panicked.
+    pub fn is_torn(&self) -> bool {
+        self.lock.is_torn()
+    }
+}
+
+impl<T, D: Dimension> Deref for ReadGuard<'_, T, D> {
+    type Target = ArrayRef<T, D>;
+
+    fn deref(&self) -> &ArrayRef<T, D> {
+        &self.view
+    }
+}
+
+/// The elements of a guarded array for writing, which nobody else uses meanwhile.
+///
+/// Dropped while panicking, it leaves the array torn, as death does.
+#[must_use = "the lock is given up at once if the guard is dropped"]
+pub struct WriteGuard<'a, T, D> {
+    // Invariant: not handed out for longer than the lock is held.
+    view: ArrayViewMut<'a, T, D>,
+    lock: Exclusive<'a, Handle>,
+}
+
+impl<T, D> WriteGuard<'_, T, D> {
+    /// Whether the elements may be torn: a writer died or panicked.
+    pub fn is_torn(&self) -> bool {
+        self.lock.is_torn()
+    }
+
+    /// Says that the elements are whole again, or that they are not.
+    pub fn set_torn(&mut self, torn: bool) {
+        self.lock.set_torn(torn);
+    }
+}
+
+impl<T, D: Dimension> Deref for WriteGuard<'_, T, D> {
+    type Target = ArrayRef<T, D>;
+
+    fn deref(&self) -> &ArrayRef<T, D> {
+        &self.view
+    }
+}
+
+impl<T, D: Dimension> DerefMut for WriteGuard<'_, T, D> {
+    fn deref_mut(&mut self) -> &mut ArrayRef<T, D> {
+        &mut self.view
+    }
+}
+
+impl<T: Element, D: Dimension> fmt::Debug for ReadGuard<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReadGuard").field("shape", &self.view.shape()).finish_non_exhaustive()
+    }
+}
+
+impl<T: Element, D: Dimension> fmt::Debug for WriteGuard<'_, T, D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriteGuard").field("shape", &self.view.shape()).finish_non_exhaustive()
+    }
+}

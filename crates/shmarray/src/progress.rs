@@ -1,0 +1,47 @@
+//! The progress counter of an array.
+
+use std::time::Duration;
+
+use ndarray::Dimension;
+use shm_core::{Element, Result};
+use shm_sync::Limit;
+
+use crate::Array;
+use crate::handle::Handle;
+use crate::mode::Joint;
+
+impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
+    /// The array's progress counter, which it has beside its elements.
+    pub fn progress(&self) -> Progress<'_> {
+        Progress { counter: self.shared().progress() }
+    }
+}
+
+/// A counter that others wait on, without asking again and again. What it counts is for those who
+/// share the array to say; it starts at 0 and only grows.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress<'a> {
+    counter: shm_sync::Progress<'a, Handle>,
+}
+
+impl Progress<'_> {
+    /// The count. What others wrote before they counted, this process sees now.
+    pub fn get(&self) -> u64 {
+        self.counter.get()
+    }
+
+    /// Counts `steps` more and wakes those who wait; returns the count before. It makes a system
+    /// call only if somebody waits.
+    pub fn add(&self, steps: u64) -> u64 {
+        self.counter.add(steps)
+    }
+
+    /// Sleeps until the count is not `seen` any more, and returns it.
+    ///
+    /// # Errors
+    /// [`Locked`](shm_core::ErrorKind::Locked) when the time is over;
+    /// [`Os`](shm_core::ErrorKind::Os).
+    pub fn wait_past(&self, seen: u64, time: Duration) -> Result<u64> {
+        self.counter.wait_past(seen, Limit::After(time))
+    }
+}
