@@ -13,7 +13,7 @@
 //! - `linux/segment.rs`: a hold on a segment, and how it ends;
 //! - `linux/names.rs`: everything that changes what a name means;
 //! - `linux/left.rs`: leaving a segment, and names that were left to forked children;
-//! - `linux/sweep.rs`: what a kill in the middle of a replacement leaves.
+//! - `linux/collect.rs`: garbage, which kills leave.
 //!
 //! See `shm_overview(7)`, open(2) `O_TMPFILE`, linkat(2).
 #![deny(unsafe_code)]
@@ -21,4 +21,4 @@
 
 mod linux;
 
-pub use linux::{Posix, PosixRegion, PosixSegment, Publish, Source};
+pub use linux::{Abandoned, Posix, PosixRegion, PosixSegment, Publish, Source};

@@ -9,13 +9,14 @@ use shm_core::{
 use shm_map::{Mapping, commit, read_header, write_header};
 use shm_presence::{PATIENCE, join, reopen, stamp, wait_until};
 
+mod collect;
 mod directory;
 mod draft;
 mod left;
 mod names;
 mod segment;
-mod sweep;
 
+pub use collect::Abandoned;
 use directory::{FileId, Place};
 use draft::Draft;
 pub use draft::Publish;
@@ -41,6 +42,27 @@ impl Posix {
     /// The backend with another way to publish than the best one.
     pub fn with_publish(publish: Publish) -> Self {
         Self { publish }
+    }
+
+    /// The segments that nobody is attached to, and that are not to persist: what
+    /// [`collect`](Self::collect) would remove now.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Os`] if `/dev/shm` cannot be read.
+    pub fn abandoned(&self) -> Result<Vec<Abandoned>> {
+        collect::collect(false, usize::MAX)
+    }
+
+    /// Removes them, and tells which they were. A segment that anybody is attached to, in whatever
+    /// container or PID namespace, is never removed, and what is none of ours is not touched.
+    ///
+    /// Each process does so by itself when it makes its first segment, for the first 1024 entries of
+    /// `/dev/shm`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Os`] if `/dev/shm` cannot be read.
+    pub fn collect(&self) -> Result<Vec<Abandoned>> {
+        collect::collect(true, usize::MAX)
     }
 
     fn create_by(
@@ -72,7 +94,7 @@ impl Backend for Posix {
     type Source = Source;
 
     fn create(&self, spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<PosixSegment>> {
-        sweep::once();
+        collect::once();
         left::look_again();
         match Self::create_by(self.publish, spec, &mut fill) {
             Err(error) if draft::is_unnamed_refused(&error) => {

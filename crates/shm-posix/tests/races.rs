@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use shm_conformance::process::{self, Child};
 use shm_conformance::{bytes, leaks, spec, unique_name};
-use shm_core::{Access, Backend, ErrorKind, Header, Name, Named, Region, Result, Segment, Spec};
+use shm_core::{
+    Access, Backend, Cleanup, ErrorKind, Header, Name, Named, Region, Result, Segment, Spec,
+};
 use shm_posix::{Posix, Publish};
 
 use common::{Array, attach, holds};
@@ -19,7 +21,7 @@ const KILLS: u64 = 250;
 
 fn main() {
     process::main(
-        &[("sweep", |to| drop(create(&to[0].parse().unwrap(), Publish::Unnamed, 1, false)))],
+        &[("create", |to| drop(create(&to[0].parse().unwrap(), Publish::Unnamed, 1, false)))],
         &[
             ("a_name_leads_to_whoever_is_present", || {
                 race(|_, random, names| peace(random, names));
@@ -91,9 +93,10 @@ fn tidy_up(names: &[Name]) {
     for name in names {
         if let Some(array) = found(attach(name, Access::ReadWrite)) {
             assert!(holds(&array));
+            assert!(Posix::default().delete(name).unwrap()); // it may be one that persists
         }
     }
-    process::play("sweep", &[unique_name("new").as_str()]);
+    process::play("create", &[unique_name("new").as_str()]);
     assert_eq!(leaks::entries(), [""; 0]);
 }
 
@@ -130,6 +133,17 @@ fn try_to_create(random: &mut Random, name: &Name, force: bool) -> Option<Array>
     found(create(name, publish, value, force))
 }
 
+/// As [`try_to_create`], with any policy.
+fn try_to_create_for(random: &mut Random, name: &Name) -> Option<Array> {
+    let cleanup = *random.pick(&[Cleanup::LastOut, Cleanup::Owner, Cleanup::Persist]);
+    let spec = Spec { cleanup, ..spec(name, 32) };
+    let mut fill = |header: &Header, region: &dyn Region| -> Result<()> {
+        bytes::fill(header, region, 1);
+        Ok(())
+    };
+    found(Posix::default().create(&spec, Some(&mut fill)))
+}
+
 fn try_to_attach(random: &mut Random, name: &Name) -> Option<Array> {
     found(attach(name, *random.pick(&[Access::ReadOnly, Access::ReadWrite])))
 }
@@ -144,6 +158,9 @@ fn peace(random: &mut Random, names: &[Name]) {
             _ => try_to_attach(random, name),
         };
         held.extend(new);
+        if random.below(16) == 0 {
+            Posix::default().collect().unwrap();
+        }
         assert!(held.iter().all(holds), "somebody removed the name of one who is present");
         while random.below(3) > 0 && !held.is_empty() {
             drop(held.swap_remove(random.index(held.len())));
@@ -156,11 +173,13 @@ fn war(random: &mut Random, names: &[Name]) {
     let mut held: Vec<Array> = Vec::new();
     for _ in 0..ROUNDS {
         let name = random.pick(names);
-        match random.below(6) {
+        match random.below(8) {
             0 => held.extend(try_to_create(random, name, false)),
             1 => held.extend(try_to_create(random, name, true)),
             2 => drop(Posix::default().delete(name).unwrap()),
             3 => held.iter().take(1).for_each(|array| array.segment.destroy().unwrap()),
+            4 => drop(Posix::default().collect().unwrap()),
+            5 => held.extend(try_to_create_for(random, name)),
             _ => held.extend(try_to_attach(random, name)),
         }
         while random.below(3) > 0 && !held.is_empty() {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::time::{Duration, Instant};
 
 use shm_core::Result;
 use shm_presence::Owner;
@@ -73,10 +74,14 @@ impl<'a, A: Attachment> Pass<'a, A> {
     pub fn claim(&self, limit: Limit) -> Result<Option<Claim<'a, A>>> {
         let kernel = self.shared.kernel();
         let claims = self.claims();
+        let began = matches!(limit, Limit::After(_)).then(Instant::now);
         let mut waiter = Waiter::new(limit);
         loop {
             let seen = claims.events().count();
-            let lock = self.shared.together(Class::Claimers, limit)?;
+            let lock = self.shared.together(
+                Class::Claimers,
+                limit.less(began.map_or(Duration::ZERO, |began| began.elapsed())),
+            )?;
             let me = self.shared.me()?;
             match claims.find(me, self.plan, kernel)? {
                 Found::Chunk(claim) => {
@@ -160,12 +165,7 @@ impl<A: Attachment> Claim<'_, A> {
     /// The chunk is done: it is never handed out again in this pass.
     pub fn done(mut self) {
         if let Some(me) = self.end() {
-            self.pass.claims().done(
-                me,
-                self.pass.plan.pass,
-                self.claim,
-                self.pass.shared.kernel(),
-            );
+            self.pass.claims().done(me, self.pass.plan.pass, self.claim, self.pass.shared.kernel());
         }
     }
 

@@ -48,6 +48,16 @@ pub enum Limit {
     After(Duration),
 }
 
+impl Limit {
+    /// What is left of it after waiting so long already.
+    pub(crate) fn less(self, waited: Duration) -> Self {
+        match self {
+            Self::After(time) => Self::After(time.saturating_sub(waited)),
+            other => other,
+        }
+    }
+}
+
 /// Why an algorithm stopped before it had what it wanted.
 #[derive(Debug)]
 pub(crate) enum Stop {
@@ -79,11 +89,12 @@ pub(crate) struct Waiter {
     start: Option<Instant>,
     spins: u32,
     tick: Duration,
+    has_asked: bool,
 }
 
 impl Waiter {
     pub(crate) fn new(limit: Limit) -> Self {
-        Self { limit, start: None, spins: SPINS, tick: TICKS[0] }
+        Self { limit, start: None, spins: SPINS, tick: TICKS[0], has_asked: false }
     }
 
     /// Whether to look again at once.
@@ -104,10 +115,15 @@ impl Waiter {
         seen: u64,
         whom: Whom,
     ) -> Result<bool, Stop> {
-        let rest = self.rest()?;
-        let passed = system.wait(word, seen, whom, self.tick.min(rest))?;
+        let passed = match self.rest() {
+            Ok(rest) => system.wait(word, seen, whom, self.tick.min(rest))?,
+            // Nobody gives up without having asked: the one who is waited for may be dead.
+            Err(stop) if self.has_asked => return Err(stop),
+            Err(_) => true,
+        };
         if passed {
             self.tick = (self.tick * 2).min(TICKS[1]);
+            self.has_asked = true;
         }
         Ok(passed)
     }

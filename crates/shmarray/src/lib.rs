@@ -72,6 +72,8 @@ pub use erased::ErasedArray;
 pub use flags::Flags;
 pub use freeze::FreezeError;
 pub use guard::{ReadGuard, WriteGuard};
+#[cfg(feature = "posix")]
+pub use name::{abandoned, gc};
 pub use name::{delete, unique_name};
 pub use passable::Passable;
 pub use progress::Progress;
@@ -84,6 +86,8 @@ pub use shm_core::{
     unit,
 };
 pub use shm_ndarray::{Elements, ElementsMut};
+#[cfg(feature = "posix")]
+pub use shm_posix::Abandoned;
 pub use shm_select::{Candidate, Facts, Needs, Selection, Source, Verdict, Why, Workers};
 pub use shm_sync::{Limit, Participant, PassProgress};
 

@@ -1,8 +1,10 @@
-//! Names that nobody else has, and names to be removed.
+//! Names that nobody else has, names to be removed, and names that nobody has any more.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use shm_core::{Name, Result};
+#[cfg(feature = "posix")]
+use shm_posix::Abandoned;
 
 use crate::backends;
 
@@ -28,4 +30,27 @@ pub fn unique_name(prefix: &str) -> Result<Name> {
 /// [`BackendNotCompiled`](shm_core::ErrorKind::BackendNotCompiled) without the feature `posix`.
 pub fn delete(name: &str) -> Result<bool> {
     backends::delete(&Name::new(name)?)
+}
+
+/// The named segments (backend `shm`) that nobody is attached to, and that are not to persist: what
+/// [`gc`] would remove now.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
+#[cfg(feature = "posix")]
+pub fn abandoned() -> Result<Vec<Abandoned>> {
+    shm_posix::Posix::default().abandoned()
+}
+
+/// Removes the segments that killed processes left, and tells which they were.
+///
+/// One that anybody is attached to, in whatever container or PID namespace, is never removed, and
+/// files that are none of ours are not touched. Each process does so by itself when it makes its
+/// first named array, for the first 1024 entries of `/dev/shm`.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
+#[cfg(feature = "posix")]
+pub fn gc() -> Result<Vec<Abandoned>> {
+    shm_posix::Posix::default().collect()
 }

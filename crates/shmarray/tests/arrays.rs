@@ -220,10 +220,8 @@ fn frozen_arrays_have_safe_views_and_no_writers() {
     drop(array);
     let frozen = frozen.freeze().unwrap();
     assert_eq!(frozen.view(), array![7, 6].view());
-    let error = SharedArray::<u32, Ix2>::from_payload(&payload).unwrap_err();
-    let expected =
-        matches!(error.kind(), ErrorKind::NotFound { .. } | ErrorKind::AccessDenied { .. });
-    assert!(expected, "{error}");
+    // Its descriptor is closed, or by now another thread's: of a file, or of another array.
+    assert!(SharedArray::<u32, Ix2>::from_payload(&payload).is_err());
     let other = FrozenArray::<u32, Ix1>::from_payload(&frozen.payload().unwrap()).unwrap();
     assert_eq!(other.view(), frozen.view());
     let writable = SharedArray::<u32, Ix1>::from_payload(&frozen.payload().unwrap()).unwrap_err();

@@ -11,6 +11,7 @@ fn main() {
         &[
             ("a_child_works_with_what_it_inherits_and_finds", inherits_and_finds),
             ("a_child_does_not_hold_its_parents_guards", does_not_hold),
+            ("who_only_tries_finds_the_dead_too", tries),
         ],
     );
 }
@@ -73,5 +74,21 @@ fn does_not_hold() {
         assert!(array.try_read().is_err(), "the parent holds it still");
         drop(parents);
         assert!(array.try_read().is_ok());
+    }
+}
+
+fn tries() {
+    for array in arrays() {
+        let writes = Child::idle(|| std::mem::forget(array.write().unwrap()));
+        assert!(array.try_read().is_err());
+        drop(writes); // killed
+        let error = array.try_write().map(drop).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Torn { .. }), "{error}");
+        array.write_torn(shmarray::Limit::Now).unwrap().set_torn(false);
+
+        let reads = Child::idle(|| std::mem::forget(array.read().unwrap()));
+        assert!(array.try_write().is_err());
+        drop(reads);
+        drop(array.try_write().unwrap());
     }
 }
