@@ -1,7 +1,6 @@
 //! The command line.
 
 use std::num::NonZeroUsize;
-use std::ops::Range;
 use std::path::{Path, PathBuf, absolute};
 use std::process::ExitCode;
 
@@ -15,15 +14,17 @@ const LONG_ABOUT: &str = "\
 Shades a relief, with the elevation and the result in shared memory and several processes at work.
 
 The elevation is read once, into a shared array. Each worker process gets a description of it and
-of a shared array for the result, maps both, and fills the rows that are its own: no cell is copied
-between processes. In the end the result is computed once more by one process, which must give the
-same bits, and the times are shown.";
+of a shared array for the result, and maps both: no cell is copied between processes. The result is
+divided into chunks of rows, and each worker takes the next until all are done. If a worker dies, its
+chunk goes to another; if all die, the process that started them does the rest. In the end the result
+is computed once more by one process, which must give the same bits, and the times are shown.";
 
 const EXAMPLES: &str = "\
 Examples:
   hillshade                                the relief in examples/data, as hillshade.png
   hillshade --scale 10                     the same with 100 times the cells: a real load
   hillshade --start fork --backend mmap    forked workers find an anonymous mapping by name
+  hillshade --kill-one                     a worker dies midway, and the result is the same
   hillshade --input dem.npy --dx 30 --dy 30 --png dem.png --output dem_shade.npy
 
 Backends:
@@ -33,7 +34,8 @@ Backends:
   auto    as SHMARRAY_BACKEND says (shm, mmap, memfd), or else the first of shm (with more than
           SHMARRAY_SHM_MIN_FREE bytes free, by default 67108864), mmap (forked workers only), memfd
 
-Exit codes: 0 done; 1 a worker failed or the result was wrong; 2 the request cannot be met.";
+Exit codes: 0 done, even if workers died; 1 a worker reported an error, or the result was wrong;
+2 the request cannot be met.";
 
 /// Shades a relief with several processes that share its memory.
 #[derive(Debug, Parser)]
@@ -48,7 +50,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "K", default_value = "1", value_parser = at_least_one)]
     pub(crate) scale: NonZeroUsize,
 
-    /// Worker processes, at most one per row [default: one per core]
+    /// Worker processes, at most 127 and one per row [default: one per core]
     #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub(crate) workers: Option<NonZeroUsize>,
 
@@ -59,6 +61,14 @@ pub(crate) struct Args {
     /// What the shared arrays are made of
     #[arg(long, value_enum, default_value = "auto")]
     pub(crate) backend: Backend,
+
+    /// Kill a worker midway, by SIGKILL
+    ///
+    /// The worker that gets the middle one of all chunks stops before that is done, and is killed.
+    /// The chunk goes back and is done by another. With this option there are at least two rows for
+    /// each worker, so that chunks have been done by then.
+    #[arg(long, verbatim_doc_comment)]
+    pub(crate) kill_one: bool,
 
     /// Picture to write, 8 bit grey
     #[arg(long, value_name = "FILE", default_value = "hillshade.png")]
@@ -88,9 +98,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "METRES", default_value = "92.5", value_parser = positive)]
     pub(crate) dy: f64,
 
-    /// This process is a worker, for these rows
-    #[arg(long, hide = true, value_name = "FIRST..END", value_parser = rows)]
-    pub(crate) worker: Option<Range<usize>>,
+    /// This process is a worker, started by that one
+    #[arg(long, hide = true, value_name = "PID", requires = "rows")]
+    pub(crate) worker: Option<i32>,
+
+    /// How many rows a chunk has, for a worker
+    #[arg(long, hide = true, value_name = "N", value_parser = at_least_one)]
+    pub(crate) rows: Option<NonZeroUsize>,
 
     /// Once the workers are attached, print their process ids and wait for a line of input
     #[arg(long, hide = true)]
@@ -181,17 +195,25 @@ impl Args {
     }
 }
 
-/// The arguments of a worker for these rows under this light: numbers are printed so that they
-/// are read back to the bit.
-pub(crate) fn worker_args(rows: &Range<usize>, light: &Light) -> [String; 6] {
-    [
-        format!("--worker={}..{}", rows.start, rows.end),
+/// The arguments of a worker that process `parent` starts, for chunks of so many rows under this
+/// light: numbers are printed so that they are read back to the bit.
+pub(crate) fn worker_args(
+    parent: i32,
+    rows: NonZeroUsize,
+    light: &Light,
+    kill_one: bool,
+) -> Vec<String> {
+    let mut args = vec![
+        format!("--worker={parent}"),
+        format!("--rows={rows}"),
         format!("--azimuth={}", light.azimuth),
         format!("--altitude={}", light.altitude),
         format!("--z-factor={}", light.z_factor),
         format!("--dx={}", light.dx),
         format!("--dy={}", light.dy),
-    ]
+    ];
+    args.extend(kill_one.then(|| "--kill-one".into()));
+    args
 }
 
 /// The message of a parser's error, without the usage that follows it.
@@ -214,12 +236,6 @@ fn finite(text: &str) -> Result<f64, &'static str> {
 
 fn positive(text: &str) -> Result<f64, &'static str> {
     finite(text).ok().filter(|number| *number > 0.0).ok_or("give a number greater than 0")
-}
-
-fn rows(text: &str) -> Result<Range<usize>, &'static str> {
-    let ends =
-        text.split_once("..").and_then(|(first, end)| Some(first.parse().ok()?..end.parse().ok()?));
-    ends.ok_or("give FIRST..END")
 }
 
 #[cfg(test)]
@@ -248,10 +264,13 @@ mod tests {
     #[test]
     fn a_worker_gets_the_same_light_to_the_bit() {
         let args = parse(&["--azimuth=-1e-300", "--z-factor", "-0.1", "--scale", "3"]).unwrap();
-        let passed = worker_args(&(3..17), &args.light());
-        let worker = parse(&passed.each_ref().map(String::as_str)).unwrap();
-        assert_eq!(worker.light(), args.light());
-        assert_eq!(worker.worker, Some(3..17));
+        for kill_one in [false, true] {
+            let passed = worker_args(17, NonZeroUsize::new(3).unwrap(), &args.light(), kill_one);
+            let worker = parse(&passed.iter().map(String::as_str).collect::<Vec<_>>()).unwrap();
+            assert_eq!(worker.light(), args.light());
+            let rows = worker.rows.map(NonZeroUsize::get);
+            assert_eq!((worker.worker, rows, worker.kill_one), (Some(17), Some(3), kill_one));
+        }
     }
 
     #[test]

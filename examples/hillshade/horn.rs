@@ -21,7 +21,6 @@
 //! window alone, through operations that IEEE 754 rounds in one way only, so that the bits of the
 //! result do not depend on how the rows are shared out.
 
-use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use ndarray::{ArrayView1, ArrayView2, ArrayViewMut2};
@@ -107,13 +106,6 @@ pub(crate) fn shade(
     }
 }
 
-/// Shares rows out: bands that follow each other, of sizes that differ by one row at most.
-pub(crate) fn bands(rows: usize, count: NonZeroUsize) -> impl Iterator<Item = Range<usize>> {
-    let (height, longer) = (rows / count, rows % count);
-    let start = move |index: usize| index * height + index.min(longer);
-    (0..count.get()).map(move |index| start(index)..start(index + 1))
-}
-
 /// Copies a row, with its ends repeated once.
 fn pad(row: ArrayView1<'_, f64>, padded: &mut [f64]) {
     let [first, inner @ .., last] = padded else { return };
@@ -160,17 +152,6 @@ mod tests {
                 }
                 assert_eq!(out.mapv(f32::to_bits), expected.mapv(f32::to_bits));
             }
-        }
-    }
-
-    #[test]
-    fn bands_cover_all_rows_once_and_evenly() {
-        for (rows, count) in [(1, 1), (5, 5), (344, 3), (10, 4), (7, 2)] {
-            let bands: Vec<_> = bands(rows, NonZeroUsize::new(count).unwrap()).collect();
-            assert_eq!(bands.len(), count);
-            assert!(bands.iter().cloned().flatten().eq(0..rows));
-            let sizes = bands.iter().map(ExactSizeIterator::len);
-            assert!(sizes.clone().max().unwrap() - sizes.min().unwrap() <= 1);
         }
     }
 

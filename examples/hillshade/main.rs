@@ -3,9 +3,9 @@
 //!
 //! The life of a run, and where to read it:
 //! - `cli.rs`: the arguments; `input.rs`, `output.rs`: the files, checked before anything is done;
-//! - `main.rs` (here): makes the shared arrays, fills the elevation, and checks the result;
+//! - `request.rs`: makes the shared arrays, fills the elevation, and checks the result;
 //! - `workers.rs`: starts the workers by `fork` or `spawn`, and follows them to their ends;
-//! - `worker.rs`: maps the arrays in a worker and fills its band by `horn.rs`;
+//! - `worker.rs`: maps the arrays in a worker, and fills chunk after chunk by `horn.rs`;
 //! - `protocol.rs`, `maps.rs`: what a worker reports, and which memory it sees;
 //! - `scale.rs`, `picture.rs`, `report.rs`: enlargement, PNG, the table.
 #![deny(unsafe_code)]
@@ -29,7 +29,7 @@ use std::process::ExitCode;
 use cli::Args;
 use request::Request;
 
-/// A worker failed, or the result was wrong.
+/// A worker reported an error, or the result was wrong.
 const FAILED: u8 = 1;
 /// The request cannot be met.
 const REFUSED: u8 = 2;
@@ -39,9 +39,9 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    if let Some(rows) = args.worker.clone() {
-        let task = worker::Task { rows, light: args.light() };
-        return ExitCode::from(worker::spawned(&task));
+    if let (Some(parent), Some(rows)) = (args.worker, args.rows) {
+        let orders = worker::Orders { parent, rows, light: args.light(), kill_one: args.kill_one };
+        return ExitCode::from(worker::spawned(&orders));
     }
     let done = Request::prepare(&args)
         .map_err(|error| (REFUSED, error))

@@ -9,12 +9,12 @@ use crate::maps::Memory;
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
-    /// It has mapped the arrays, and waits at the gate.
+    /// It has mapped the arrays, and begins.
     Ready(Memory),
-    /// It has filled so many more rows.
-    Rows(usize),
-    /// It has filled all of its rows.
-    Done,
+    /// It holds this chunk, half done, and waits to be killed.
+    Holds(u32),
+    /// It has taken this chunk, which another did not finish.
+    Again(u32),
     /// It cannot go on.
     Failed(String),
 }
@@ -31,8 +31,8 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Ready(memory) => write!(f, "ready {memory}"),
-            Self::Rows(rows) => write!(f, "rows {rows}"),
-            Self::Done => f.write_str("done"),
+            Self::Holds(chunk) => write!(f, "holds {chunk}"),
+            Self::Again(chunk) => write!(f, "again {chunk}"),
             Self::Failed(why) => write!(f, "failed {}", why.replace('\n', " ")),
         }
     }
@@ -45,8 +45,8 @@ impl FromStr for Report {
         let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
         match word {
             "ready" => rest.parse().map(Self::Ready),
-            "rows" => rest.parse().map(Self::Rows).map_err(|_| "not a number of rows"),
-            "done" => Ok(Self::Done),
+            "holds" => rest.parse().map(Self::Holds).map_err(|_| "not the number of a chunk"),
+            "again" => rest.parse().map(Self::Again).map_err(|_| "not the number of a chunk"),
             "failed" => Ok(Self::Failed(rest.to_owned())),
             _ => Err("not a report"),
         }
@@ -62,8 +62,8 @@ mod tests {
         let memory = Memory { elevation: Some("00:01:7".into()), shade: None };
         let reports = [
             Report::Ready(memory),
-            Report::Rows(12),
-            Report::Done,
+            Report::Holds(12),
+            Report::Again(0),
             Report::Failed("no space: needs 9 bytes".into()),
         ];
         for report in reports {
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn anything_else_is_refused() {
-        for line in ["", "rows", "rows -1", "ready", "ready a", "finished"] {
+        for line in ["", "again", "holds -1", "ready", "ready a", "finished"] {
             assert!(line.parse::<Report>().is_err(), "{line:?}");
         }
     }

@@ -9,6 +9,7 @@ use comfy_table::{Table, presets};
 
 use crate::cli::Start;
 use crate::maps::Memory;
+use crate::workers::Losses;
 
 /// What there is to say about a run that succeeded.
 pub(crate) struct Summary {
@@ -16,6 +17,10 @@ pub(crate) struct Summary {
     pub(crate) backend: String,
     pub(crate) start: Start,
     pub(crate) workers: NonZeroUsize,
+    /// How many rows a chunk has.
+    pub(crate) rows: NonZeroUsize,
+    /// Who died, and what that cost.
+    pub(crate) losses: Losses,
     /// How long the workers took to start and map the arrays.
     pub(crate) starting: Duration,
     /// How long all workers together took to fill the rows.
@@ -40,12 +45,23 @@ impl fmt::Display for Summary {
         } else {
             "not known: /proc/self/maps does not tell".into()
         };
+        let chunks = format!("{} of {} rows", rows.div_ceil(self.rows.get()), self.rows);
+        let Losses { dead, again, rest } = &self.losses;
+        let numbers: Vec<String> = again.iter().map(u32::to_string).collect();
+        let numbers = format!("{}: {}", again.len(), numbers.join(", "));
+        let by_this = format!("{rest}, as no worker was left");
         let mut table = Table::new();
         table.load_style(presets::UTF8_BORDERS_ONLY).add_rows([
             ["size", &format!("{rows} x {columns} cells")],
             ["backend", &self.backend],
             ["start method", start.as_ref().map_or("", clap::builder::PossibleValue::get_name)],
             ["workers", &self.workers.to_string()],
+            ["chunks", &chunks],
+        ]);
+        table.add_rows(dead.iter().map(|how| ["died", how]));
+        table.add_rows((!again.is_empty()).then_some(["chunks done again", &numbers]));
+        table.add_rows((*rest > 0).then_some(["chunks done by this process", &by_this]));
+        table.add_rows([
             ["seconds, 1 process", &format!("{alone:.4}")],
             [
                 &format!("seconds, {} workers", self.workers),

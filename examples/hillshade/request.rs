@@ -1,30 +1,35 @@
 //! One run: everything that it needs, made and checked beforehand, and then the run itself.
-#![allow(unsafe_code)] // views of shared memory, while no worker lives
 
 use std::fmt;
 use std::io::{Write, stdin, stdout};
 use std::num::NonZeroUsize;
-use std::thread::available_parallelism;
+use std::thread::{self, available_parallelism};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array2, Ix2};
-use shmarray::{Element, SharedArray, Workers};
+use rustix::process::getpid;
+use shmarray::{Element, GuardedArray, Limit, Workers};
 
 use crate::cli::{Args, Start};
 use crate::horn::shade;
 use crate::input::Input;
-use crate::maps::Memory;
 use crate::output::{Output, write_npy};
 use crate::report::Summary;
-use crate::workers::{Crew, Job};
+use crate::worker::{Arrays, Orders, fill};
+use crate::workers::{Crew, Losses};
 use crate::{picture, scale};
+
+/// An array has 128 slots, one of which is that of this process.
+const MOST_WORKERS: usize = 127;
+/// Enough that nobody waits long for the last, and that little is done again if one dies.
+const CHUNKS_PER_WORKER: usize = 16;
 
 /// A run that can begin: the elevation is in shared memory, and the outputs can be written.
 pub(crate) struct Request {
-    elevation: SharedArray<f64, Ix2>,
-    shade: SharedArray<f32, Ix2>,
+    elevation: GuardedArray<f64, Ix2>,
+    shade: GuardedArray<f32, Ix2>,
     png: Output,
     npy: Option<Output>,
 }
@@ -42,24 +47,26 @@ impl Request {
         let npy = args.output.as_deref().map(Output::prepare).transpose()?;
 
         let shape = enlarged(input.shape(), args.scale)?;
+        let enough = shape.0 >= 2 || !args.kill_one;
+        ensure!(enough, "--kill-one needs two rows: one that is done, and one that goes back");
         let elevation = array(args, "hillshade-elevation", shape)?;
         let shade = array(args, "hillshade-result", shape)?;
-        // SAFETY: nobody else has the array yet.
-        let mut heights = unsafe { elevation.view_mut() };
+        let mut heights = elevation.write()?;
         if args.scale.get() == 1 {
-            input.read_into(heights)?;
+            input.read_into(heights.view_mut())?;
         } else {
             let mut small = Array2::zeros(input.shape());
             input.read_into(small.view_mut())?;
             scale::enlarge(small.view(), heights.view_mut());
         }
+        drop(heights);
         Ok(Self { elevation, shade, png, npy })
     }
 
     /// Starts the workers, lets them fill the result, checks it, and writes it.
     ///
     /// # Errors
-    /// If a worker fails or dies, the result is not that of one process, or cannot be written.
+    /// If a worker fails, the result is not that of one process, or cannot be written.
     pub(crate) fn meet(self, args: &Args) -> Result<()> {
         let Self { elevation, shade: shared, png, npy } = self;
         let (light, shape) = (args.light(), (elevation.shape()[0], elevation.shape()[1]));
@@ -70,15 +77,18 @@ impl Request {
             say(format_args!("backend of the result: {}", why(&shared)))?;
         }
 
-        let workers = args.workers.or(available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
-        let workers = NonZeroUsize::new(shape.0).map_or(workers, |rows| workers.min(rows));
+        let workers = worker_count(args, shape.0);
+        let rows = shape.0.div_ceil(workers.get() * CHUNKS_PER_WORKER);
+        let rows = NonZeroUsize::new(rows).unwrap_or(NonZeroUsize::MIN);
+        let parent = getpid().as_raw_nonzero().get();
+        let orders = Orders { parent, rows, light, kill_one: args.kill_one };
+        let arrays = Arrays { elevation: &elevation, shade: &shared };
+
         let began = Instant::now();
-        let job = Job { elevation: &elevation, shade: &shared, light };
-        let mut crew = Crew::start(args.start, workers, job)?;
-        let memory = Memory::behind(elevation.raw_view().as_ptr(), shared.raw_view().as_ptr());
-        for (number, other) in (1..).zip(crew.wait_until_ready()?) {
-            ensure!(other == memory, "worker {number} sees other memory: {other}, not {memory}");
-        }
+        // Until this is dropped, nobody gets a chunk.
+        let gate = shared.write()?;
+        let mut crew = Crew::start(args.start, workers, arrays, orders)?;
+        crew.wait_until_ready()?;
         let starting = began.elapsed();
         // All have the arrays: without their names, nothing stays whatever ends this run.
         elevation.destroy()?;
@@ -89,21 +99,17 @@ impl Request {
             stdin().read_line(&mut String::new())?;
         }
 
-        let bar = bar(shape.0)?;
         let began = Instant::now();
-        crew.run(|rows| bar.inc(rows as u64))?;
+        drop(gate);
+        let losses = see_through(crew, arrays, &orders)?;
         let together = began.elapsed();
-        bar.finish_and_clear();
 
-        // SAFETY: the elevation has not been written since it was read.
-        let heights = unsafe { elevation.view() };
-        // SAFETY: the workers have ended, and nobody else has the array.
-        let result = unsafe { shared.view() };
+        let (heights, result) = (elevation.read()?, shared.read()?);
         let mut expected = Array2::zeros(shape);
         let began = Instant::now();
-        shade(heights, 0..shape.0, &light, expected.view_mut());
+        shade(heights.view(), 0..shape.0, &light, expected.view_mut());
         let alone = began.elapsed();
-        for ((index, ours), theirs) in expected.indexed_iter().zip(result) {
+        for ((index, ours), theirs) in expected.indexed_iter().zip(&*result) {
             if ours.to_bits() != theirs.to_bits() {
                 bail!(
                     "wrong result: {theirs} at {index:?}, one process has {ours}; please report it"
@@ -111,10 +117,10 @@ impl Request {
             }
         }
 
-        let written = png.finish(|file| picture::write(result, file))?;
+        let written = png.finish(|file| picture::write(result.view(), file))?;
         say(format_args!("wrote {}", written.display()))?;
         if let Some(npy) = npy {
-            let written = npy.finish(|file| write_npy(result, file))?;
+            let written = npy.finish(|file| write_npy(result.view(), file))?;
             say(format_args!("wrote {}", written.display()))?;
         }
         let summary = Summary {
@@ -122,15 +128,36 @@ impl Request {
             backend,
             start: args.start,
             workers,
+            rows,
+            losses,
             starting,
             together,
             alone,
             bytes: elevation.size_bytes() + shared.size_bytes(),
-            memory,
+            memory: arrays.memory(),
         };
         say(format_args!("{summary}"))?;
         Ok(())
     }
+}
+
+/// Shows the progress while the workers work, waits until they have ended, and does what they left:
+/// nothing, unless all of them died.
+///
+/// # Errors
+/// If a worker fails, or the rest cannot be done.
+fn see_through(crew: Crew<'_>, arrays: Arrays<'_>, orders: &Orders) -> Result<Losses> {
+    // If this function fails, the thread ends with the process.
+    let (shade, rows) = (arrays.shade.clone(), orders.rows);
+    let watcher = thread::spawn(move || watch(&shade, rows));
+    let mut losses = crew.wait_until_ended()?;
+    fill(arrays, orders, |chunk| {
+        losses.rest += 1;
+        losses.again.extend(chunk.is_again().then_some(chunk.index()));
+        Ok(())
+    })?;
+    watcher.join().map_err(|_| anyhow!("the progress bar failed"))??;
+    Ok(losses)
 }
 
 fn say(line: fmt::Arguments<'_>) -> Result<()> {
@@ -145,17 +172,25 @@ fn enlarged((rows, columns): (usize, usize), scale: NonZeroUsize) -> Result<(usi
     })
 }
 
+/// How many workers for so many rows. If one is to be killed, two rows for each: when the middle
+/// chunk is taken, not all others before it can still be held, so that one is done.
+fn worker_count(args: &Args, rows: usize) -> NonZeroUsize {
+    let wanted = args.workers.or(available_parallelism().ok()).unwrap_or(NonZeroUsize::MIN);
+    let most = if args.kill_one { rows / 2 } else { rows };
+    wanted.min(NonZeroUsize::new(most.min(MOST_WORKERS)).unwrap_or(NonZeroUsize::MIN))
+}
+
 /// Makes a shared array of zeros.
 fn array<T: Element>(
     args: &Args,
     prefix: &str,
     shape: (usize, usize),
-) -> Result<SharedArray<T, Ix2>> {
+) -> Result<GuardedArray<T, Ix2>> {
     let workers = match args.start {
         Start::Spawn => Workers::Spawned,
         Start::Fork => Workers::Forked,
     };
-    let mut builder = SharedArray::builder(shape).unique(prefix).workers(workers);
+    let mut builder = GuardedArray::builder(shape).unique(prefix).workers(workers);
     if let Some(backend) = args.backend.kind() {
         builder = builder.backend(backend);
     }
@@ -166,14 +201,23 @@ fn array<T: Element>(
 }
 
 /// The backend of an array, and why it has that.
-fn why<T: Element>(array: &SharedArray<T, Ix2>) -> String {
+fn why<T: Element>(array: &GuardedArray<T, Ix2>) -> String {
     match array.selection() {
         Some(selection) => selection.to_string(),
         None => format!("{}, as --backend asks", array.backend()),
     }
 }
 
-fn bar(rows: usize) -> Result<ProgressBar> {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} rows, {elapsed}")?;
-    Ok(ProgressBar::new(rows as u64).with_style(style))
+/// Shows how many chunks are done, until all are.
+fn watch(shade: &GuardedArray<f32, Ix2>, rows: NonZeroUsize) -> Result<()> {
+    let pass = shade.chunks(rows.get())?;
+    let mut now = pass.progress()?;
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} chunks, {elapsed}")?;
+    let bar = ProgressBar::new(now.chunks.into()).with_style(style);
+    while now.done < now.chunks {
+        now = pass.wait_past(now.done, Limit::Never)?;
+        bar.set_position(now.done.into());
+    }
+    bar.finish_and_clear();
+    Ok(())
 }

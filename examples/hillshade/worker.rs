@@ -1,16 +1,15 @@
-//! What a worker does, however it was started: it maps the arrays, waits at the gate, and fills
-//! the rows of its band.
-#![allow(unsafe_code)] // views of shared memory: see `work`
+//! What a worker does, however it was started: it maps the arrays, and takes chunks of the result
+//! and fills them, until all are done.
 
-use std::any::Any;
-use std::io::{PipeReader, PipeWriter, Write};
-use std::ops::Range;
-use std::os::fd::AsFd;
+use std::io::{PipeWriter, Write};
+use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use anyhow::{Result, ensure};
-use ndarray::{Axis, Ix2, s};
-use shmarray::{BackendKind, Elements, ReadOnlyArray, SharedArray, pass};
+use ndarray::Ix2;
+use rustix::event::pause;
+use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
+use shmarray::{BackendKind, Chunk, GuardedArray, pass};
 
 use crate::horn::{self, Light};
 use crate::maps::Memory;
@@ -21,97 +20,116 @@ pub(crate) const ELEVATION: &str = "elevation";
 /// The key under which a spawned worker is handed the array for the result.
 pub(crate) const SHADE: &str = "shade";
 
-/// A worker reports its progress so many times, more or less.
-const REPORTS: usize = 100;
+/// The exit code of a panic.
+const PANICKED: u8 = 101;
 
-/// What one worker is to do.
-#[derive(Clone, Debug)]
-pub(crate) struct Task {
-    pub(crate) rows: Range<usize>,
-    pub(crate) light: Light,
+/// The shared arrays. Their elements are reached through guards and claims only.
+#[derive(Clone, Copy)]
+pub(crate) struct Arrays<'a> {
+    pub(crate) elevation: &'a GuardedArray<f64, Ix2>,
+    pub(crate) shade: &'a GuardedArray<f32, Ix2>,
 }
 
-/// The life of a spawned worker, a new program: it takes the arrays that it was handed. The gate
-/// is its standard input, and its reports go to standard output. Gives its exit code.
-pub(crate) fn spawned(task: &Task) -> u8 {
+impl Arrays<'_> {
+    /// What memory this process sees.
+    pub(crate) fn memory(&self) -> Memory {
+        Memory::behind(self.elevation.raw_view().as_ptr(), self.shade.raw_view().as_ptr())
+    }
+}
+
+/// What to do with them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Orders {
+    /// The process that starts the workers.
+    pub(crate) parent: i32,
+    /// How many rows a chunk has.
+    pub(crate) rows: NonZeroUsize,
+    pub(crate) light: Light,
+    /// Whether the worker with the middle chunk is to be killed.
+    pub(crate) kill_one: bool,
+}
+
+/// Takes chunk after chunk and fills it, until all are done, by whomever. `taken` is shown each
+/// before it is filled.
+///
+/// # Errors
+/// If the elevation cannot be read, or a chunk cannot be claimed; those of `taken`.
+pub(crate) fn fill(
+    arrays: Arrays<'_>,
+    orders: &Orders,
+    mut taken: impl FnMut(&mut Chunk<'_, f32, Ix2>) -> Result<()>,
+) -> Result<()> {
+    let elevation = arrays.elevation.read()?;
+    for chunk in arrays.shade.chunks(orders.rows.get())? {
+        let mut chunk = chunk?;
+        taken(&mut chunk)?;
+        horn::shade(elevation.view(), chunk.range(), &orders.light, chunk.view_mut());
+        chunk.done();
+    }
+    Ok(())
+}
+
+/// The life of a spawned worker, a new program: it takes the arrays that it was handed, and reports
+/// to standard output. Gives its exit code.
+pub(crate) fn spawned(orders: &Orders) -> u8 {
     let reports = std::io::stdout();
-    reporting(&reports, || {
-        let elevation: ReadOnlyArray<f64, Ix2> = pass::take(ELEVATION)?.typed()?;
-        let shade: SharedArray<f32, Ix2> = pass::take(SHADE)?.typed()?;
-        work(task, &elevation.elements(), &shade, std::io::stdin(), &reports)
+    reporting(orders, &reports, || {
+        let elevation = pass::take(ELEVATION)?.typed()?;
+        let shade = pass::take(SHADE)?.typed()?;
+        work(Arrays { elevation: &elevation, shade: &shade }, orders, &reports)
     })
 }
 
 /// The life of a forked worker, a copy of the process that has the arrays. Anonymous mappings it
 /// finds by their names, as a descendant that was not told of these handles would. Gives its exit
-/// code.
-pub(crate) fn forked(
-    task: &Task,
-    elevation: &SharedArray<f64, Ix2>,
-    shade: &SharedArray<f32, Ix2>,
-    gate: &PipeReader,
-    reports: &PipeWriter,
-) -> u8 {
-    reporting(reports, || {
-        if elevation.backend() != BackendKind::Mmap || shade.backend() != BackendKind::Mmap {
-            return work(task, &elevation.elements(), shade, gate, reports);
-        }
-        let elevation = SharedArray::<f64, Ix2>::attach(elevation.name().as_str())?;
-        let shade = SharedArray::attach(shade.name().as_str())?;
-        work(task, &elevation.elements(), &shade, gate, reports)
-    })
+/// code: nothing else leaves this function, which would return into the program of the parent.
+pub(crate) fn forked(arrays: Arrays<'_>, orders: &Orders, reports: &PipeWriter) -> u8 {
+    let life = || {
+        reporting(orders, reports, || {
+            let Arrays { elevation, shade } = arrays;
+            if elevation.backend() != BackendKind::Mmap || shade.backend() != BackendKind::Mmap {
+                return work(arrays, orders, reports);
+            }
+            let elevation = GuardedArray::attach(elevation.name().as_str())?;
+            let shade = GuardedArray::attach(shade.name().as_str())?;
+            work(Arrays { elevation: &elevation, shade: &shade }, orders, reports)
+        })
+    };
+    catch_unwind(AssertUnwindSafe(life)).unwrap_or(PANICKED)
 }
 
-/// Runs a worker's part. If it fails, or panics, that is reported: nothing of it leaves this
-/// function, which in a forked worker would return into the program of its parent.
-fn reporting<W>(reports: &W, part: impl FnOnce() -> Result<()>) -> u8
+/// Does a worker's part. If it fails, that is reported.
+fn reporting<W>(orders: &Orders, reports: &W, part: impl FnOnce() -> Result<()>) -> u8
 where
     for<'a> &'a W: Write,
 {
-    let why = match catch_unwind(AssertUnwindSafe(part)) {
-        Ok(Ok(())) => return 0,
-        Ok(Err(error)) => format!("{error:#}"),
-        Err(panic) => format!("it panicked: {}", message(&*panic)),
-    };
+    let Err(error) = end_with(orders.parent).and_then(|()| part()) else { return 0 };
     // If nobody listens any more, there is nobody to tell.
-    let _ = Report::Failed(why).write(reports);
+    let _ = Report::Failed(format!("{error:#}")).write(reports);
     1
 }
 
-fn message(panic: &(dyn Any + Send)) -> &str {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    text.or_else(|| panic.downcast_ref().copied()).unwrap_or("without a message")
+fn work(arrays: Arrays<'_>, orders: &Orders, mut reports: impl Write) -> Result<()> {
+    Report::Ready(arrays.memory()).write(&mut reports)?;
+    let middle = arrays.shade.chunks(orders.rows.get())?.progress()?.chunks / 2;
+    fill(arrays, orders, |chunk| {
+        if chunk.is_again() {
+            Report::Again(chunk.index()).write(&mut reports)?;
+        } else if orders.kill_one && chunk.index() == middle {
+            chunk.fill(f32::NAN); // what is left of it is not what it shall be
+            Report::Holds(middle).write(&mut reports)?;
+            loop {
+                pause();
+            }
+        }
+        Ok(())
+    })
 }
 
-fn work(
-    task: &Task,
-    elevation: &Elements<'_, f64, Ix2>,
-    shade: &SharedArray<f32, Ix2>,
-    gate: impl AsFd,
-    mut reports: impl Write,
-) -> Result<()> {
-    let memory = Memory::behind(elevation.raw_view().as_ptr(), shade.raw_view().as_ptr());
-    Report::Ready(memory).write(&mut reports)?;
-    // Not through `Stdin`: it reads ahead, and would take the bytes of other workers.
-    let passed = rustix::io::retry_on_intr(|| rustix::io::read(&gate, &mut [0]))?;
-    ensure!(passed == 1, "the process that started it is gone");
-
-    let Range { start, end } = task.rows;
-    let band = shade.slice(s![start..end, ..])?;
-    // SAFETY: the elevation was filled before any worker started, and nobody writes it afterwards.
-    let elevation = unsafe { elevation.view() };
-    // SAFETY: the bands of the workers do not overlap, and the process that started them reads
-    // the result only after they have ended.
-    let mut band = unsafe { band.view_mut() };
-
-    let height = task.rows.len().div_ceil(REPORTS).max(1);
-    let mut first = start;
-    for chunk in band.axis_chunks_iter_mut(Axis(0), height) {
-        let rows = first..first + chunk.nrows();
-        first = rows.end;
-        let report = Report::Rows(rows.len());
-        horn::shade(elevation, rows, &task.light, chunk);
-        report.write(&mut reports)?;
-    }
-    Ok(Report::Done.write(&mut reports)?)
+/// Sees to it that this process is killed when the one that started it dies.
+fn end_with(parent: i32) -> Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    // It may have died before.
+    ensure!(Pid::as_raw(getppid()) == parent, "the process that started it is gone");
+    Ok(())
 }

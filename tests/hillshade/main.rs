@@ -1,8 +1,9 @@
 //! Runs the example `hillshade` as a user does: every backend, every way to start workers, every
 //! kind of input, and what must be refused.
 #![deny(unsafe_code)]
-#![allow(clippy::unwrap_used)] // a test that fails
+#![allow(clippy::unwrap_used, clippy::panic)] // a test that fails
 
+mod deaths;
 mod npy;
 mod reference;
 mod refused;
@@ -193,8 +194,12 @@ fn holes_stay_holes() {
 fn help_teaches() {
     let finished = Place::new().run(&["--help"]);
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
-    for word in ["Examples:", "--start fork", "SHMARRAY_BACKEND", "memfd", "--azimuth"] {
+    for word in
+        ["Examples:", "--start fork", "SHMARRAY_BACKEND", "memfd", "--azimuth", "--kill-one"]
+    {
         assert!(finished.stdout.contains(word), "{word}");
     }
-    assert!(!finished.stdout.contains("--worker ") && !finished.stdout.contains("--hold"));
+    for word in ["--worker ", "--rows", "--hold"] {
+        assert!(!finished.stdout.contains(word), "{word}");
+    }
 }

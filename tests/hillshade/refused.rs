@@ -126,6 +126,7 @@ fn arguments_that_make_no_sense() {
         (&["--start", "thread"], &["--start", "spawn, fork"]),
         (&["--start", "spawn", "--backend", "mmap"], &["mmap", "--start fork", "memfd"]),
         (&["--backend", "mmap"], &["mmap", "--start fork", "memfd"]),
+        (&["--backend", "mmap", "--kill-one"], &["mmap", "--start fork", "memfd"]),
         (&["--dx", "5e-324", "--scale", "3"], &["--dx", "too small"]),
         (&["--png", "one", "--output", "./one"], &["--png and --output", "name two"]),
         (&["--png", RELIEF], &["--png", "replace the input"]),
@@ -157,8 +158,19 @@ fn the_environment_is_held_to_the_same() {
 }
 
 #[test]
+fn nobody_is_killed_midway_where_there_is_no_middle() {
+    let place = Place::new();
+    place.write("in.npy", &npy_of(1, 9, |_, x| x as f64));
+    place.run(&["--input", "in.npy", "--kill-one"]).assert_error(2, &["--kill-one", "two rows"]);
+}
+
+#[test]
 fn a_worker_by_itself_is_told_what_it_lacks() {
-    let finished = Place::new().run(&["--worker", "0..3"]);
-    assert_eq!(finished.code, Some(1));
-    assert!(finished.stdout.starts_with("failed "), "{finished:?}");
+    let this = std::process::id().to_string();
+    for (parent, word) in [(this.as_str(), "elevation"), ("1", "is gone"), ("-1", "is gone")] {
+        let finished = Place::new().run(&["--worker", parent, "--rows", "3"]);
+        assert_eq!(finished.code, Some(1));
+        assert!(finished.stdout.starts_with("failed "), "{finished:?}");
+        assert!(finished.stdout.contains(word), "{finished:?}");
+    }
 }

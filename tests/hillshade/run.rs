@@ -1,4 +1,4 @@
-//! Runs the program, and sees that it leaves nothing behind.
+//! Runs the program, and sees that it ends and leaves nothing behind.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use shm_conformance::process::HANGS;
 use tempfile::TempDir;
 
 /// One at a time, so that what lies in `/dev/shm` is that one's.
@@ -69,7 +72,11 @@ impl Place {
     /// The same, with variables in its environment.
     pub(crate) fn run_with(&self, variables: &[(&str, &str)], args: &[&str]) -> Finished {
         let watch = Watch::begin();
-        let output = self.command(args).envs(variables.iter().copied()).output().unwrap();
+        let mut command = self.command(args);
+        command.envs(variables.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        wait(&mut child);
+        let output = child.wait_with_output().unwrap();
         self.assert_nothing_unfinished();
         watch.end();
         Finished {
@@ -125,8 +132,15 @@ pub(crate) struct Held<'a> {
 
 impl Held<'_> {
     /// Lets it go on to its end. It must leave `/dev/shm` as it was, and no unfinished file.
-    pub(crate) fn let_go(mut self) -> Finished {
+    pub(crate) fn let_go(self) -> Finished {
+        self.let_go_and(|| ())
+    }
+
+    /// The same; `meanwhile` runs while the workers work.
+    pub(crate) fn let_go_and(mut self, meanwhile: impl FnOnce()) -> Finished {
         self.child.stdin.take().unwrap().write_all(b"\n").unwrap();
+        meanwhile();
+        wait(&mut self.child);
         self.stdout.read_to_string(&mut self.said).unwrap();
         let mut stderr = String::new();
         self.stderr.read_to_string(&mut stderr).unwrap();
@@ -143,6 +157,17 @@ impl Held<'_> {
         // The workers have it too, until they end.
         self.stderr.read_to_string(&mut String::new()).unwrap();
         self.watch.end();
+    }
+}
+
+/// Waits until it has ended, with less to say than a pipe takes; fails if it hangs.
+fn wait(child: &mut Child) {
+    let pidfd = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).unwrap();
+    let limit = Timespec::try_from(HANGS).unwrap();
+    if poll(&mut [PollFd::new(&pidfd, PollFlags::IN)], Some(&limit)).unwrap() == 0 {
+        child.kill().unwrap();
+        child.wait().unwrap();
+        panic!("it hangs");
     }
 }
 

@@ -1,8 +1,6 @@
-//! The workers really share: seen from outside, while they wait; and what happens when one dies.
+//! The workers really share: seen from outside, while they wait.
 
 use std::path::Path;
-
-use rustix::process::{Pid, Signal, kill_process};
 
 use crate::run::Place;
 use crate::{COMBINATIONS, RELIEF, result};
@@ -42,48 +40,5 @@ fn workers_map_the_same_memory_and_need_no_input_file() {
             let found = mapped.iter().any(|other| other == object);
             assert!(found, "{backend}, {start}: {object} is not in {mapped:?}");
         }
-    }
-}
-
-#[test]
-fn a_killed_worker_is_named() {
-    for (backend, start) in COMBINATIONS {
-        let place = Place::new();
-        let held = place.hold(&[
-            "--input",
-            RELIEF,
-            "--workers",
-            "3",
-            "--backend",
-            backend,
-            "--start",
-            start,
-        ]);
-        let second = Pid::from_raw(i32::try_from(held.workers[1]).unwrap()).unwrap();
-        kill_process(second, Signal::KILL).unwrap();
-        let finished = held.let_go();
-        finished.assert_error(1, &["worker 2 ", "rows 115..230", "signal 9"]);
-        assert!(!place.path("hillshade.png").exists());
-    }
-}
-
-#[test]
-fn all_workers_killed_is_an_error_too() {
-    for start in ["spawn", "fork"] {
-        let place = Place::new();
-        let held = place.hold(&["--input", RELIEF, "--workers", "2", "--start", start]);
-        for pid in &held.workers {
-            let pid = Pid::from_raw(i32::try_from(*pid).unwrap()).unwrap();
-            kill_process(pid, Signal::KILL).unwrap();
-        }
-        held.let_go().assert_error(1, &["worker ", "signal 9"]);
-    }
-}
-
-#[test]
-fn workers_end_when_their_parent_is_killed() {
-    for (backend, start) in [("memfd", "spawn"), ("memfd", "fork"), ("mmap", "fork")] {
-        let args = ["--input", RELIEF, "--backend", backend, "--start", start];
-        Place::new().hold(&args).kill();
     }
 }
