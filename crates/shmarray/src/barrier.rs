@@ -71,6 +71,8 @@ impl Barrier<'_> {
     /// Waits until all participants wait. Tells whether this one came last.
     ///
     /// Whoever has not taken a place yet is waited for, however long that takes.
+    /// Whoever dies after it has come counts for this phase, as what it wrote is there; the next one
+    /// breaks.
     ///
     /// # Errors
     /// [`BarrierBroken`](shm_core::ErrorKind::BarrierBroken), with the slot, if one of them died,

@@ -1,0 +1,54 @@
+//! What is placed exactly, not by chance: one case for each way to stop, to die, or to forget.
+
+use ndarray::Ix1;
+use shm_conformance::process::{Child, die_if_hanging};
+use shmarray::prelude::*;
+
+mod attachments;
+mod forks;
+mod holders;
+mod namespaces;
+mod stopped;
+
+/// The tests, for `main`.
+pub(crate) const ALL: &[(&str, fn())] = &[
+    ("a_stopped_worker_keeps_its_chunk", stopped::keeps),
+    ("a_stopped_worker_that_is_killed_loses_its_chunk", stopped::is_killed),
+    ("a_killed_parent_holds_nothing_though_its_child_lives", holders::parent_is_killed),
+    ("a_word_of_somebody_dead_is_known_though_its_slot_is_taken", holders::slot_is_taken_again),
+    ("a_leaked_guard_ends_with_its_process", holders::leaked),
+    ("a_panic_leaves_a_torn_array", holders::panics),
+    ("a_child_does_not_hold_the_write_guard_of_its_parent", forks::write),
+    ("a_child_does_not_hold_the_read_guard_of_its_parent", forks::read),
+    ("a_child_does_not_hold_the_chunk_of_its_parent", forks::chunk),
+    ("a_child_does_not_have_the_place_of_its_parent", forks::place),
+    ("two_attachments_of_a_process_exclude_each_other", attachments::exclude),
+    ("more_participants_than_slots_are_refused", attachments::too_many),
+    ("pid_namespaces_do_not_matter", namespaces::apart),
+];
+
+type Array = GuardedArray<u64, Ix1>;
+
+const LEN: usize = 8;
+
+fn create(backend: BackendKind) -> Array {
+    Array::builder(LEN).unique("case").backend(backend).zeros().unwrap()
+}
+
+/// Does this in a forked child, which ends well.
+fn in_a_child(work: impl FnOnce()) {
+    let status = Child::fork(|| {
+        die_if_hanging(50);
+        work();
+        0
+    })
+    .wait();
+    assert!(status.success(), "{status}, see above");
+}
+
+/// Why something was refused.
+fn refusal<T>(result: shmarray::Result<T>) -> String {
+    let error = result.err().unwrap();
+    let text = format!("{:?}", error.kind());
+    text.split([' ', '(']).next().unwrap().into()
+}
