@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["shm-presence"],
     &["shm-sync"],
     &["shm-posix", "shm-anon", "shm-memfd", "shm-conformance"],
-    &["shm-select", "shm-pass", "shm-ndarray"],
+    &["shm-select", "shm-pass", "shm-ndarray", "shm-npy"],
     &["shmarray"],
 ];
 

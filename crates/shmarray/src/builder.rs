@@ -5,8 +5,8 @@ use std::marker::PhantomData;
 
 use ndarray::{ArrayRef, Dimension};
 use shm_core::{
-    Align, BackendKind, Cleanup, Commit, Element, Error, ErrorKind, Header, Layout, Name, Order,
-    Region, Result, Spec, Stamp, Window,
+    Align, BackendKind, Cleanup, Commit, DType, Element, Error, ErrorKind, Fill, Header, Layout,
+    Name, Order, Region, Result, Spec, Stamp, Window,
 };
 use shm_ndarray::{ElementsMut, Place};
 use shm_select::{Needs, Selection, Workers};
@@ -185,7 +185,26 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         self,
         mut contents: Option<impl FnMut(&ElementsMut<'_, T, D>) -> Result<()>>,
     ) -> Result<Array<T, D, M>> {
-        let spec = self.spec()?;
+        let layout = Layout::new(self.shape.slice(), self.order, size_of::<T>())?;
+        let mut fill = |header: &Header, region: &dyn Region| {
+            let Some(contents) = &mut contents else { return Ok(()) };
+            let place = Place::new(header, &Window::whole(header.layout()))?;
+            // SAFETY: the backend gives the header of this region.
+            contents(&unsafe { place.elements_mut(region) }?)
+        };
+        Array::new(self.create(T::dtype(), layout, M::GUARDED, &mut fill)?)
+    }
+
+    /// Makes an array of that type and layout, filled by `fill`, which may be called once more if
+    /// space runs out. Of this builder, the shape and the order are not asked.
+    pub(crate) fn create(
+        &self,
+        dtype: DType,
+        layout: Layout,
+        guarded: bool,
+        fill: Fill<'_>,
+    ) -> Result<Handle> {
+        let spec = self.spec(dtype, layout, guarded)?;
         if self.backend == Some(BackendKind::Mmap) && self.workers == Workers::Spawned {
             return Err(no_handle("sharing with spawned workers", BackendKind::Mmap));
         }
@@ -199,38 +218,41 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
                 (selection.chosen, Some(selection))
             }
         };
-        let mut fill = |header: &Header, region: &dyn Region| {
-            let Some(contents) = &mut contents else { return Ok(()) };
-            let place = Place::new(header, &Window::whole(header.layout()))?;
-            // SAFETY: the backend gives the header of this region.
-            contents(&unsafe { place.elements_mut(region) }?)
-        };
-        let made = match backends::create(backend, &spec, Some(&mut fill)) {
+        let made = match backends::create(backend, &spec, Some(&mut *fill)) {
             Ok(made) => made,
             Err(error) => {
                 let Some(next) = next_choice(&error, selection) else { return Err(error) };
                 tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
-                let made = backends::create(next.chosen, &spec, Some(&mut fill))?;
-                return Array::new(Handle::new(made)?.chosen_by(Some(next)));
+                let made = backends::create(next.chosen, &spec, Some(fill))?;
+                return Ok(Handle::new(made)?.chosen_by(Some(next)));
             }
         };
-        Array::new(Handle::new(made)?.chosen_by(selection))
+        Ok(Handle::new(made)?.chosen_by(selection))
     }
 
-    fn spec(&self) -> Result<Spec> {
+    fn spec(&self, dtype: DType, layout: Layout, guarded: bool) -> Result<Spec> {
         let name = match &self.naming {
             Naming::Given(name) => Name::new(name.as_str())?,
             Naming::Unique(prefix) => unique_name(prefix)?,
         };
-        let layout = Layout::new(self.shape.slice(), self.order, size_of::<T>())?;
         Ok(Spec {
             commit: self.commit,
             cleanup: self.cleanup,
             align: self.align,
             force: self.force,
-            guarded: M::GUARDED,
-            ..Spec::new(name, T::dtype(), layout)
+            guarded,
+            ..Spec::new(name, dtype, layout)
         })
+    }
+
+    /// The name and the backend that were asked for.
+    #[cfg(feature = "npy")]
+    pub(crate) fn asked(&self) -> (Option<&str>, Option<BackendKind>) {
+        let name = match &self.naming {
+            Naming::Given(name) => Some(name.as_str()),
+            Naming::Unique(_) => None,
+        };
+        (name, self.backend)
     }
 }
 

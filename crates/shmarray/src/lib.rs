@@ -23,6 +23,8 @@
 //!   [`GuardedArray::write`], [`Array::barrier`], [`Array::progress`], [`Flags`];
 //! - hand one to another process: [`pass`] (a Unix socket, across `exec`), or the bytes of
 //!   [`Array::payload`];
+//! - from a `.npy` file and back: [`SharedArray::load`], [`Array::save`] (feature `npy`; members of
+//!   `.npz` archives with `npz`);
 //! - which backend, and why: [`BackendKind`], [`set_backend`], [`select`].
 //!
 //! # Backends
@@ -50,6 +52,8 @@ mod choice;
 mod chunks;
 mod detached;
 mod erased;
+#[cfg(feature = "npy")]
+mod files;
 mod flags;
 mod freeze;
 mod guard;
@@ -69,6 +73,8 @@ pub use choice::{select, set_backend};
 pub use chunks::{Chunk, Chunks};
 pub use detached::Detached;
 pub use erased::ErasedArray;
+#[cfg(feature = "npy")]
+pub use files::{Load, Loadable, Loaded};
 pub use flags::Flags;
 pub use freeze::FreezeError;
 pub use guard::{ReadGuard, WriteGuard};
@@ -93,11 +99,12 @@ pub use shm_sync::{Limit, Participant, PassProgress};
 
 /// What most programs need, in one `use`.
 pub mod prelude {
-    pub use ndarray::{Ix0, Ix1, Ix2, Ix3, Ix4, IxDyn, s};
+    pub use ndarray::{Axis, Ix0, Ix1, Ix2, Ix3, Ix4, IxDyn, s};
 
     pub use crate::{
         Access, Align, BackendKind, Cleanup, Commit, Detached, Element, ErasedArray, ErrorKind,
-        FrozenArray, GuardedArray, MemfdArray, Order, Payload, ReadOnlyArray, SharedArray, Workers,
+        FrozenArray, GuardedArray, Limit, MemfdArray, Order, Payload, ReadOnlyArray, SharedArray,
+        Workers,
     };
 }
 

@@ -1,0 +1,191 @@
+//! The header of a `.npy` file: what it says, and where the elements begin.
+//!
+//! Source: `numpy.lib.format`. Six bytes of magic, two of version, the length of the text in two
+//! bytes (version 1) or four (2 and 3), and the text, in Latin-1 or (3) UTF-8.
+
+use std::borrow::Cow;
+use std::io::{ErrorKind as IoErrorKind, Read};
+
+use shm_core::{DType, Error, ErrorKind, Layout, Order, Result};
+
+use crate::literal;
+
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
+const WHAT: &str = "the header of the .npy file";
+
+/// What a `.npy` file says about its elements, checked but for the length of the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NpyHeader {
+    dtype: DType,
+    layout: Layout,
+    data_offset: u64,
+}
+
+impl NpyHeader {
+    /// The longest text that is read, in bytes: all that version 1 can hold. NumPy itself refuses
+    /// more than 10 000.
+    pub const MAX_LEN: usize = u16::MAX as usize;
+
+    /// Reads a header, and nothing behind it.
+    ///
+    /// # Errors
+    /// [`Truncated`](ErrorKind::Truncated); [`Corrupt`](ErrorKind::Corrupt) if it is none;
+    /// [`UnsupportedVersion`](ErrorKind::UnsupportedVersion) after 3;
+    /// [`Oversized`](ErrorKind::Oversized) beyond [`MAX_LEN`](Self::MAX_LEN);
+    /// [`InvalidDType`](ErrorKind::InvalidDType) for elements that cannot be shared, or that are
+    /// not of this machine's byte order; [`ShapeOverflow`](ErrorKind::ShapeOverflow) and
+    /// [`TooManyDimensions`](ErrorKind::TooManyDimensions); [`Os`](ErrorKind::Os).
+    pub fn read(from: &mut impl Read) -> Result<Self> {
+        let mut start = [0; 8];
+        fill(from, &mut start, 0)?;
+        if !start.starts_with(MAGIC) {
+            return Err(corrupt(format!(
+                "it begins with {:02x?}, not with {MAGIC:02x?}",
+                &start[..6]
+            )));
+        }
+        let [.., major, minor] = start;
+        if !(1..=3).contains(&major) || minor != 0 {
+            let found =
+                if minor == 0 { major.into() } else { u32::from(major) << 8 | u32::from(minor) };
+            return Err(ErrorKind::UnsupportedVersion { what: WHAT, found, supported: 3 }.into());
+        }
+        let mut len = [0; 4];
+        let len_len = if major == 1 { 2 } else { 4 };
+        fill(from, &mut len[..len_len], start.len())?;
+        let before = start.len() + len_len;
+        let len = u32::from_le_bytes(len);
+        let Some(len) = usize::try_from(len).ok().filter(|len| *len <= Self::MAX_LEN) else {
+            let (max, has) = (Self::MAX_LEN as u64, len.into());
+            return Err(ErrorKind::Oversized { what: WHAT, max, has }.into());
+        };
+        let mut text = vec![0; len];
+        fill(from, &mut text, before)?;
+        Self::from_text(&decode(&text, major)?, (before + len) as u64)
+    }
+
+    fn from_text(text: &str, data_offset: u64) -> Result<Self> {
+        let entries = literal::parse(text).map_err(corrupt)?;
+        let dtype = dtype(entries.descr)?;
+        let order = if entries.is_fortran { Order::Fortran } else { Order::C };
+        let layout = Layout::new(entries.shape, order, dtype.itemsize())?;
+        Ok(Self { dtype, layout, data_offset })
+    }
+
+    /// The type of the elements.
+    pub fn dtype(&self) -> &DType {
+        &self.dtype
+    }
+
+    /// Shape and order of the elements.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Where the first element begins, in bytes from the start of the file.
+    pub fn data_offset(&self) -> u64 {
+        self.data_offset
+    }
+
+    /// What the file's length must be, in bytes.
+    pub(crate) fn file_len(&self) -> u64 {
+        // The first is at most a few times 65 536, the second at most isize::MAX.
+        self.data_offset + self.layout.nbytes() as u64
+    }
+
+    /// Checks the length of the file, in bytes.
+    pub(crate) fn check_len(&self, has: u64) -> Result<()> {
+        let needs = self.file_len();
+        if has < needs {
+            return Err(ErrorKind::Truncated { what: "the .npy file", needs, has }.into());
+        }
+        if has > needs {
+            let behind = has - needs;
+            return Err(corrupt(format!(
+                "it has {behind} bytes behind the {needs} that it describes"
+            )));
+        }
+        Ok(())
+    }
+}
+
+/// The bytes in front of the elements, which are in C order.
+pub(crate) fn encode(dtype: &DType, shape: &[usize]) -> Result<Vec<u8>> {
+    let descr = dtype.to_string();
+    descr.parse::<DType>()?; // or nobody could read it
+    if descr.contains(char::is_control) {
+        let reason = "a control character in the name of a field";
+        return Err(ErrorKind::InvalidDType { descr, reason: reason.into() }.into());
+    }
+    Layout::new(shape, Order::C, dtype.itemsize())?;
+    let descr = match dtype {
+        DType::Scalar(_) => format!("'{descr}'"),
+        _ => descr,
+    };
+    let lengths: Vec<_> = shape.iter().map(ToString::to_string).collect();
+    let comma = if shape.len() == 1 { "," } else { "" };
+    let shape = lengths.join(", ");
+    let mut text =
+        format!("{{'descr': {descr}, 'fortran_order': False, 'shape': ({shape}{comma}), }}");
+    let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
+    let version: u8 = if latin1.is_some() { 1 } else { 3 };
+    let before = if version == 1 { 10 } else { 12 };
+    // A `descr` has at most 8192 bytes, 64 lengths have 22 each at most: the text fits version 1.
+    let text_len = latin1.as_ref().map_or(text.len(), Vec::len);
+    let padding = (before + text_len + 1).next_multiple_of(64) - before - text_len - 1;
+    let body = latin1.unwrap_or_else(|| std::mem::take(&mut text).into_bytes());
+    let len = u32::try_from(body.len() + padding + 1).unwrap_or(u32::MAX).to_le_bytes();
+    let mut bytes = [MAGIC.as_slice(), &[version, 0], &len[..before - 8], &body].concat();
+    bytes.resize(bytes.len() + padding, b' ');
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+fn decode(text: &[u8], version: u8) -> Result<Cow<'_, str>> {
+    match std::str::from_utf8(text) {
+        Ok(text) if version == 3 || text.is_ascii() => Ok(text.into()),
+        Err(error) if version == 3 => Err(corrupt(error.to_string())),
+        _ => Ok(text.iter().map(|byte| char::from(*byte)).collect()),
+    }
+}
+
+fn dtype(descr: &str) -> Result<DType> {
+    let refuse = |reason: &str| -> Error {
+        let descr = descr.chars().take(80).collect();
+        ErrorKind::InvalidDType { descr, reason: reason.into() }.into()
+    };
+    let dtype: DType = descr.parse().map_err(|error| {
+        if descr == "O" || descr.contains("|O") {
+            return refuse("Python objects cannot be shared; the file holds a pickle of them");
+        }
+        error
+    })?;
+    if !dtype.is_native() {
+        return Err(refuse(
+            "the file has the other byte order; convert it once, with \
+             `a.astype(a.dtype.newbyteorder('='))` in NumPy",
+        ));
+    }
+    Ok(dtype)
+}
+
+pub(crate) fn corrupt(reason: impl Into<String>) -> Error {
+    ErrorKind::Corrupt { what: "the .npy file", reason: reason.into() }.into()
+}
+
+/// Reads all of `to`, `before` bytes of the header having been read already.
+fn fill(from: &mut impl Read, to: &mut [u8], before: usize) -> Result<()> {
+    let mut len = 0;
+    while len < to.len() {
+        match from.read(&mut to[len..]) {
+            Ok(0) => {
+                let (needs, has) = ((before + to.len()) as u64, (before + len) as u64);
+                return Err(ErrorKind::Truncated { what: WHAT, needs, has }.into());
+            }
+            Ok(more) => len += more,
+            Err(error) if error.kind() == IoErrorKind::Interrupted => {}
+            Err(error) => return Err(Error::os("read", WHAT, error)),
+        }
+    }
+    Ok(())
+}

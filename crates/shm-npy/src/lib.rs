@@ -1,0 +1,63 @@
+//! NumPy's `.npy` files, as a shared array needs them: what the header says, the elements straight
+//! into memory that the caller has, and back into a file in one step.
+//!
+//! ```
+//! # fn main() -> shm_core::Result<()> {
+//! use shm_npy::{NpyFile, NpyWriter};
+//!
+//! # let folder = std::env::temp_dir().join(format!("shm-npy-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder).unwrap();
+//! let path = folder.join("grid.npy");
+//! let mut writer = NpyWriter::create(&path, &"<u2".parse()?, &[2, 3])?;
+//! writer.write(&[1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0])?;
+//! writer.finish()?; // now it is there, and whole
+//!
+//! let mut file = NpyFile::open(&path)?;
+//! assert_eq!(file.header().layout().shape(), [2, 3]);
+//! let mut elements = vec![0; file.header().layout().nbytes()];
+//! file.read_into(&mut elements, |done, all| println!("{done} of {all} bytes"))?;
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What is understood
+//! Versions 1, 2 and 3, in C and Fortran order, up to 64 dimensions. Every element type that a
+//! shared array can have: integers, `f2`, `f4`, `f8`, `c8`, `c16`, `b1`, `S`, `V`, `M8` and `m8`
+//! with their unit, and structures of them. NumPy has no bfloat16: like the `ml_dtypes` package,
+//! shmarray writes it as `<V2`, which plain NumPy shows as two bytes without meaning.
+//!
+//! Each of these is an error that says so: Python objects (`O`, which are pickles), text (`U`), the
+//! other byte order (convert it once, with NumPy, rather than in each process that loads it), a
+//! file that is shorter *or longer* than its header says, and a header longer than
+//! [`NpyHeader::MAX_LEN`]. Nothing in a file makes this crate panic, or allocate more than that
+//! header.
+//!
+//! # What it does not do
+//! It knows no backend, and makes no array: the caller does, and gives the memory. It converts no
+//! elements. It does not append, and writes no `.npz`. It does not lock files: a file that shrinks
+//! while it is read is an error, one that is written meanwhile is read as it happens to be.
+//!
+//! # Why like this
+//! Elements are read into the destination itself by one thread, a mebibyte at a time; there is no
+//! second copy, and no page of the file is mapped. 128 MiB from the page cache into a reserved memfd
+//! cost 62 ms of processor time in this way, with two threads 64 ms and no less time on the clock:
+//! page faults and memory are the limit. `sendfile` into the descriptor cost 40 ms, but not every
+//! backend has one, and the first touch of each page is then still to be paid. `copy_file_range`
+//! from a disk into a memfd is refused by the kernel (EXDEV).
+//!
+//! The header is parsed here, with the element types of `shm-core`. The crate npyz 0.9 was tried: it
+//! multiplies a hostile shape with overflow (a panic, or a wrong length), sets no limit to a header,
+//! and refuses units such as `<M8[25s]`, field names in Latin-1 and the `3L` of Python 2.
+#![forbid(unsafe_code)]
+
+mod file;
+mod header;
+mod literal;
+#[cfg(feature = "npz")]
+mod npz;
+mod write;
+
+pub use file::NpyFile;
+pub use header::NpyHeader;
+pub use write::NpyWriter;

@@ -1,0 +1,102 @@
+//! Members of `.npz` archives, which are ZIP archives of `.npy` files.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use shm_core::{Error, ErrorKind, Result};
+use zip::CompressionMethod;
+use zip::read::{ZipArchive, ZipFile};
+use zip::result::ZipError;
+
+use crate::NpyHeader;
+use crate::file::{pieces, read_error};
+use crate::header::corrupt;
+
+/// What deflate can make of a byte at most: 258 bytes from two bits. See RFC 1951.
+const MAX_EXPANSION: u64 = 1032;
+
+/// A member of an archive.
+#[derive(Debug)]
+pub(crate) struct Member {
+    archive: ZipArchive<File>,
+    index: usize,
+}
+
+impl Member {
+    /// Finds it, and reads its header; `file_len` is the archive's length, in bytes.
+    pub(crate) fn open(
+        path: &Path,
+        file: File,
+        file_len: u64,
+        name: &str,
+    ) -> Result<(NpyHeader, Self)> {
+        let mut archive = ZipArchive::new(file).map_err(|error| fault(path, name, error))?;
+        let index = archive.index_for_name(&format!("{name}.npy"));
+        let Some(index) = index.or_else(|| archive.index_for_name(name)) else {
+            let reason = format!("the archive has no array {name:?}");
+            return Err(ErrorKind::Path { path: path.into(), reason }.into());
+        };
+        let mut member = archive.by_index(index).map_err(|error| fault(path, name, error))?;
+        check_plausible(&member, file_len)?;
+        let header = NpyHeader::read(&mut member)?;
+        header.check_len(member.size())?;
+        drop(member);
+        Ok((header, Self { archive, index }))
+    }
+
+    /// Reads the elements behind that header.
+    pub(crate) fn read(
+        &mut self,
+        path: &Path,
+        header: &NpyHeader,
+        to: &mut [u8],
+        progress: impl FnMut(u64, u64),
+    ) -> Result<()> {
+        let member = self.archive.by_index(self.index);
+        let mut member = member.map_err(|error| fault(path, "", error))?;
+        let start = header.data_offset();
+        let skipped = io::copy(&mut member.by_ref().take(start), &mut io::sink());
+        skipped.map_err(|error| read_error(path, 0, error))?;
+        pieces(path, start, to, progress, |piece, _| member.read(piece))?;
+        // The end is where the checksum is compared.
+        match member.read(&mut [0]) {
+            Ok(0) => Ok(()),
+            Ok(_) => Err(corrupt("the member has more bytes than it describes")),
+            Err(error) => Err(read_error(path, 0, error)),
+        }
+    }
+}
+
+/// The names of the arrays of an archive.
+pub(crate) fn members(path: &Path, file: File) -> Result<Vec<String>> {
+    let archive = ZipArchive::new(file).map_err(|error| fault(path, "", error))?;
+    let names =
+        archive.file_names().filter_map(|name| Some(name.ok()?.strip_suffix(".npy")?.into()));
+    Ok(names.collect())
+}
+
+/// Whether a member of that length in the archive can have as many bytes as the archive says.
+fn check_plausible(member: &ZipFile<'_, File>, file_len: u64) -> Result<()> {
+    let (packed, size) = (member.compressed_size(), member.size());
+    let most = match member.compression() {
+        CompressionMethod::Stored => packed,
+        _ => packed.saturating_mul(MAX_EXPANSION),
+    };
+    if packed > file_len || size > most {
+        return Err(corrupt(format!(
+            "the archive, of {file_len} bytes, says that the member has {size} bytes, packed into {packed}"
+        )));
+    }
+    Ok(())
+}
+
+fn fault(path: &Path, name: &str, error: ZipError) -> Error {
+    match error {
+        ZipError::Io(error) => read_error(path, 0, error),
+        error => {
+            let of = if name.is_empty() { String::new() } else { format!("array {name:?}: ") };
+            ErrorKind::Path { path: path.into(), reason: format!("{of}{error}") }.into()
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! SIGKILL at each step of writing a file, and file systems that make it hard. Needs strace(1).
+#![allow(clippy::unwrap_used)] // a failed step fails the test
+
+use std::fs;
+use std::path::Path;
+
+use shm_conformance::{kill, private, process};
+use shm_core::ErrorKind;
+use shm_npy::{NpyFile, NpyWriter};
+
+fn main() {
+    process::main(
+        &[
+            ("write", |arguments| write(arguments[0].as_ref(), 7)),
+            ("without unnamed files", |_| without_unnamed_files()),
+            ("on a full disk", |_| on_a_full_disk()),
+        ],
+        &[
+            ("a_new_file_is_whole_or_not_there", new_file),
+            ("a_file_is_replaced_as_a_whole", replaced),
+            ("without_unnamed_files", || process::play("without unnamed files", &[])),
+            ("on_a_full_disk", || process::play("on a full disk", &[])),
+        ],
+    );
+}
+
+fn write(path: &Path, value: u8) {
+    kill::between(|| {
+        let mut writer = NpyWriter::create(path, &"|u1".parse().unwrap(), &[4, 5]).unwrap();
+        writer.write(&[value; 8]).unwrap();
+        writer.write(&[value; 12]).unwrap();
+        writer.finish().unwrap();
+    });
+}
+
+/// The file's elements, which must be all there and all the same.
+fn value(path: &Path) -> u8 {
+    let mut file = NpyFile::open(path).unwrap();
+    let mut elements = [0; 20];
+    file.read_into(&mut elements, |_, _| {}).unwrap();
+    assert_eq!(elements, [elements[0]; 20]);
+    elements[0]
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+fn new_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("new.npy");
+    kill::at_every_step("write", &[path.to_str().unwrap()], |at, steps| {
+        let names = names(folder.path());
+        if at == steps.len() {
+            assert_eq!(names, ["new.npy"]);
+        }
+        for name in names {
+            assert_eq!(name, "new.npy", "killed at {:?}", steps.get(at));
+            assert_eq!(value(&path), 7);
+            fs::remove_file(&path).unwrap();
+        }
+    });
+}
+
+fn replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.npy");
+    let mut left_over = 0;
+    kill::at_every_step("write", &[path.to_str().unwrap()], |at, steps| {
+        for name in names(folder.path()) {
+            if name == "old.npy" {
+                assert!([1, 7].contains(&value(&path)), "killed at {:?}", steps.get(at));
+            } else {
+                // Killed between link and rename: the file is whole, and bears a name to sweep by.
+                assert!(name.starts_with(".shmarray-"), "{name}");
+                let left = folder.path().join(name);
+                assert_eq!(value(&left), 7);
+                fs::remove_file(left).unwrap();
+                left_over += 1;
+            }
+        }
+        write(&path, 1);
+    });
+    assert!(left_over <= 2, "{left_over} of the steps left a file");
+}
+
+/// Where `/proc` is hidden, an unnamed file could not be given a name.
+fn without_unnamed_files() {
+    if !private::shm("size=4m") || !private::hide("/proc") {
+        return;
+    }
+    let folder = Path::new("/dev/shm");
+    let path = folder.join("x.npy");
+    for round in 1..3 {
+        let mut writer = NpyWriter::create(&path, &"|u1".parse().unwrap(), &[20]).unwrap();
+        writer.write(&[round; 20]).unwrap();
+        let begun = names(folder);
+        assert!(begun.iter().any(|name| name.starts_with(".shmarray-")), "{begun:?}");
+        writer.finish().unwrap();
+        assert_eq!((names(folder), value(&path)), (vec!["x.npy".into()], round));
+        drop(NpyWriter::create(&path, &"|u1".parse().unwrap(), &[20]).unwrap());
+        assert_eq!(names(folder), ["x.npy"]);
+    }
+}
+
+fn on_a_full_disk() {
+    if !private::shm("size=1m") {
+        return;
+    }
+    let path = Path::new("/dev/shm/x.npy");
+    write(path, 1);
+    let len = 2 << 20;
+    let mut writer = NpyWriter::create(path, &"|u1".parse().unwrap(), &[len]).unwrap();
+    let error = writer.write(&vec![2; len]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::NoSpace { needs: 0x20_0000, .. }), "{error}");
+    drop(writer);
+    assert_eq!((names(Path::new("/dev/shm")), value(path)), (vec!["x.npy".into()], 1));
+}

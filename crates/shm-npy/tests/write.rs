@@ -1,0 +1,96 @@
+//! Writing in one step: what is there before, while and after.
+#![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
+
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::Path;
+
+use shm_core::{DType, ErrorKind};
+use shm_npy::{NpyFile, NpyWriter};
+
+fn bytes_type() -> DType {
+    "|u1".parse().unwrap()
+}
+
+fn write(path: &Path, value: u8) {
+    let mut writer = NpyWriter::create(path, &bytes_type(), &[3]).unwrap();
+    writer.write(&[value; 3]).unwrap();
+    writer.finish().unwrap();
+}
+
+fn value(path: &Path) -> u8 {
+    let mut elements = [0; 3];
+    NpyFile::open(path).unwrap().read_into(&mut elements, |_, _| {}).unwrap();
+    elements[0]
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+#[test]
+fn nobody_sees_it_before_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    for round in 1..3 {
+        let before = names(folder.path());
+        let mut writer = NpyWriter::create(&path, &bytes_type(), &[3]).unwrap();
+        writer.write(&[round; 3]).unwrap();
+        assert_eq!(names(folder.path()), before);
+        writer.finish().unwrap();
+        assert_eq!(names(folder.path()), ["x.npy"]);
+        assert_eq!(value(&path), round);
+    }
+}
+
+#[test]
+fn what_fails_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    write(&path, 1);
+    let begin = || NpyWriter::create(&path, &bytes_type(), &[3]).unwrap();
+
+    drop(begin());
+    let error = begin().finish().unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Truncated { needs: 3, has: 0, .. }), "{error}");
+    let error = begin().write(&[2; 4]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Oversized { max: 3, has: 4, .. }), "{error}");
+    assert_eq!(names(folder.path()), ["x.npy"]);
+    assert_eq!(value(&path), 1);
+
+    let none = folder.path().join("none/x.npy");
+    let error = NpyWriter::create(none, &bytes_type(), &[3]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Os { .. }), "{error}");
+    let control = "[('a\nb', '|u1')]".parse().unwrap();
+    let error = NpyWriter::create(&path, &control, &[3]).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::InvalidDType { .. }), "{error}");
+}
+
+#[test]
+fn links_stay_and_permissions_are_those_of_new_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("x.npy"), folder.path().join("link.npy"));
+    write(&path, 1);
+    let usual = folder.path().join("usual");
+    fs::write(&usual, "").unwrap();
+    let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+    assert_eq!(mode(&path), mode(&usual));
+
+    symlink("x.npy", &link).unwrap();
+    let inode = fs::metadata(&path).unwrap().ino();
+    write(&link, 2);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(value(&path), 2);
+    assert_ne!(fs::metadata(&path).unwrap().ino(), inode, "the file itself was replaced");
+}
+
+#[test]
+fn a_path_without_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    std::env::set_current_dir(folder.path()).unwrap(); // no other test of this program minds
+    write(Path::new("here.npy"), 3);
+    write(Path::new("here.npy"), 4);
+    assert_eq!(value(&folder.path().join("here.npy")), 4);
+    assert_eq!(names(folder.path()), ["here.npy"]);
+}

@@ -1,0 +1,407 @@
+//! Arrays from `.npy` files, and back.
+#![allow(unsafe_code)] // fills a region that nobody else has yet; locks what is guarded
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+
+use ndarray::{Dimension, Ix0};
+use shm_core::{
+    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Header, Name, Region, Result,
+};
+use shm_npy::{NpyFile, NpyHeader, NpyWriter};
+use shm_select::Workers;
+use shm_sync::{Limit, Shared};
+
+use crate::backends;
+use crate::handle::Handle;
+use crate::mode::{Guarded, Open, ReadWrite};
+use crate::{Array, Builder, ErasedArray, GuardedArray, SharedArray};
+
+mod copy;
+
+/// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
+/// One of the last two methods does it.
+///
+/// The elements are read into the shared memory itself: there is no second copy. Nobody else sees
+/// the array before it is whole. It has the file's order, C or Fortran.
+///
+/// ```
+/// use shmarray::prelude::*;
+///
+/// # fn main() -> shmarray::Result<()> {
+/// # let path = std::env::temp_dir().join(format!("shmarray-{}.npy", std::process::id()));
+/// let array: SharedArray<f32, Ix1> = SharedArray::builder(3).unique("saved").full(2.5)?;
+/// array.save(&path)?;
+///
+/// let name = format!("loaded-{}", std::process::id());
+/// let first = SharedArray::<f32, Ix1>::load(&path).name(&name).attach_or_create()?;
+/// let again = SharedArray::<f32, Ix1>::load(&path).name(&name).attach_or_create()?;
+/// assert!(!first.was_there && again.was_there);
+/// assert_eq!(again.array.get(2), Some(2.5));
+/// # std::fs::remove_file(path).unwrap();
+/// # Ok(())
+/// # }
+/// ```
+pub struct Load<'p, A> {
+    path: PathBuf,
+    #[cfg(feature = "npz")]
+    member: Option<String>,
+    /// Everything but type and shape, which the file has.
+    options: Builder<u8, Ix0>,
+    progress: Box<dyn FnMut(u64, u64) + 'p>,
+    array: PhantomData<fn() -> A>,
+}
+
+/// An array that has what a file says, and where it came from.
+#[derive(Clone, Debug)]
+pub struct Loaded<A> {
+    /// The array.
+    pub array: A,
+    /// Whether it was there already, so that the file's elements were not read: others may have
+    /// written to it since it was made.
+    pub was_there: bool,
+}
+
+impl<T: Element, D: Dimension> SharedArray<T, D> {
+    /// Begins an array from a `.npy` file. See [`Load`].
+    pub fn load<'p>(path: impl AsRef<Path>) -> Load<'p, Self> {
+        Load::new(path.as_ref())
+    }
+}
+
+impl<T: Element, D: Dimension> GuardedArray<T, D> {
+    /// Begins a guarded array from a `.npy` file. See [`Load`].
+    pub fn load<'p>(path: impl AsRef<Path>) -> Load<'p, Self> {
+        Load::new(path.as_ref())
+    }
+}
+
+impl ErasedArray {
+    /// Begins an array from a `.npy` file, of the type that the file has. See [`Load`].
+    pub fn load<'p>(path: impl AsRef<Path>) -> Load<'p, Self> {
+        Load::new(path.as_ref())
+    }
+
+    /// Writes what it shows to a `.npy` file, as [`Array::save`] does, or
+    /// [`GuardedArray::save`] if it is guarded.
+    ///
+    /// # Errors
+    /// Those of [`GuardedArray::save`]; [`AccessDenied`](ErrorKind::AccessDenied) if it is guarded
+    /// and attached for reading, which cannot take the lock.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        save(crate::passable::Sealed::handle(self), path.as_ref())
+    }
+}
+
+impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
+    /// Writes what it shows to a `.npy` file, in C order, through a buffer of a mebibyte.
+    ///
+    /// The file appears under its path in one step, when its bytes are on the disk; until then, and
+    /// if anything fails, what stood there before stays. A link stays a link, and the file behind
+    /// it is replaced. Others may write to the array meanwhile: elements of up to 8 bytes are not
+    /// torn.
+    ///
+    /// # Errors
+    /// [`NoSpace`](ErrorKind::NoSpace); [`Path`](ErrorKind::Path) if something other than a
+    /// regular file stands there; [`InvalidDType`](ErrorKind::InvalidDType) for field names with
+    /// control characters; [`Os`](ErrorKind::Os).
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        save(self.handle(), path.as_ref())
+    }
+}
+
+impl<T: Element, D: Dimension> GuardedArray<T, D> {
+    /// As [`Array::save`], under the lock of [`read`](Self::read): nobody writes meanwhile.
+    ///
+    /// # Errors
+    /// Those of [`read`](Self::read) and [`Array::save`].
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        save(self.handle(), path.as_ref())
+    }
+}
+
+impl<'p, A: Loadable> Load<'p, A> {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.into(),
+            #[cfg(feature = "npz")]
+            member: None,
+            options: Builder::new(Ix0()),
+            progress: Box::new(|_, _| {}),
+            array: PhantomData,
+        }
+    }
+
+    fn with(mut self, set: impl FnOnce(Builder<u8, Ix0>) -> Builder<u8, Ix0>) -> Self {
+        self.options = set(self.options);
+        self
+    }
+
+    /// The file is an `.npz` archive: its member of that name, stored or deflated.
+    #[cfg(feature = "npz")]
+    pub fn member(mut self, name: impl Into<String>) -> Self {
+        self.member = Some(name.into());
+        self
+    }
+
+    /// The array's name, by which others attach. By default it gets a unique one.
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.with(|options| options.name(name))
+    }
+
+    /// A unique name with this beginning.
+    pub fn unique(self, prefix: impl Into<String>) -> Self {
+        self.with(|options| options.unique(prefix))
+    }
+
+    /// Its backend, as [`Builder::backend`].
+    pub fn backend(self, backend: BackendKind) -> Self {
+        self.with(|options| options.backend(backend))
+    }
+
+    /// How the processes start that are to share it, as [`Builder::workers`].
+    pub fn workers(self, workers: Workers) -> Self {
+        self.with(|options| options.workers(workers))
+    }
+
+    /// When its memory is set aside, as [`Builder::commit`].
+    pub fn commit(self, commit: Commit) -> Self {
+        self.with(|options| options.commit(commit))
+    }
+
+    /// Who removes it, as [`Builder::cleanup`].
+    pub fn cleanup(self, cleanup: Cleanup) -> Self {
+        self.with(|options| options.cleanup(cleanup))
+    }
+
+    /// How its first element is aligned, as [`Builder::align`].
+    pub fn align(self, align: Align) -> Self {
+        self.with(|options| options.align(align))
+    }
+
+    /// Called while the file is read, after each mebibyte and at the end, with the bytes that have
+    /// been read and those there are in all. Where space runs out on one backend, it begins anew
+    /// on the next.
+    pub fn progress(mut self, progress: impl FnMut(u64, u64) + 'p) -> Self {
+        self.progress = Box::new(progress);
+        self
+    }
+
+    /// Reads the file into a new array, and refuses if its name is taken.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](ErrorKind::AlreadyExists); [`DTypeMismatch`](ErrorKind::DTypeMismatch) and
+    /// [`NdimMismatch`](ErrorKind::NdimMismatch) if the file has another type of array; those of
+    /// [`NpyFile::open`] and [`NpyFile::read_into`]; those of [`Builder::zeros`]. Whatever fails,
+    /// nothing is left behind.
+    pub fn create(mut self) -> Result<A> {
+        let mut file = self.open()?;
+        self.make(&mut file)
+    }
+
+    /// As [`create`](Self::create), but an array that others have of that name is replaced. Those
+    /// attached to it keep it.
+    ///
+    /// # Errors
+    /// Those of [`create`](Self::create), but for `AlreadyExists`.
+    pub fn replace(self) -> Result<A> {
+        self.with(|options| options.force(true)).create()
+    }
+
+    /// Attaches to the array of that name, if there is one of the file's type and shape, and reads
+    /// the file into a new one if there is none; [`Loaded::was_there`] tells which.
+    ///
+    /// Of several processes that find none, each reads the file; the first to be done makes the
+    /// array, and the others attach to it. Arrays on `memfd` have no name to be found by, and `auto`
+    /// may choose it: ask for [`BackendKind::Shm`] where all must get the same. The file's order is
+    /// not compared: the array's indices are what counts.
+    ///
+    /// # Errors
+    /// [`ShapeMismatch`](ErrorKind::ShapeMismatch) and
+    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch) with what the file has and what is there; those
+    /// of [`Array::attach`] and [`create`](Self::create); `AlreadyExists` only if the name kept
+    /// coming and going.
+    pub fn attach_or_create(mut self) -> Result<Loaded<A>> {
+        const ATTEMPTS: usize = 4;
+        let mut file = self.open()?;
+        let mut attempt = 1;
+        loop {
+            if let Some(found) = self.find()? {
+                check_same(&found, file.header())?;
+                return Ok(Loaded { array: A::from_handle(found)?, was_there: true });
+            }
+            match self.make(&mut file) {
+                Err(error)
+                    if attempt < ATTEMPTS
+                        && matches!(error.kind(), ErrorKind::AlreadyExists { .. }) =>
+                {
+                    attempt += 1;
+                }
+                made => return Ok(Loaded { array: made?, was_there: false }),
+            }
+        }
+    }
+
+    /// The file, if its header fits `A`.
+    fn open(&self) -> Result<NpyFile> {
+        #[cfg(feature = "npz")]
+        let file = match &self.member {
+            Some(name) => NpyFile::open_member(&self.path, name)?,
+            None => NpyFile::open(&self.path)?,
+        };
+        #[cfg(not(feature = "npz"))]
+        let file = NpyFile::open(&self.path)?;
+        A::check(file.header())?;
+        Ok(file)
+    }
+
+    /// What bears the name already.
+    fn find(&self) -> Result<Option<Handle>> {
+        let found = match self.options.asked() {
+            (None, _) | (_, Some(BackendKind::Memfd)) => return Ok(None),
+            (Some(name), None) => ErasedArray::open(name, Access::ReadWrite),
+            (Some(name), Some(backend)) => {
+                backends::attach(backend, &Name::new(name)?, Access::ReadWrite)
+                    .and_then(Handle::new)
+            }
+        };
+        match found {
+            Ok(handle) => Ok(Some(handle)),
+            Err(error) => match error.kind() {
+                // Not compiled: a build with `memfd` alone.
+                ErrorKind::NotFound { .. } | ErrorKind::BackendNotCompiled { .. } => Ok(None),
+                _ => Err(error),
+            },
+        }
+    }
+
+    fn make(&mut self, file: &mut NpyFile) -> Result<A> {
+        let (dtype, layout) = (file.header().dtype().clone(), file.header().layout().clone());
+        let progress = &mut self.progress;
+        let mut fill = |header: &Header, region: &dyn Region| {
+            let start = copy::data_start(header, region)?;
+            // SAFETY: `data_start` has seen that so many bytes lie in the region, which is new:
+            // mapped for writing, zeroed, and not published yet, so nobody else uses them.
+            let elements =
+                unsafe { std::slice::from_raw_parts_mut(start, header.layout().nbytes()) };
+            file.read_into(elements, &mut *progress)
+        };
+        A::from_handle(self.options.create(dtype, layout, A::GUARDED, &mut fill)?)
+    }
+}
+
+fn check_same(found: &Handle, file: &NpyHeader) -> Result<()> {
+    let header = found.header();
+    if header.dtype() != file.dtype() {
+        return Err(dtype_mismatch(file.dtype(), header.dtype()));
+    }
+    let (expected, found) = (file.layout().shape(), header.layout().shape());
+    if expected == found {
+        return Ok(());
+    }
+    let (expected, found) = (expected.to_vec(), found.to_vec());
+    Err(ErrorKind::ShapeMismatch { expected, found }.into())
+}
+
+fn dtype_mismatch(expected: &shm_core::DType, found: &shm_core::DType) -> shm_core::Error {
+    let (expected, found) = (expected.to_string(), found.to_string());
+    ErrorKind::DTypeMismatch { expected, found }.into()
+}
+
+fn save(handle: &Handle, path: &Path) -> Result<()> {
+    // Where nobody can write, nobody needs guards.
+    let is_guarded = handle.header().guarded() && !handle.is_frozen();
+    let _lock = if is_guarded { Some(lock(handle)?) } else { None };
+    let mut writer = NpyWriter::create(path, handle.header().dtype(), &handle.window().shape)?;
+    copy::pieces(handle, |bytes| writer.write(bytes))?;
+    writer.finish()
+}
+
+/// Waits until nobody writes a guarded array.
+fn lock(handle: &Handle) -> Result<shm_sync::Together<'_, Handle>> {
+    let name = handle.name();
+    if handle.access() != Access::ReadWrite {
+        let (object, access) = (format!("guarded array {name:?}"), Access::ReadWrite);
+        return Err(ErrorKind::AccessDenied { object, access }.into());
+    }
+    // SAFETY: the segment is attached for writing, as seen right above.
+    let lock = unsafe { Shared::new(handle) }.reading(Limit::Never)?;
+    if lock.is_torn() {
+        return Err(ErrorKind::Torn { name: name.to_string() }.into());
+    }
+    Ok(lock)
+}
+
+/// What a file can become: [`SharedArray`], [`GuardedArray`] and [`ErasedArray`].
+pub trait Loadable: sealed::Loadable {}
+
+mod sealed {
+    use super::*;
+
+    /// What the crate itself asks of it.
+    pub trait Loadable: Sized {
+        /// Whether it is guarded if it is new.
+        const GUARDED: bool = false;
+
+        /// Whether a file has what the type says.
+        fn check(header: &NpyHeader) -> Result<()>;
+
+        /// The array that was made or found.
+        fn from_handle(handle: Handle) -> Result<Self>;
+    }
+}
+
+macro_rules! loadable {
+    ($($mode:ident),*) => {$(
+        impl<T: Element, D: Dimension> Loadable for Array<T, D, $mode> {}
+
+        impl<T: Element, D: Dimension> sealed::Loadable for Array<T, D, $mode> {
+            const GUARDED: bool = <$mode as crate::mode::sealed::Mode>::GUARDED;
+
+            fn check(header: &NpyHeader) -> Result<()> {
+                check_type::<T, D>(header)
+            }
+
+            fn from_handle(handle: Handle) -> Result<Self> {
+                Self::new(handle)
+            }
+        }
+    )*};
+}
+
+loadable!(ReadWrite, Guarded);
+
+impl Loadable for ErasedArray {}
+
+impl sealed::Loadable for ErasedArray {
+    fn check(_: &NpyHeader) -> Result<()> {
+        Ok(())
+    }
+
+    fn from_handle(handle: Handle) -> Result<Self> {
+        Ok(Self::new(handle))
+    }
+}
+
+fn check_type<T: Element, D: Dimension>(header: &NpyHeader) -> Result<()> {
+    if *header.dtype() != T::dtype() {
+        return Err(dtype_mismatch(&T::dtype(), header.dtype()));
+    }
+    let found = header.layout().ndim();
+    match D::NDIM {
+        Some(expected) if expected != found => {
+            Err(ErrorKind::NdimMismatch { expected, found }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+impl<A> fmt::Debug for Load<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Load")
+            .field("path", &self.path)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
