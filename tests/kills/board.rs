@@ -148,7 +148,7 @@ impl Board {
             }
             let rest = until.checked_duration_since(std::time::Instant::now())?;
             // Late is as good as in time: `found` tells.
-            let _ = self.table.progress().wait_past(seen, rest.min(TICK));
+            let _ = self.table.progress().wait_past(seen, Limit::After(rest.min(TICK)));
         }
     }
 

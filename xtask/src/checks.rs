@@ -67,7 +67,8 @@ pub(crate) fn tree(cargo: &Cargo, set: FeatureSet, bar: &ProgressBar) -> Result<
     })
 }
 
-fn tests(name: &str, command: Command, bar: &ProgressBar) -> Result<Check> {
+/// Runs tests, none of which may be left out.
+pub(crate) fn tests(name: &str, command: Command, bar: &ProgressBar) -> Result<Check> {
     let Finished { status, output } = run(command, bar)?;
     let mut tally = count(&output);
     let mut reason = String::new();

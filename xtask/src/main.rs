@@ -8,9 +8,11 @@ mod cells;
 mod checks;
 mod expected;
 mod features;
+mod loom;
 mod matrix;
 mod report;
 mod tools;
+mod tsan;
 
 use std::process::ExitCode;
 
@@ -30,6 +32,10 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Check the algorithms of shm-sync in every order of their steps, with a death at each
+    Loom,
+    /// Run the tests of threads under ThreadSanitizer (needs a nightly compiler)
+    Tsan,
     /// Run every test, then every backend x start method x feature set
     TestMatrix {
         /// For the inner loop: the workspace's tests, and the matrix with all features only
@@ -40,6 +46,8 @@ enum Task {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
+        Task::Loom => loom::run(),
+        Task::Tsan => tsan::run(),
         Task::TestMatrix { quick } => matrix::run(quick),
     }
 }

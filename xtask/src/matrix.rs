@@ -11,7 +11,7 @@ use crate::cells::{self, BACKENDS, STARTS};
 use crate::expected::{self, Expected};
 use crate::features::FeatureSet;
 use crate::report::{self, Cell, Check, Tally};
-use crate::{checks, tools};
+use crate::{checks, loom, tools, tsan};
 
 /// The package at the root, which holds the matrix test.
 const PACKAGE: &str = "shmarray-workspace";
@@ -37,6 +37,8 @@ pub(crate) fn run(quick: bool) -> Result<ExitCode> {
     let sets = if quick { &[FeatureSet::FULL][..] } else { &FeatureSet::ALL };
     if !quick {
         matrix.check("tests of tests/embedding", checks::embedding)?;
+        matrix.check(loom::NAME, loom::models)?;
+        matrix.check(tsan::NAME, tsan::check)?;
         for set in sets {
             matrix.check(&format!("what {set} pulls in"), |cargo, bar| {
                 checks::tree(cargo, *set, bar)

@@ -62,6 +62,11 @@ impl Check {
         let (name, reason, output) = (name.into(), reason.into(), output.to_owned());
         Self { name, tally, reason, output }
     }
+
+    /// What the programs said that ran for it.
+    pub(crate) fn output(&self) -> &str {
+        &self.output
+    }
 }
 
 /// A cell: where it stands, and what it came to.

@@ -247,13 +247,13 @@ pub enum ErrorKind {
         /// Milliseconds waited.
         waited_ms: u64,
     },
-    /// A lock, a chunk or the others at a barrier were waited for, and the time is over.
-    #[error("array {name:?} is held by {holder}; waited {waited_ms} ms")]
+    /// A lock, a chunk, the others at a barrier or progress were waited for, and the time is over.
+    #[error("array {name:?}: {reason}; waited {waited_ms} ms")]
     Locked {
         /// The array's name.
         name: String,
-        /// Who holds it, as far as that is known.
-        holder: String,
+        /// Who holds it, as far as that is known, or what has not happened.
+        reason: String,
         /// Milliseconds waited.
         waited_ms: u64,
     },
@@ -261,7 +261,7 @@ pub enum ErrorKind {
     /// A participant died or panicked while it may have been writing.
     #[error(
         "array {name:?} may be torn: somebody died or panicked while it held the write guard; \
-         check the data or write them anew, then say so with `set_torn(false)`"
+         take `write_torn()`, check the data or write them anew, then say so with `set_torn(false)`"
     )]
     Torn {
         /// The array's name.
@@ -278,7 +278,10 @@ pub enum ErrorKind {
     },
 
     /// A participant will never come to the barrier.
-    #[error("the barrier of array {name:?} is broken: the participant in slot {slot} {how}")]
+    #[error(
+        "the barrier of array {name:?} is broken: the participant in slot {slot} {how}; \
+         drop your place, then take a new one"
+    )]
     BarrierBroken {
         /// The array's name.
         name: String,

@@ -4,19 +4,21 @@
 //! has the phase that is waited for. Whoever sees that all seats have arrived moves the phase on;
 //! no count can be wrong, as none is kept. A seat whose owner is dead, or has left, or gave up
 //! waiting, breaks the barrier, and the state then names it. Once nobody is seated any more, the
-//! next to come begins anew: with another epoch, so that nobody takes that for the phase's end.
+//! next to come begins anew, in a phase that no old seat can be taken for one of.
+//!
+//! Whoever sits down or leaves counts in the state too, after its seat is written: so who has seen
+//! the state before and the seats after changes nothing, and does not sleep, without seeing it.
 
 use shm_presence::Owner;
 
 use crate::atomic::{Ordering::SeqCst, store_before_load};
-use crate::event::Event;
 use crate::system::{Limit, Stop, System, Waiter, Whom};
 use crate::words::{BarrierWords, Line, OWNER, owner_bits, owner_in};
 
 mod state;
 
 pub(crate) use state::{Broken, How};
-use state::{GONE, State, after, arrived_in, is_taken, seat_bits};
+use state::{GONE, State, after, arrived_in, is_of, is_taken, seat_bits};
 
 /// Why there is no way through a barrier.
 #[derive(Debug)]
@@ -52,26 +54,28 @@ impl Barrier<'_> {
     ) -> Result<usize, Blocked> {
         let mut waiter = Waiter::new(limit);
         loop {
-            let left = Event(&self.words.left).count();
             let mut word = self.words.state.load(SeqCst);
             let mut state = State::of(word);
             if self.anybody_seated(system)? {
+                if self.words.state.load(SeqCst) != word {
+                    continue; // they may have begun anew
+                }
                 if state.broken.is_some() {
-                    Event(&self.words.left).sleep(system, &mut waiter, left)?;
+                    waiter.sleep(system, &self.words.state, word, Whom::Readers)?;
                     continue;
                 }
                 if state.size != self.size {
                     return Err(Blocked::Size(state.size));
                 }
             } else {
-                self.clear_seats_of_the_dead(system)?;
                 state = state.anew(self.size);
                 if !self.change(word, state, system) {
                     continue;
                 }
                 word = state.word();
+                self.clear_old_seats(state, system)?;
             }
-            if let Some(at) = self.sit_down(me, state) {
+            if let Some(at) = self.sit_down(me, state, system) {
                 return Ok(at);
             }
             match self.anybody_dead(system)? {
@@ -89,8 +93,17 @@ impl Barrier<'_> {
         if seat & OWNER == owner_bits(me) {
             let _ = line.seat.compare_exchange(seat, seat | GONE, SeqCst, SeqCst);
         }
-        Event(&self.words.left).raise(system, 1);
-        system.wake(&self.words.state, Whom::Readers, u32::MAX);
+        self.tell_departure(system);
+    }
+
+    /// Changes the state, so that nobody goes to sleep who has not seen the seat.
+    fn tell_departure(&self, system: &impl System) {
+        loop {
+            let word = self.words.state.load(SeqCst);
+            if self.change(word, State::of(word).moved(), system) {
+                return;
+            }
+        }
     }
 
     /// Waits until all have arrived; tells whether this one was the last. If it gives up, it
@@ -103,16 +116,12 @@ impl Barrier<'_> {
         limit: Limit,
     ) -> Result<bool, Blocked> {
         let mut waiter = Waiter::new(limit);
-        let mut began = self.arrive(me, at);
+        let began = self.arrive(me, at);
         loop {
             let word = self.words.state.load(SeqCst);
             let state = State::of(word);
             if state.size != self.size {
                 return Err(Blocked::Size(state.size));
-            }
-            if state.epoch != began.epoch {
-                began = self.arrive(me, at);
-                continue;
             }
             if state.phase != began.phase {
                 return Ok(false);
@@ -164,18 +173,26 @@ impl Barrier<'_> {
     }
 
     /// Takes the first seat that nobody has, unless the state changes in a way that matters.
-    fn sit_down(&self, me: Owner, state: State) -> Option<usize> {
+    fn sit_down(&self, me: Owner, state: State, system: &impl System) -> Option<usize> {
         let mine = seat_bits(me, state.phase);
         let (at, line) = self.seats().find(|(_, line)| {
             let seat = line.seat.load(SeqCst);
             !is_taken(seat) && line.seat.compare_exchange(seat, mine, SeqCst, SeqCst).is_ok()
         })?;
         store_before_load();
-        let now = State::of(self.words.state.load(SeqCst));
-        if now.broken.is_none() && now.size == self.size {
-            return Some(at);
+        loop {
+            let word = self.words.state.load(SeqCst);
+            let now = State::of(word);
+            if now != (State { moves: now.moves, ..state }) {
+                break;
+            }
+            // With this, nobody begins anew who has not seen the seat.
+            if self.change(word, now.moved(), system) {
+                return Some(at);
+            }
         }
         let _ = line.seat.compare_exchange(mine, 0, SeqCst, SeqCst);
+        self.tell_departure(system);
         None
     }
 
@@ -190,12 +207,12 @@ impl Barrier<'_> {
         })
     }
 
-    /// Whoever left before it arrived in this phase.
+    /// Whoever left before this phase was over.
     fn anybody_gone(&self, state: State) -> Option<Broken> {
         self.seats().find_map(|(_, line)| {
             let seat = line.seat.load(SeqCst);
             let owner = owner_in(seat)?;
-            let gone = seat & GONE != 0 && arrived_in(seat) == state.phase;
+            let gone = seat & GONE != 0 && is_of(seat, state);
             gone.then_some(Broken { slot: owner.slot, how: How::Left })
         })
     }
@@ -225,11 +242,12 @@ impl Barrier<'_> {
         Ok(false)
     }
 
-    /// Where nobody is left to be told of the dead, their seats can be had again.
-    fn clear_seats_of_the_dead(&self, system: &impl System) -> Result<(), Stop> {
+    /// The seats of those who died before it began anew, with `state`, can be had again.
+    fn clear_old_seats(&self, state: State, system: &impl System) -> Result<(), Stop> {
         for line in self.lines {
             let seat = line.seat.load(SeqCst);
             if let Some(owner) = owner_in(seat)
+                && !is_of(seat, state)
                 && !system.is_alive(owner)?
             {
                 let _ = line.seat.compare_exchange(seat, 0, SeqCst, SeqCst);

@@ -73,17 +73,17 @@ impl Claims<'_> {
             let plan = Plan::of(word);
             if plan.pass == wanted.pass && plan != wanted {
                 return Err(invalid(format!(
-                    "pass {} divides axis {} by {} rows, not axis {} by {}",
-                    plan.number(),
-                    plan.axis,
-                    plan.rows,
-                    wanted.axis,
-                    wanted.rows
+                    "others divide {plan}, not {wanted}; say the same, or use the next pass"
                 )));
             }
             if plan.pass >= wanted.pass {
                 self.follow(plan);
                 return Ok(plan.pass == wanted.pass);
+            }
+            let next = plan.pass + 1;
+            if wanted.pass > next {
+                let (wanted, next) = (wanted.number(), i64::from(next) - 1);
+                return Err(invalid(format!("pass {wanted} cannot begin: the next is {next}")));
             }
             let counts = self.count()?;
             // If another has begun it meanwhile, the count is of that one.
@@ -185,25 +185,20 @@ impl Claims<'_> {
 
     /// Sees to it that whoever moved the cursor last holds its chunk. Returns the cursor.
     fn settle(&self) -> Result<Cursor> {
-        loop {
-            let word = self.words.cursor.load(SeqCst);
-            let cursor = Cursor::of(word);
-            if let Some(chunk) = cursor.next.checked_sub(1) {
-                let wants = Task::wants(cursor.pass, chunk).word();
-                let holds = Task::holds(cursor.pass, chunk, false).word();
-                let task = &self.entry(cursor.entry)?.task;
-                if task.load(SeqCst) == wants {
-                    let _ = task.compare_exchange(wants, holds, SeqCst, SeqCst);
-                }
-            }
-            let plan = Plan::of(self.words.plan.load(SeqCst));
-            if cursor.pass > plan.pass {
-                return Err(corrupt(format!("at pass {} of {}", cursor.pass, plan.pass)));
-            }
-            if self.words.cursor.load(SeqCst) == word {
-                return Ok(cursor);
+        let cursor = Cursor::of(self.words.cursor.load(SeqCst));
+        if let Some(chunk) = cursor.next.checked_sub(1) {
+            let wants = Task::wants(cursor.pass, chunk).word();
+            let holds = Task::holds(cursor.pass, chunk, false).word();
+            let task = &self.entry(cursor.entry)?.task;
+            if task.load(SeqCst) == wants {
+                let _ = task.compare_exchange(wants, holds, SeqCst, SeqCst);
             }
         }
+        let plan = Plan::of(self.words.plan.load(SeqCst));
+        if cursor.pass > plan.pass {
+            return Err(corrupt(format!("at pass {} of {}", cursor.pass, plan.pass)));
+        }
+        Ok(cursor)
     }
 
     /// Takes the next chunk from the cursor, with an entry that is idle. None if others had the

@@ -21,9 +21,10 @@ impl<'a, A: Attachment> Shared<'a, A> {
     fn locked(self, stop: Stop) -> shm_core::Error {
         self.stopped(stop, || match self.lock().holder() {
             Some(Owner { slot, generation }) => {
-                format!("the holder of slot {slot}, generation {generation}")
+                format!("held by slot {slot}, generation {generation}")
             }
-            None => "readers, or holders of chunks".into(),
+            None if self.holds_chunks() => "this process itself holds a chunk".into(),
+            None => "readers or holders of chunks share it".into(),
         })
     }
 
@@ -58,13 +59,17 @@ impl<'a, A: Attachment> Shared<'a, A> {
     #[inline]
     pub(crate) fn together(self, class: Class, limit: Limit) -> Result<Together<'a, A>> {
         let me = self.me()?;
-        let claims = Claims { words: &self.area().claims, lines: self.lines(), shape: &[] };
-        let inside = || class == Class::Claimers && claims.holds_any(me);
+        let inside = || class == Class::Claimers && self.holds_chunks();
         let granted = self.lock().lock_shared(me, class, self.kernel(), limit, inside);
         match granted {
             Ok(granted) => Ok(Together { shared: self, held: Held::new(me, granted, false) }),
             Err(stop) => Err(self.locked(stop)),
         }
+    }
+
+    fn holds_chunks(self) -> bool {
+        let claims = Claims { words: &self.area().claims, lines: self.lines(), shape: &[] };
+        self.identity().owner().is_some_and(|me| claims.holds_any(me))
     }
 
     /// Whether a holder of the exclusive lock died or panicked, and nobody has mended the data.
@@ -129,8 +134,8 @@ impl<A: Attachment> Drop for Together<'_, A> {
     }
 }
 
-/// Who holds a lock, and what was granted, in one word: guards are moved a lot, and one of two
-/// words stays in registers.
+/// Who holds a lock, and what was granted, in one word: with the attachment it
+/// makes a guard of two words, which stays in registers.
 #[derive(Clone, Copy)]
 struct Held(u64);
 

@@ -8,6 +8,16 @@
 //! The two classes of sharers, readers and claimers, exclude each other: the word has the class
 //! whose turn it is, and only who is alone changes it.
 //!
+//! | whoever shares | whoever wants to be alone |
+//! |---|---|
+//! | marks its line | writes itself into the word |
+//! | says in `marked` that there are marks | looks at `marked`: none, and it is alone |
+//! | looks at the word: free, and it shares | looks at all lines: none marked, and it is alone |
+//!
+//! Of the word, the high half is the generation of who is alone, and the bits of the low half are
+//! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`TORN`] (10), [`CLAIMS`] (11)
+//! and [`INTENT`] (12).
+//!
 //! A dead holder is found by those who wait, and leaves the word by one compare-and-swap. If it was
 //! alone and may have been writing, [`TORN`] stays until somebody alone takes it away.
 
@@ -83,7 +93,9 @@ impl Granted {
     }
 }
 
-/// The lock of an array.
+/// The lock of an array. What is rarely called takes it by value, so that it stays in registers
+/// where nobody waits.
+#[derive(Clone, Copy)]
 pub(crate) struct Lock<'a> {
     pub(crate) words: &'a LockWords,
     pub(crate) lines: &'a [Line],
@@ -112,7 +124,7 @@ impl Lock<'_> {
     /// Becomes the only one, who may have `entered` already.
     #[cold]
     fn wait_to_be_alone(
-        &self,
+        self,
         me: Owner,
         system: &impl System,
         limit: Limit,
@@ -168,7 +180,7 @@ impl Lock<'_> {
     /// Shares with others of that class; the own line is marked already.
     #[cold]
     fn wait_to_share(
-        &self,
+        self,
         me: Owner,
         class: Class,
         system: &impl System,
@@ -205,7 +217,7 @@ impl Lock<'_> {
     }
 
     #[cold]
-    fn tell_who_drains(&self, system: &impl System) {
+    fn tell_who_drains(self, system: &impl System) {
         self.words.unmarked.fetch_add(1, SeqCst);
         system.wake(&self.words.unmarked, Whom::Writers, u32::MAX);
     }
@@ -247,11 +259,6 @@ impl Lock<'_> {
     /// Marks the own line, and says that there are marks.
     #[inline]
     fn mark(&self, me: Owner) -> Result<()> {
-        let too_many = |count: u32| {
-            let (limit, value) = ("shared locks of one process", Some(count.into()));
-            let hint = "guards that are leaked or never dropped hold them";
-            ErrorKind::LimitReached { limit, value, hint }.into()
-        };
         let Some(line) = self.lines.get(me.slot as usize) else { return Err(too_many(0)) };
         let before = line.marks.fetch_add(1, SeqCst);
         if low_half(before) >= MAX_MARKS {
@@ -381,10 +388,18 @@ impl Lock<'_> {
     /// Takes the own name out of the word. If it is not there any more, it is left as it is.
     #[inline]
     fn leave_alone(&self, me: Owner, system: &impl System, state: u64) {
-        let mut word = state | owner_bits(me); // if nobody waits
+        let mine = state | owner_bits(me);
+        if self.words.word.compare_exchange(mine, state, SeqCst, SeqCst).is_err() {
+            self.leave_and_wake(me, system, state);
+        }
+    }
+
+    /// As [`leave_alone`](Self::leave_alone), where other bits are set: wakes those who wait.
+    #[cold]
+    fn leave_and_wake(self, me: Owner, system: &impl System, state: u64) {
+        let mut word = self.words.word.load(SeqCst);
         while word & OWNER == owner_bits(me) {
             match self.words.word.compare_exchange(word, state, SeqCst, SeqCst) {
-                Ok(_) if word & (WRITERS_WAIT | READERS_WAIT) == 0 => return,
                 Ok(_) => return self.wake(system, word),
                 Err(now) => word = now,
             }
@@ -392,7 +407,6 @@ impl Lock<'_> {
     }
 
     /// Wakes those whom the word said to be waiting: all who can share, and one who cannot.
-    #[cold]
     fn wake(&self, system: &impl System, word: u64) {
         if word & WRITERS_WAIT != 0 {
             system.wake(&self.words.word, Whom::Writers, 1);
@@ -401,6 +415,13 @@ impl Lock<'_> {
             system.wake(&self.words.word, Whom::Readers, u32::MAX);
         }
     }
+}
+
+#[cold]
+fn too_many(count: u32) -> shm_core::Error {
+    let (limit, value) = ("shared locks of one process", Some(count.into()));
+    let hint = "guards that are leaked or never dropped hold them";
+    ErrorKind::LimitReached { limit, value, hint }.into()
 }
 
 fn is_marked(line: &Line) -> bool {

@@ -49,7 +49,7 @@ impl<A> Copy for Pass<'_, A> {}
 pub struct PassProgress {
     /// Chunks that are done. It may be more by now, never less.
     pub done: u32,
-    /// Chunks that somebody holds, or that wait for somebody since their holder died.
+    /// Chunks that somebody holds, and those that were given back or whose holder died.
     pub held: u32,
     /// Chunks of the pass.
     pub chunks: u32,
@@ -93,7 +93,7 @@ impl<'a, A: Attachment> Pass<'a, A> {
             }
             let slept = claims.events().sleep(kernel, &mut waiter, seen);
             slept.map_err(|stop| {
-                self.shared.stopped(stop, || "those who hold the last chunks".into())
+                self.shared.stopped(stop, || "others hold the last chunks".into())
             })?;
         }
     }
@@ -126,7 +126,7 @@ impl<'a, A: Attachment> Pass<'a, A> {
                 return Ok(progress);
             }
             let slept = claims.events().sleep(self.shared.kernel(), &mut waiter, events);
-            slept.map_err(|stop| self.shared.stopped(stop, || "those who hold chunks".into()))?;
+            slept.map_err(|stop| self.shared.stopped(stop, || "no chunk was done".into()))?;
         }
     }
 }

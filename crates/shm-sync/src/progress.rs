@@ -39,7 +39,7 @@ impl<A: Attachment> Progress<'_, A> {
     /// [`Os`](shm_core::ErrorKind::Os).
     pub fn wait_past(&self, seen: u64, limit: Limit) -> Result<u64> {
         let past = self.event().wait_past(self.shared.kernel(), seen, limit);
-        past.map_err(|stop| self.shared.stopped(stop, || "those who make progress".into()))
+        past.map_err(|stop| self.shared.stopped(stop, || "no progress was made".into()))
     }
 
     fn event(&self) -> Event<'_> {

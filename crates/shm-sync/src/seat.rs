@@ -46,7 +46,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
                 let how = broken.how.as_str();
                 ErrorKind::BarrierBroken { name, slot: broken.slot, how }.into()
             }
-            Blocked::Stop(stop) => self.stopped(stop, || "participants of the barrier".into()),
+            Blocked::Stop(stop) => self.stopped(stop, || "not all have come to the barrier".into()),
         }
     }
 }
@@ -61,8 +61,8 @@ pub struct Seat<'a, A: Attachment> {
 }
 
 impl<A: Attachment> Seat<'_, A> {
-    /// Waits until all participants wait. What they wrote before, this one sees afterwards. Tells
-    /// whether this one was the last to come, which one of them is.
+    /// Waits until all participants wait. What they wrote before, this one sees afterwards. True
+    /// in exactly one of them: the last to come.
     ///
     /// # Errors
     /// [`BarrierBroken`](shm_core::ErrorKind::BarrierBroken), with the slot, if one of them died,

@@ -174,14 +174,14 @@ impl<'a, A: Attachment> Shared<'a, A> {
         }
     }
 
-    /// The error that tells why an algorithm stopped: who holds what was waited for.
+    /// The error that tells why an algorithm stopped: what was waited for in vain.
     #[cold]
-    pub(crate) fn stopped(self, stop: Stop, holder: impl FnOnce() -> String) -> shm_core::Error {
+    pub(crate) fn stopped(self, stop: Stop, reason: impl FnOnce() -> String) -> shm_core::Error {
         match stop {
             Stop::Failed(error) => error,
             Stop::TimedOut { waited } => ErrorKind::Locked {
                 name: self.header().name().to_string(),
-                holder: holder(),
+                reason: reason(),
                 waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
             }
             .into(),

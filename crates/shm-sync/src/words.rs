@@ -6,7 +6,7 @@
 //! | in the sync area, at byte | what |
 //! |---|---|
 //! | 0 | lock: its word; at 8 whether readers are marked; at 16 the event "a reader left" |
-//! | 64 | barrier: its state; at 72 the event "somebody left" |
+//! | 64 | barrier: its state |
 //! | 128 | claims: the plan; at 136 the cursor; at 144 the event "a chunk is done or back" |
 //! | 192 | progress: a counter that is an event |
 //! | 256 | zeros |
@@ -48,7 +48,6 @@ pub(crate) struct LockWords {
 #[derive(Debug)]
 pub(crate) struct BarrierWords {
     pub(crate) state: AtomicU64,
-    pub(crate) left: AtomicU64,
 }
 
 #[repr(C, align(64))]

@@ -12,13 +12,34 @@ use crate::handle::Handle;
 use crate::mode::{Joint, Mode};
 
 impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
-    /// A place at the array's barrier, which is for `size` participants: processes, or threads
-    /// that take a place each.
+    /// A place at the array's barrier, which is for `size` participants. Each process takes a place
+    /// of its own, and so does each thread that waits; a place is not shared, as std's barrier is.
     ///
     /// What one wrote before it waited, all see after it: write, [`wait`](Barrier::wait), read.
     ///
-    /// If the barrier is broken, this waits until all who were told have dropped their places;
-    /// after 2 seconds it gives up.
+    /// If the barrier is broken, this waits until all who were told have dropped their places (the
+    /// own one first); after 2 seconds it gives up. Then it may be for another number of them.
+    ///
+    /// ```
+    /// use shmarray::prelude::*;
+    ///
+    /// /// The same in each of `workers` processes.
+    /// fn work(grid: &SharedArray<f64, Ix1>, workers: u32, me: usize) -> shmarray::Result<f64> {
+    ///     let mut place = grid.barrier(workers)?;
+    ///     grid.set(me, 1.0)?;
+    ///     if let Err(error) = place.wait() {
+    ///         drop(place); // `BarrierBroken`: one has died. The rest can go on:
+    ///         place = grid.barrier(workers - 1)?;
+    ///         eprintln!("{error}");
+    ///     }
+    ///     Ok(grid.to_owned_array().sum()) // what all have written
+    /// }
+    /// # fn main() -> shmarray::Result<()> {
+    /// let grid = SharedArray::builder(1).unique("barrier").zeros()?;
+    /// assert_eq!(work(&grid, 1, 0)?, 1.0);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     /// [`InvalidBarrier`](shm_core::ErrorKind::InvalidBarrier) for no participants, more than 128,
@@ -40,7 +61,7 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
 }
 
 impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
-    /// Who has a slot: who has locked, claimed or waited, and whether it lives, by the kernel's
+    /// Who has a slot: who has locked, claimed, or taken a place at the barrier, and whether it lives, by the kernel's
     /// word. Whoever only reads and writes elements has none.
     ///
     /// # Errors
@@ -68,11 +89,11 @@ pub struct Barrier<'a> {
 }
 
 impl Barrier<'_> {
-    /// Waits until all participants wait. Tells whether this one came last.
+    /// Waits until all participants wait. True in exactly one of them: the last to come.
     ///
     /// Whoever has not taken a place yet is waited for, however long that takes.
-    /// Whoever dies after it has come counts for this phase, as what it wrote is there; the next one
-    /// breaks.
+    /// Of one who dies after it has come, what it wrote is there: the phase ends well if the others
+    /// come before somebody who waits finds out; otherwise it breaks, as the next one would.
     ///
     /// # Errors
     /// [`BarrierBroken`](shm_core::ErrorKind::BarrierBroken), with the slot, if one of them died,

@@ -35,8 +35,11 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// # }
     /// ```
     ///
-    /// This is pass 0, and can be made once in the array's life: see
-    /// [`chunks_of_pass`](Self::chunks_of_pass) for more.
+    /// This is pass 0. Once all its chunks are done, it yields nothing any more, for ever: the next
+    /// time through the array is [`chunks_of_pass(1, …)`](Self::chunks_of_pass).
+    ///
+    /// Chunks are handed out of a torn array too, and do not mend it: see
+    /// [`is_torn`](Self::is_torn).
     ///
     /// # Errors
     /// Those of [`chunks_of_pass`](Self::chunks_of_pass).
@@ -53,7 +56,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// # Errors
     /// [`InvalidPass`](ErrorKind::InvalidPass) for chunks of no rows, an axis that is not there,
     /// more than 1 073 741 823 chunks, or that many rows in one; if others divide the array in
-    /// another way in this pass; if an earlier pass is not done yet.
+    /// another way in this pass; if the pass before is not done yet, or has not begun.
     /// [`InvalidWindow`](ErrorKind::InvalidWindow) if this handle shows a part of the array.
     pub fn chunks_of_pass(&self, number: u32, axis: Axis, rows: usize) -> Result<Chunks<'_, T, D>> {
         let layout = self.handle().header().layout();
@@ -140,7 +143,8 @@ impl<'a, T: Element, D: Dimension> Iterator for Chunks<'a, T, D> {
 /// A chunk of a guarded array: some of its rows, for this worker alone.
 ///
 /// It must be said to be [`done`](Self::done). Dropped otherwise, by an early return, by `?` or by
-/// a panic, it goes back and is handed out again. A worker that is stopped, but alive, keeps it.
+/// a panic, it goes back and is handed out again: a loop that never says `done` gets the same chunk
+/// again and again. A worker that is stopped, but alive, keeps it.
 #[must_use = "a chunk that is dropped is handed out again"]
 pub struct Chunk<'a, T, D> {
     // Invariant: not handed out for longer than the claim is held.

@@ -1,10 +1,9 @@
 //! One flag per region of another array, in an array of their own.
 
-use std::sync::atomic::Ordering::{Acquire, Release};
-use std::time::Duration;
-
 use ndarray::{Dimension, IntoDimension, NdIndex};
 use shm_core::{ErrorKind, Result};
+use shm_sync::Limit;
+use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::mode::{Joint, Writable};
 use crate::{Array, Progress};
@@ -13,7 +12,6 @@ impl<D: Dimension, M: Writable + Joint> Array<u32, D, M> {
     /// Its elements as flags, one for each region of whatever they stand for.
     ///
     /// ```
-    /// use std::time::Duration;
     /// use shmarray::prelude::*;
     ///
     /// # fn main() -> shmarray::Result<()> {
@@ -21,7 +19,7 @@ impl<D: Dimension, M: Writable + Joint> Array<u32, D, M> {
     /// let flags = tiles.flags();
     /// let seen = flags.changes();
     /// flags.set((1, 2), 1)?; // in a worker, when the tile is written
-    /// let changes = flags.wait_past(seen, Duration::from_secs(1))?; // in a watcher
+    /// let changes = flags.wait_past(seen, Limit::Never)?; // in a watcher
     /// assert_eq!((changes, flags.get((1, 2))), (seen + 1, Some(1)));
     /// # Ok(())
     /// # }
@@ -67,7 +65,8 @@ impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
         Ok(())
     }
 
-    /// How many flags have been set, again ones included.
+    /// How many flags have been set, again ones included. It is the array's
+    /// [`progress`](Array::progress) counter, which nothing else should count in.
     pub fn changes(&self) -> u64 {
         self.progress().get()
     }
@@ -75,9 +74,9 @@ impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
     /// Sleeps until there are other changes than `seen`, and returns how many there are.
     ///
     /// # Errors
-    /// [`Locked`](ErrorKind::Locked) when the time is over; [`Os`](ErrorKind::Os).
-    pub fn wait_past(&self, seen: u64, time: Duration) -> Result<u64> {
-        self.progress().wait_past(seen, time)
+    /// [`Locked`](ErrorKind::Locked) if the limit passes; [`Os`](ErrorKind::Os).
+    pub fn wait_past(&self, seen: u64, limit: Limit) -> Result<u64> {
+        self.progress().wait_past(seen, limit)
     }
 
     fn progress(&self) -> Progress<'_> {

@@ -105,7 +105,6 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     ///
     /// ```
     /// use shmarray::prelude::*;
-    /// use shmarray::Limit;
     ///
     /// # fn main() -> shmarray::Result<()> {
     /// let array: GuardedArray<f32, Ix1> = GuardedArray::builder(4).unique("torn").zeros()?;

@@ -16,7 +16,7 @@ pub trait Open: Mode {}
 /// An open mode in which the kernel lets this process write.
 pub trait Writable: Open + sealed::Writable {}
 
-/// A mode in which this process can hold a slot: it locks, claims, waits and counts with others.
+/// A mode in which this process can hold a slot: it locks, claims, and goes in step with others.
 pub trait Joint: Mode {}
 
 /// Read and write, on any backend: [`SharedArray`](crate::SharedArray).

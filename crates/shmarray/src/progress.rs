@@ -1,7 +1,5 @@
 //! The progress counter of an array.
 
-use std::time::Duration;
-
 use ndarray::Dimension;
 use shm_core::{Element, Result};
 use shm_sync::Limit;
@@ -11,7 +9,8 @@ use crate::handle::Handle;
 use crate::mode::Joint;
 
 impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
-    /// The array's progress counter, which it has beside its elements.
+    /// The array's progress counter, which it has beside its elements. Nothing counts in it by
+    /// itself: how many chunks are done, [`Chunks::progress`](crate::Chunks::progress) tells.
     pub fn progress(&self) -> Progress<'_> {
         Progress { counter: self.shared().progress() }
     }
@@ -39,9 +38,9 @@ impl Progress<'_> {
     /// Sleeps until the count is not `seen` any more, and returns it.
     ///
     /// # Errors
-    /// [`Locked`](shm_core::ErrorKind::Locked) when the time is over;
+    /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes;
     /// [`Os`](shm_core::ErrorKind::Os).
-    pub fn wait_past(&self, seen: u64, time: Duration) -> Result<u64> {
-        self.counter.wait_past(seen, Limit::After(time))
+    pub fn wait_past(&self, seen: u64, limit: Limit) -> Result<u64> {
+        self.counter.wait_past(seen, limit)
     }
 }

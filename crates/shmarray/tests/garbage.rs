@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use ndarray::{Axis, Ix2};
+use ndarray::Ix2;
 use shmarray::prelude::*;
 
 /// Longer than all calls together take.
@@ -46,7 +46,7 @@ impl Numbers {
 fn use_everything(array: &GuardedArray<u32, Ix2>) {
     let _ = array.read_within(SOON).map(|guard| guard.sum());
     let _ = array.write_within(SOON).map(|mut guard| guard.fill(1));
-    for pass in [0, 1] {
+    for pass in [0, 1, 2] {
         let Ok(chunks) = array.chunks_of_pass(pass, Axis(0), 3) else { continue };
         let _ = chunks.progress();
         // More than there are would be an endless loop.
@@ -62,7 +62,7 @@ fn use_everything(array: &GuardedArray<u32, Ix2>) {
     }
     let progress = array.progress();
     progress.add(1);
-    let _ = progress.wait_past(progress.get(), SOON);
+    let _ = progress.wait_past(progress.get(), Limit::After(SOON));
     let _ = array.participants();
     let _ = array.is_torn();
 }

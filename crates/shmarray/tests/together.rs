@@ -8,10 +8,9 @@ use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use ndarray::{Axis, Ix1, Ix2};
 use shm_conformance::process;
+use shmarray::Error;
 use shmarray::prelude::*;
-use shmarray::{Error, Limit};
 
 fn main() {
     process::main(
@@ -152,12 +151,13 @@ fn a_pass_that_does_not_fit_is_refused() {
     assert!(refused(0, 2, 1).contains("no axis 2 in 2 dimensions"));
     let mut chunks = array.chunks(5).unwrap();
     let held = chunks.next().unwrap().unwrap();
-    assert!(refused(0, 0, 4).contains("axis 0 by 5 rows, not axis 0 by 4"));
+    assert!(refused(0, 0, 4).contains("axis 0 in pass 0 into chunks of 5 rows, not axis 0 in"));
     assert!(refused(1, 0, 5).contains("0 of 2 chunks of pass 0"));
+    assert!(refused(2, 0, 5).contains("pass 2 cannot begin: the next is 1"));
     assert!(refused(u32::MAX, 0, 5).contains("4294967295"));
     held.done();
     chunks.next().unwrap().unwrap().done();
-    array.chunks_of_pass(7, Axis(0), 100).unwrap().next().unwrap().unwrap().done();
+    array.chunks_of_pass(1, Axis(0), 100).unwrap().next().unwrap().unwrap().done();
     let part = array.slice(s![..4, ..]).unwrap();
     let error = part.chunks(2).map(drop).unwrap_err().to_string();
     assert!(error.contains("[10, 2]") && error.contains("[4, 2]"), "{error}");
@@ -267,7 +267,7 @@ fn watchers_are_woken() {
                 let flags = tiles.flags();
                 let mut changes = 0;
                 while changes < 100 {
-                    changes = flags.wait_past(changes, LONG).unwrap();
+                    changes = flags.wait_past(changes, Limit::After(LONG)).unwrap();
                     // What was counted is to be seen.
                     let set = (0..100).filter(|tile| flags.get(*tile) == Some(7)).count();
                     assert!(set as u64 >= changes, "{set} flags of {changes}");
@@ -281,7 +281,9 @@ fn watchers_are_woken() {
         assert!(tiles.flags().set(100, 1).unwrap_err().to_string().contains("flag [100]"));
         let (progress, soon) = (tiles.progress(), Duration::from_millis(5));
         assert_eq!(progress.add(5), 100);
-        assert!(kind(&progress.wait_past(105, soon).unwrap_err()).starts_with("Locked"));
+        assert!(
+            kind(&progress.wait_past(105, Limit::After(soon)).unwrap_err()).starts_with("Locked")
+        );
     }
 }
 

@@ -34,7 +34,7 @@ impl Stopped {
             chunk.done();
             0
         });
-        note.flags().wait_past(0, Duration::from_secs(30)).unwrap();
+        note.flags().wait_past(0, Limit::After(Duration::from_secs(30))).unwrap();
         let pid = i32::try_from(note.atomic_view()[0].load(SeqCst)).unwrap();
         let pid = Pid::from_raw(pid).unwrap();
         let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();

@@ -67,7 +67,7 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             &["shm/elevation", "process 11", "12 ms"],
         ),
         (
-            Locked { name: name(), holder: text("slot 13"), waited_ms: 14 },
+            Locked { name: name(), reason: text("held in slot 13"), waited_ms: 14 },
             &["\"elevation\"", "slot 13", "14 ms"],
         ),
         (Torn { name: name() }, &["\"elevation\"", "set_torn(false)"]),

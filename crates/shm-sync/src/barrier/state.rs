@@ -6,14 +6,14 @@ use shm_presence::Owner;
 
 use crate::words::{low_half, owner_bits, owner_in};
 
-/// Bits 0..23 phase and 31 broken, so that who waits sleeps on both; 32..40 size; of what broke it,
-/// 40..48 slot + 1 and 48..50 how; 50..64 epoch.
+/// Bits 0..23 phase, 23..31 how often somebody has sat down or left, 31 broken: who waits sleeps on
+/// these; 32..40 size; of what broke it, 40..48 slot + 1 and 48..50 how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) phase: u64,
+    pub(crate) moves: u64,
     pub(crate) broken: Option<Broken>,
     pub(crate) size: u32,
-    pub(crate) epoch: u64,
 }
 
 /// Who broke a barrier.
@@ -49,7 +49,8 @@ impl fmt::Display for How {
 
 /// Phases are counted modulo so many.
 const PHASES: u64 = 1 << 23;
-const EPOCHS: u64 = 1 << 14;
+/// Whoever sits down or leaves is counted modulo so many.
+const MOVES: u64 = 1 << 8;
 const BROKEN: u64 = 1 << 31;
 
 /// Of a seat: that its owner has left.
@@ -65,9 +66,9 @@ impl State {
         let slot = low_half(word >> 40 & 0xff).saturating_sub(1);
         Self {
             phase: word % PHASES,
+            moves: word >> 23 & (MOVES - 1),
             broken: (word & BROKEN != 0).then_some(Broken { slot, how }),
             size: low_half(word >> 32 & 0xff),
-            epoch: word >> 50,
         }
     }
 
@@ -75,12 +76,18 @@ impl State {
         let broken = self.broken.map_or(0, |Broken { slot, how }| {
             BROKEN | ((u64::from(slot) + 1) & 0xff) << 40 | (how as u64) << 48
         });
-        self.phase | broken | u64::from(self.size) << 32 | self.epoch << 50
+        self.phase | self.moves << 23 | broken | u64::from(self.size) << 32
     }
 
+    /// For others than those who were seated until now: two phases on, so that no seat of theirs
+    /// can be taken for one of the new.
     pub(crate) fn anew(self, size: u32) -> Self {
-        let (phase, epoch) = (after(self.phase), (self.epoch + 1) % EPOCHS);
-        Self { phase, broken: None, size, epoch }
+        Self { phase: after(after(self.phase)), broken: None, size, ..self }
+    }
+
+    /// Somebody has sat down or left, and all else is as it was.
+    pub(crate) fn moved(self) -> Self {
+        Self { moves: (self.moves + 1) % MOVES, ..self }
     }
 
     pub(crate) fn broken_by(self, broken: Broken) -> Self {
@@ -103,4 +110,9 @@ pub(crate) fn arrived_in(seat: u64) -> u64 {
 
 pub(crate) fn is_taken(seat: u64) -> bool {
     owner_in(seat).is_some() && seat & GONE == 0
+}
+
+/// Whether somebody sat down, or arrived, in the phase of that state.
+pub(crate) fn is_of(seat: u64, state: State) -> bool {
+    [state.phase, after(state.phase)].contains(&arrived_in(seat))
 }

@@ -1,5 +1,7 @@
 //! Plan, cursor and task as the bits of one word each.
 
+use std::fmt;
+
 use shm_core::{ErrorKind, Result};
 
 use super::invalid;
@@ -99,6 +101,16 @@ impl Plan {
         let rows = if self.rows == 0 { len } else { self.rows as usize };
         let start = rows.saturating_mul(chunk as usize).min(len);
         start..start.saturating_add(rows).min(len)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "axis {} in pass {} ", self.axis, self.number())?;
+        match self.rows {
+            0 => f.write_str("into one chunk"),
+            rows => write!(f, "into chunks of {rows} rows"),
+        }
     }
 }
 

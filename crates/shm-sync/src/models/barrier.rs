@@ -1,0 +1,204 @@
+//! The barrier: nobody goes through before all have come, and nobody waits for the dead.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use super::world::{Bytes, World, owner};
+use super::{explore, explore_deaths};
+use crate::barrier::{Barrier, Blocked, Broken, How};
+use crate::event::Event;
+use crate::system::Limit;
+
+/// What each participant writes, for the others to read in the next phase.
+#[derive(Default)]
+struct Data {
+    written: [Bytes; 3],
+    /// How often each has come to the barrier.
+    came: [Cell<u32>; 3],
+}
+
+type Model = World<Data>;
+
+impl Model {
+    fn empty(lines: usize) -> Rc<Self> {
+        Self::new(lines, Data::default())
+    }
+
+    fn barrier(&self, size: u32) -> Barrier<'_> {
+        Barrier { words: &self.area.barrier, lines: &self.lines, size }
+    }
+
+    fn join_in(&self, slot: u32, size: u32) -> usize {
+        self.barrier(size).join(owner(slot), &self.system, Limit::Never).unwrap()
+    }
+
+    fn wait(&self, slot: u32, at: usize, size: u32) -> Result<bool, Broken> {
+        match self.barrier(size).wait(owner(slot), at, &self.system, Limit::Never) {
+            Ok(last) => Ok(last),
+            Err(Blocked::Broken(broken)) => Err(broken),
+            Err(blocked) => panic!("{blocked:?}"),
+        }
+    }
+
+    fn leave(&self, slot: u32, at: usize, size: u32) {
+        self.barrier(size).leave(owner(slot), at, &self.system);
+    }
+
+    /// Writes, waits, and reads what the others wrote: in each phase. It ends where it breaks.
+    fn take_part(&self, slot: u32, size: u32, phases: u32) -> Result<(), Broken> {
+        let at = self.join_in(slot, size);
+        let end = self.phases(slot, at, size, phases);
+        self.leave(slot, at, size);
+        end
+    }
+
+    fn phases(&self, slot: u32, at: usize, size: u32, phases: u32) -> Result<(), Broken> {
+        for phase in 1..=phases {
+            self.data.written[slot as usize].write();
+            self.data.came[slot as usize].set(phase);
+            self.wait(slot, at, size)?;
+            for other in 0..size as usize {
+                assert!(self.data.came[other].get() >= phase, "it let one through too early");
+                self.data.written[other].read();
+            }
+            self.wait(slot, at, size)?;
+        }
+        Ok(())
+    }
+
+    /// The barrier is as good as new for whoever comes after all others have left.
+    fn end(&self) {
+        self.join();
+        let at = self.join_in(0, 1);
+        assert!(self.wait(0, at, 1).unwrap());
+        self.leave(0, at, 1);
+    }
+}
+
+#[test]
+fn two_participants() {
+    explore("barrier: 2 participants, 2 phases", Some(3), || {
+        let model = Model::empty(2);
+        model.spawn(|model| model.take_part(1, 2, 1).unwrap());
+        model.take_part(0, 2, 1).unwrap();
+        model.end();
+    });
+}
+
+#[test]
+fn three_participants() {
+    explore("barrier: 3 participants, 2 phases", Some(1), || {
+        let model = Model::empty(3);
+        model.spawn(|model| model.take_part(1, 3, 1).unwrap());
+        model.spawn(|model| model.take_part(2, 3, 1).unwrap());
+        model.take_part(0, 3, 1).unwrap();
+        model.end();
+    });
+}
+
+/// Whoever waits is told, at once, of one that was seated and leaves. When both have left, the
+/// barrier is as good as new: nobody is told of old seats.
+#[test]
+fn one_leaves() {
+    explore("barrier: 2 participants, 1 leaves, then 2 phases of both", Some(2), || {
+        let model = Model::empty(2);
+        let [other, seat] = [1, 0].map(|slot| model.join_in(slot, 2));
+        model.spawn(move |model| model.leave(1, other, 2));
+        let broken = model.wait(0, seat, 2).unwrap_err();
+        assert_eq!(broken, Broken { slot: 1, how: How::Left });
+        model.leave(0, seat, 2);
+        model.join();
+        model.spawn(|model| model.take_part(1, 2, 1).unwrap());
+        model.take_part(0, 2, 1).unwrap();
+        model.join();
+    });
+}
+
+/// The same for two who sit down at one time, of whom one leaves when both are seated.
+#[test]
+fn one_leaves_who_came_with_the_other() {
+    explore("barrier: 2 come at one time, then 1 leaves", Some(3), || {
+        let model = Model::empty(2);
+        model.spawn(|model| {
+            let at = model.join_in(1, 2);
+            let seated = Event(&model.area.progress.count);
+            seated.wait_past(&model.system, 0, Limit::Never).unwrap();
+            model.leave(1, at, 2);
+        });
+        let at = model.join_in(0, 2);
+        Event(&model.area.progress.count).raise(&model.system, 1);
+        let broken = model.wait(0, at, 2).unwrap_err();
+        assert_eq!(broken, Broken { slot: 1, how: How::Left });
+        model.join();
+    });
+}
+
+/// Each comes again where it was told that the barrier is broken. In the end they meet.
+#[test]
+fn one_leaves_and_comes_again() {
+    explore("barrier: 2 participants, 1 leaves first, both come until they meet", Some(2), || {
+        let model = Model::empty(2);
+        model.spawn(|model| {
+            let at = model.join_in(1, 2);
+            model.leave(1, at, 2);
+            while model.take_part(1, 2, 1).is_err() {}
+        });
+        while model.take_part(0, 2, 1).is_err() {}
+        model.end();
+    });
+}
+
+/// Whoever lives goes through with the dead who had come, and is told of the others.
+#[test]
+fn a_participant_dies() {
+    explore_deaths("barrier: 2 participants, 2 phases, 1 dies", Some(3), |victim| {
+        let model = Model::empty(2);
+        let [seat, other] = [0, 1].map(|slot| model.join_in(slot, 2));
+        model.spawn_victim(victim, owner(1), move |model| {
+            model.phases(1, other, 2, 1).unwrap();
+            model.leave(1, other, 2);
+        });
+        if let Err(broken) = model.phases(0, seat, 2, 1) {
+            assert_eq!(broken, Broken { slot: 1, how: How::Died });
+        }
+        model.leave(0, seat, 2);
+        model.end();
+    });
+}
+
+#[test]
+fn a_participant_dies_and_two_are_told() {
+    explore_deaths("barrier: 3 participants, 1 phase, 1 dies", Some(2), |victim| {
+        let model = Model::empty(3);
+        let seats = [0, 1, 2].map(|slot| model.join_in(slot, 3));
+        let wait = move |model: &Model, slot: u32| {
+            model.data.came[slot as usize].set(1);
+            match model.wait(slot, seats[slot as usize], 3) {
+                Ok(_) => assert!(model.data.came.iter().all(|came| came.get() == 1)),
+                Err(broken) => assert_eq!(broken, Broken { slot: 1, how: How::Died }),
+            }
+        };
+        model.spawn_victim(victim, owner(1), move |model| wait(model, 1));
+        model.spawn(move |model| wait(model, 2));
+        wait(&model, 0);
+        model.join();
+    });
+}
+
+/// Whoever dies as it joins, gives up or leaves keeps nobody from beginning anew.
+#[test]
+fn one_dies_as_it_comes_and_goes() {
+    explore_deaths("barrier: 2 participants who do not wait, 1 dies", Some(2), |victim| {
+        let model = Model::empty(2);
+        let come_and_go = |model: &Model, slot: u32| {
+            let barrier = model.barrier(2);
+            if let Ok(at) = barrier.join(owner(slot), &model.system, Limit::Now) {
+                let _ = barrier.wait(owner(slot), at, &model.system, Limit::Now);
+                barrier.leave(owner(slot), at, &model.system);
+            }
+        };
+        model.spawn_victim(victim, owner(1), move |model| come_and_go(model, 1));
+        come_and_go(&model, 0);
+        model.end();
+    });
+}
