@@ -106,7 +106,9 @@ pub(crate) fn print(checks: &[Check], cells: &[Cell]) -> Tally {
         total += check.tally;
     }
     println!("\n{table}\n");
-    print_cells(cells);
+    if !cells.is_empty() {
+        print_cells(cells);
+    }
     for cell in cells {
         total += cell.tally();
     }

@@ -89,6 +89,7 @@ fn foreign_files() {
     drop(whole);
     std::fs::write(path("random"), [0x5a; 10_000]).unwrap();
     std::fs::write(path("empty"), []).unwrap();
+    std::fs::write(path(".shmarray-tmp-notes"), "not a draft").unwrap();
     std::fs::write(path("magic"), [&b"SHMARRAY"[..], &[0xff; 9000]].concat()).unwrap();
     std::fs::write(path("short"), &bytes[..500]).unwrap();
     std::fs::File::create(path("sparse")).unwrap().set_len(1 << 40).unwrap();

@@ -1,8 +1,9 @@
 //! The atomics that the algorithms are written with: the one place that a model checker replaces.
 //!
 //! Every word is a `u64`. All accesses whose order matters are `SeqCst`. The model checker treats
-//! them as acquire and release only, so where a store must be seen before a load, the algorithm
-//! says so with [`store_before_load`], which is a fence under the model and nothing otherwise.
+//! them as little more than acquire and release, so where a store must be seen before a load, the
+//! algorithm says so with [`store_before_load`], which is a fence under the model and nothing
+//! otherwise.
 
 #[cfg(loom)]
 mod step;

@@ -74,6 +74,9 @@ impl<'a, A: Attachment> Shared<'a, A> {
 
     /// Whether a holder of the exclusive lock died or panicked, and nobody has mended the data.
     pub fn is_torn(self) -> bool {
+        if let Err(error) = self.lock().let_go_if_dead(self.kernel()) {
+            tracing::warn!(%error, "cannot tell whether the holder of a lock lives");
+        }
         self.lock().is_torn()
     }
 }

@@ -307,6 +307,7 @@ impl Lock<'_> {
             return Ok(false);
         }
         self.words.word.fetch_or(INTENT, SeqCst);
+        waiter.for_others();
         loop {
             let seen = self.words.unmarked.load(SeqCst);
             self.words.marked.swap(0, SeqCst);
@@ -367,7 +368,7 @@ impl Lock<'_> {
     }
 
     /// Ends the lock of a dead holder. Of two that find it dead, one succeeds.
-    fn let_go_if_dead(&self, system: &impl System) -> Result<()> {
+    pub(crate) fn let_go_if_dead(&self, system: &impl System) -> Result<()> {
         let word = self.words.word.load(SeqCst);
         let Some(holder) = owner_in(word) else { return Ok(()) };
         if system.is_alive(holder)? {

@@ -10,8 +10,9 @@
 //!
 //! **Bounds.** Each line of the output names its own. Orders are all those with at most so many
 //! preemptions (a thread is made to pause where it could go on; waiting does not count), or all
-//! there are where it says "none". For loads, in addition, the last 7 stores to a word are looked
-//! at, as far as acquire and release let them be seen. Nobody spins: who would, sleeps at once.
+//! there are where it says "none". A load sees the last store to its word, or still the first value
+//! where acquire and release allow that, which is weaker than `SeqCst` is in truth. Nobody spins:
+//! who would, sleeps at once.
 //! Beyond these models: more than 3 threads, more than one death, words that wrap around.
 #![allow(clippy::unwrap_used, clippy::panic)] // what should not happen fails the model
 

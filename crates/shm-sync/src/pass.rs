@@ -75,7 +75,7 @@ impl<'a, A: Attachment> Pass<'a, A> {
         let kernel = self.shared.kernel();
         let claims = self.claims();
         let began = matches!(limit, Limit::After(_)).then(Instant::now);
-        let mut waiter = Waiter::new(limit);
+        let mut waiter = Waiter::since(limit, began);
         loop {
             let seen = claims.events().count();
             let lock = self.shared.together(

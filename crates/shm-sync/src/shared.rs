@@ -139,7 +139,16 @@ impl<'a, A: Attachment> Shared<'a, A> {
     #[cold]
     fn take_slot(self) -> Result<Owner> {
         let count = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
-        self.identity().take(self.0.slot_locks()?, count, |slot| self.begin(slot))
+        let mut disowned = 0;
+        let me = self.identity().take(self.0.slot_locks()?, count, |slot| {
+            let generation = self.begin(slot);
+            disowned = self.disown(Owner { slot, generation });
+            generation
+        })?;
+        // Not while forks are kept out: whoever listens may do anything.
+        let Owner { slot, generation } = me;
+        tracing::debug!(slot, generation, disowned, "took a slot");
+        Ok(me)
     }
 
     /// Whether this process is the one that took that slot, and not a forked child of it.
@@ -153,25 +162,23 @@ impl<'a, A: Attachment> Shared<'a, A> {
         let Some(line) = self.lines().get(slot as usize) else { return 1 };
         let last = low_half(line.holder.load(SeqCst));
         let generation = last.wrapping_add(1).max(1);
-        self.disown(Owner { slot, generation });
         line.marks.store(u64::from(generation) << 32, SeqCst);
         line.since.store(shm_presence::stamp().created, SeqCst);
         line.holder.store(u64::from(std::process::id()) << 32 | u64::from(generation), SeqCst);
-        tracing::debug!(slot, generation, "took a slot");
         generation
     }
 
     /// Nobody can have been this owner before: whatever words name it are garbage, and would be
-    /// waited for as long as it lives.
-    fn disown(self, new: Owner) {
+    /// waited for as long as it lives. Tells how many there were.
+    fn disown(self, new: Owner) -> usize {
         let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.seat]);
-        for word in of_lines.chain([&self.area().lock.word]) {
+        let words = of_lines.chain([&self.area().lock.word]);
+        let of_new = words.filter(|word| {
             let bits = word.load(SeqCst);
-            if bits & OWNER == owner_bits(new) {
-                tracing::warn!(slot = new.slot, "a word of the segment named a new owner");
-                let _ = word.compare_exchange(bits, bits & !OWNER, SeqCst, SeqCst);
-            }
-        }
+            bits & OWNER == owner_bits(new)
+                && word.compare_exchange(bits, bits & !OWNER, SeqCst, SeqCst).is_ok()
+        });
+        of_new.count()
     }
 
     /// The error that tells why an algorithm stopped: what was waited for in vain.

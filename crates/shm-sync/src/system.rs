@@ -90,11 +90,24 @@ pub(crate) struct Waiter {
     spins: u32,
     tick: Duration,
     has_asked: bool,
+    /// When the kernel was asked last, or the sleeping began.
+    asked: Option<Instant>,
 }
 
 impl Waiter {
     pub(crate) fn new(limit: Limit) -> Self {
-        Self { limit, start: None, spins: SPINS, tick: TICKS[0], has_asked: false }
+        Self::since(limit, None)
+    }
+
+    /// One that began to wait earlier.
+    pub(crate) fn since(limit: Limit, start: Option<Instant>) -> Self {
+        let (spins, tick) = (SPINS, TICKS[0]);
+        Self { limit, start, spins, tick, has_asked: false, asked: None }
+    }
+
+    /// Somebody else is waited for now, about whom nobody has asked yet.
+    pub(crate) fn for_others(&mut self) {
+        self.has_asked = false;
     }
 
     /// Whether to look again at once.
@@ -116,7 +129,12 @@ impl Waiter {
         whom: Whom,
     ) -> Result<bool, Stop> {
         let passed = match self.rest() {
-            Ok(rest) => system.wait(word, seen, whom, self.tick.min(rest))?,
+            Ok(rest) => {
+                // Whoever is woken again and again, by signals or by others, asks all the same.
+                let asked = *self.asked.get_or_insert_with(Instant::now);
+                let passed = system.wait(word, seen, whom, self.tick.min(rest))?;
+                passed || !cfg!(loom) && asked.elapsed() >= self.tick
+            }
             // Nobody gives up without having asked: the one who is waited for may be dead.
             Err(stop) if self.has_asked => return Err(stop),
             Err(_) => true,
@@ -124,6 +142,7 @@ impl Waiter {
         if passed {
             self.tick = (self.tick * 2).min(TICKS[1]);
             self.has_asked = true;
+            self.asked = None;
         }
         Ok(passed)
     }
@@ -138,5 +157,42 @@ impl Waiter {
         };
         let waited = self.start.get_or_insert_with(Instant::now).elapsed();
         limit.checked_sub(waited).filter(|rest| !rest.is_zero()).ok_or(Stop::TimedOut { waited })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// A system that wakes whoever sleeps, at once and for nothing.
+    struct Disturbing;
+
+    impl Wait for Disturbing {
+        fn wait(&self, _: &AtomicU64, _: u64, _: Whom, _: Duration) -> Result<bool> {
+            Ok(false)
+        }
+
+        fn wake(&self, _: &AtomicU64, _: Whom, _: u32) {}
+    }
+
+    #[test]
+    fn whoever_is_woken_all_the_time_asks_the_kernel_all_the_same() {
+        let (mut waiter, word) = (Waiter::new(Limit::Never), AtomicU64::new(0));
+        for _ in 0..3 {
+            let start = Instant::now();
+            while !waiter.sleep(&Disturbing, &word, 0, Whom::Readers).unwrap() {
+                assert!(start.elapsed() < Duration::from_secs(20), "it never asks");
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_gives_up_without_having_asked() {
+        for limit in [Limit::Now, Limit::After(Duration::ZERO)] {
+            let (mut waiter, word) = (Waiter::new(limit), AtomicU64::new(0));
+            let mut sleep = || waiter.sleep(&Disturbing, &word, 0, Whom::Readers);
+            assert!(sleep().unwrap(), "it asks first");
+            assert!(matches!(sleep(), Err(Stop::TimedOut { .. })));
+        }
     }
 }

@@ -91,7 +91,8 @@ impl<'a, T: Element, D: Dimension> Chunks<'a, T, D> {
         self
     }
 
-    /// The next chunk, or none if all are done. It waits while the rest is held by others.
+    /// The next chunk, or none if all are done. It waits while the rest is held by others, and while
+    /// 128 chunks of the array are held at once, which are the most.
     ///
     /// # Errors
     /// [`Locked`](ErrorKind::Locked) if the time is over; [`Corrupt`](ErrorKind::Corrupt) if

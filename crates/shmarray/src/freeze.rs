@@ -40,10 +40,16 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// # Errors
     /// [`FreezeError`], which gives the array back:
     /// [`NoHandle`](shm_core::ErrorKind::NoHandle) on other backends than `memfd`;
+    /// [`Torn`](shm_core::ErrorKind::Torn) if a writer died or panicked, and
+    /// [`Locked`](shm_core::ErrorKind::Locked) if somebody holds a guard or a chunk;
     /// [`StillWritable`](shm_core::ErrorKind::StillWritable) if anybody still maps it writable, a
     /// clone in this process and a forked child included.
     pub fn freeze(self) -> Result<FrozenArray<T, D>, FreezeError<T, D, Guarded>> {
-        freeze(self)
+        let whole = self.try_write().map(drop);
+        match whole {
+            Ok(()) => freeze(self),
+            Err(error) => Err(FreezeError { detached: self.detach(), error }),
+        }
     }
 }
 

@@ -17,7 +17,7 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
 }
 
 /// A counter that others wait on, without asking again and again. What it counts is for those who
-/// share the array to say; it starts at 0 and only grows.
+/// share the array to say; it starts at 0 and only grows, modulo 2^63.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
     counter: shm_sync::Progress<'a, Handle>,

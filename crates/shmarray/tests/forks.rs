@@ -12,6 +12,7 @@ fn main() {
             ("a_child_works_with_what_it_inherits_and_finds", inherits_and_finds),
             ("a_child_does_not_hold_its_parents_guards", does_not_hold),
             ("who_only_tries_finds_the_dead_too", tries),
+            ("torn_data_are_not_frozen", torn_is_not_frozen),
         ],
     );
 }
@@ -84,11 +85,25 @@ fn tries() {
         drop(writes); // killed
         let error = array.try_write().map(drop).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Torn { .. }), "{error}");
-        array.write_torn(shmarray::Limit::Now).unwrap().set_torn(false);
+        array.write_torn(Limit::Now).unwrap().set_torn(false);
 
         let reads = Child::idle(|| std::mem::forget(array.read().unwrap()));
         assert!(array.try_write().is_err());
         drop(reads);
         drop(array.try_write().unwrap());
+    }
+}
+
+fn torn_is_not_frozen() {
+    for array in arrays() {
+        drop(Child::idle(|| std::mem::forget(array.write().unwrap())));
+        assert!(array.is_torn(), "also where nobody has locked since");
+        let refused = array.freeze().unwrap_err();
+        assert!(matches!(refused.error().kind(), ErrorKind::Torn { .. }), "{refused}");
+        let array = refused.into_array().unwrap();
+        array.write_torn(Limit::Now).unwrap().set_torn(false);
+        if array.backend() == BackendKind::Memfd {
+            assert_eq!(array.freeze().unwrap().view().sum(), 3);
+        }
     }
 }

@@ -4,12 +4,14 @@
 //! it replaces one, under a temporary name. Whether anybody is present, in whatever container or PID
 //! namespace, the kernel tells; and a name is only removed by who is alone in what it leads to.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::SystemTime;
 
+use rustix::io::pread;
 use shm_core::{Access, Cleanup, Error, Result};
-use shm_map::read_header;
+
+use shm_map::{read_header, system_error};
 use shm_presence::ask_others;
 
 use super::directory::{DIRECTORY, FileId, Place};
@@ -59,12 +61,20 @@ pub(crate) fn collect(remove: bool, most: usize) -> Result<Vec<Abandoned>> {
     Ok(found)
 }
 
+/// Whether a draft can begin like this: with our magic, or not at all yet.
+fn is_begun(fd: BorrowedFd<'_>) -> Result<bool> {
+    let mut start = [0; 8];
+    let len = pread(fd, &mut start, 0)
+        .map_err(|errno| system_error("pread", "a temporary entry", errno))?;
+    Ok(start[..len].iter().all(|byte| *byte == 0) || start == *b"SHMARRAY")
+}
+
 fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {
     let place = Place::entry(entry);
     let fd = place.open(Access::ReadOnly)?;
     let stat = place.check(fd.as_fd())?;
     let bytes = stat.st_size.cast_unsigned();
-    let is_draft = entry.starts_with(Place::TEMPORARY_PREFIX);
+    let is_draft = entry.starts_with(Place::TEMPORARY_PREFIX) && is_begun(fd.as_fd())?;
     if !is_draft && read_header(fd.as_fd(), bytes)?.cleanup() == Cleanup::Persist {
         return Ok(None);
     }
