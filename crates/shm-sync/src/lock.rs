@@ -20,6 +20,7 @@
 //!
 //! A dead holder is found by those who wait, and leaves the word by one compare-and-swap. If it was
 //! alone and may have been writing, [`TORN`] stays until somebody alone takes it away.
+//! That is meant widely: also of one who died before it had looked for sharers.
 
 use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;

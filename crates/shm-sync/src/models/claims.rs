@@ -180,13 +180,10 @@ fn fewer_entries_than_workers() {
 
 #[test]
 fn a_chunk_is_given_back() {
-    explore("claims: 2 workers, 2 chunks, 1 given back", Some(3), || {
+    explore("claims: 2 workers, 2 chunks, 1 gives back and goes", Some(3), || {
         let model = Model::empty(2, 2, 1, 0);
         model.begin(0);
-        model.spawn(|model| {
-            model.give_back(1, 0);
-            model.work(1, 0);
-        });
+        model.spawn(|model| model.give_back(1, 0));
         model.work_and_look(0, 0);
         model.end();
     });
