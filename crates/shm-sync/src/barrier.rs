@@ -18,7 +18,7 @@ use crate::words::{BarrierWords, Line, OWNER, owner_bits, owner_in};
 mod state;
 
 pub(crate) use state::{Broken, How};
-use state::{GONE, State, after, arrived_in, is_of, is_taken, seat_bits};
+use state::{GONE, State, after, is_of, is_taken, next_of, seat_bits};
 
 /// Why there is no way through a barrier.
 #[derive(Debug)]
@@ -203,7 +203,7 @@ impl Barrier<'_> {
     fn all_arrived(&self, state: State) -> bool {
         self.seats().all(|(_, line)| {
             let seat = line.seat.load(SeqCst);
-            is_taken(seat) && arrived_in(seat) == after(state.phase)
+            is_taken(seat) && next_of(seat) == after(state.phase)
         })
     }
 
@@ -218,11 +218,8 @@ impl Barrier<'_> {
     }
 
     fn anybody_dead(&self, system: &impl System) -> Result<Option<Broken>, Stop> {
-        for (_, line) in self.seats() {
-            let seat = line.seat.load(SeqCst);
-            if let Some(owner) = owner_in(seat).filter(|_| is_taken(seat))
-                && !system.is_alive(owner)?
-            {
+        for owner in seated(self.seats().map(|(_, line)| line)) {
+            if !system.is_alive(owner)? {
                 return Ok(Some(Broken { slot: owner.slot, how: How::Died }));
             }
         }
@@ -231,11 +228,8 @@ impl Barrier<'_> {
 
     /// Whether somebody alive has a seat, whatever the size is.
     fn anybody_seated(&self, system: &impl System) -> Result<bool, Stop> {
-        for line in self.lines {
-            let seat = line.seat.load(SeqCst);
-            if let Some(owner) = owner_in(seat).filter(|_| is_taken(seat))
-                && system.is_alive(owner)?
-            {
+        for owner in seated(self.lines.iter()) {
+            if system.is_alive(owner)? {
                 return Ok(true);
             }
         }
@@ -267,4 +261,10 @@ impl Barrier<'_> {
         }
         changed
     }
+}
+
+/// Who has one of these seats, alive or dead.
+fn seated<'a>(lines: impl Iterator<Item = &'a Line>) -> impl Iterator<Item = Owner> {
+    let seats = lines.map(|line| line.seat.load(SeqCst));
+    seats.filter(|seat| is_taken(*seat)).filter_map(owner_in)
 }

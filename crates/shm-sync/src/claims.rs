@@ -10,6 +10,17 @@
 //! is done once the cursor is past it and no entry holds it. The entry of a dead owner is taken
 //! over, with the chunk it holds, by one compare-and-swap of its owner.
 //!
+//! For example: A writes "wants 7" into its entry, moves the cursor to "8 is next, taken by A's entry",
+//! and dies. B comes, and settles: A's entry holds 7. B takes 8. When nothing else is left, B finds
+//! that the owner of A's entry is dead, and takes the entry over, and with it chunk 7.
+//!
+//! ```text
+//! task: idle -> wants c -> holds c -> idle          done
+//!          ^      |           |  ^
+//!          +------+           +--+ holds c again    given back, or taken over from the dead
+//!        another was first
+//! ```
+//!
 //! Passes have numbers that only grow, and a pass and chunk are taken from the cursor once: so no
 //! word ever returns to what somebody saw who was stopped in the middle, and nothing done late has
 //! an effect.
@@ -143,31 +154,29 @@ impl Claims<'_> {
             return Ok(Found::Done); // a later pass begins only after this one
         }
         match self.take_back(me, cursor, chunks, system)? {
-            Found::Done if cursor.next < chunks => Ok(Found::Held), // in need of an entry
+            // There are chunks, but no entry to take one with: all are in use.
+            Found::Done if cursor.next < chunks => Ok(Found::Held),
             found => Ok(found),
         }
     }
 
     /// The chunk is done, and never handed out again in this pass.
     pub(crate) fn done(&self, me: Owner, pass: u32, claim: Claim, system: &impl System) {
-        let Ok(entry) = self.entry(claim.entry) else { return };
-        let held = Task::holds(pass, claim.chunk, claim.again).word();
-        let idle = Task::idle(pass, claim.chunk).word();
-        if entry.task.compare_exchange(held, idle, SeqCst, SeqCst).is_ok() {
-            self.release(entry, me);
-        }
-        Event(&self.words.events).raise(system, 1);
+        self.end(me, pass, claim, Task::idle(pass, claim.chunk), system);
     }
 
     /// The chunk goes back, to be handed out again.
     pub(crate) fn give_back(&self, me: Owner, pass: u32, claim: Claim, system: &impl System) {
+        self.end(me, pass, claim, Task::holds(pass, claim.chunk, true), system);
+    }
+
+    fn end(&self, me: Owner, pass: u32, claim: Claim, then: Task, system: &impl System) {
         let Ok(entry) = self.entry(claim.entry) else { return };
         let held = Task::holds(pass, claim.chunk, claim.again).word();
-        let again = Task::holds(pass, claim.chunk, true).word();
-        if entry.task.compare_exchange(held, again, SeqCst, SeqCst).is_ok() {
+        if entry.task.compare_exchange(held, then.word(), SeqCst, SeqCst).is_ok() {
             self.release(entry, me);
         }
-        Event(&self.words.events).raise(system, 1);
+        self.events().raise(system, 1);
     }
 
     /// Whether that owner holds a chunk.
@@ -249,7 +258,7 @@ impl Claims<'_> {
                 continue;
             }
             let chunk = task.chunk;
-            if chunk >= chunks || self.is_held_twice(task) {
+            if chunk >= chunks || self.is_impossible(task) {
                 self.release(entry, me);
                 return Err(corrupt(format!("chunk {chunk} of {chunks} is held twice or too far")));
             }
@@ -261,7 +270,7 @@ impl Claims<'_> {
     }
 
     /// What no step of these algorithms leads to: but the words may be anybody's.
-    fn is_held_twice(&self, task: Task) -> bool {
+    fn is_impossible(&self, task: Task) -> bool {
         let same = |line: &&Line| {
             let other = Task::of(line.entry.task.load(SeqCst));
             other.is_held_in(task.pass) && other.chunk == task.chunk

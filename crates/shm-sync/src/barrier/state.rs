@@ -6,8 +6,16 @@ use shm_presence::Owner;
 
 use crate::words::{low_half, owner_bits, owner_in};
 
-/// Bits 0..23 phase, 23..31 how often somebody has sat down or left, 31 broken: who waits sleeps on
-/// these; 32..40 size; of what broke it, 40..48 slot + 1 and 48..50 how.
+/// Whoever waits sleeps on the low half.
+///
+/// | bits | what |
+/// |---|---|
+/// | 0..23 | phase |
+/// | 23..31 | how often somebody has sat down or left, so that it changes then |
+/// | 31 | broken |
+/// | 32..40 | size |
+/// | 40..48 | the slot, plus 1, of who broke it |
+/// | 48..50 | how |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) phase: u64,
@@ -99,12 +107,14 @@ pub(crate) fn after(phase: u64) -> u64 {
     (phase + 1) % PHASES
 }
 
-/// A seat: its owner, and in bits 8..31 the phase that is next for it.
+/// A seat: its owner, in bits 8..31 the phase that is next for it, and in 31 whether it has left.
+/// Who has arrived in phase n has phase n + 1 next.
 pub(crate) fn seat_bits(owner: Owner, next: u64) -> u64 {
     owner_bits(owner) | next << 8
 }
 
-pub(crate) fn arrived_in(seat: u64) -> u64 {
+/// The phase that is next for who has that seat.
+pub(crate) fn next_of(seat: u64) -> u64 {
     seat >> 8 & (PHASES - 1)
 }
 
@@ -112,7 +122,8 @@ pub(crate) fn is_taken(seat: u64) -> bool {
     owner_in(seat).is_some() && seat & GONE == 0
 }
 
-/// Whether somebody sat down, or arrived, in the phase of that state.
+/// Whether somebody sat down, or arrived, in the phase of that state. Beginning anew moves two phases
+/// on, so that no older seat is taken for one of them.
 pub(crate) fn is_of(seat: u64, state: State) -> bool {
-    [state.phase, after(state.phase)].contains(&arrived_in(seat))
+    [state.phase, after(state.phase)].contains(&next_of(seat))
 }

@@ -52,7 +52,7 @@ impl Plan {
         let (many, axis_bits) = (rows as u64, axis as u64);
         if (!whole && many > MAX_ROWS) || axis_bits > MAX_AXIS {
             return Err(invalid(format!(
-                "chunks of {rows} rows along axis {axis}: at most {MAX_ROWS} rows, axis {MAX_AXIS}"
+                "chunks of {rows} rows along axis {axis}: at most {MAX_ROWS} rows, or the whole axis"
             )));
         }
         let rows = if whole { 0 } else { small(many) };
