@@ -11,6 +11,8 @@
 //! | [`ElementsMut::atomic_view`] | safe | atomics are made for concurrent access |
 //! | [`Elements::view`], [`ElementsMut::view_mut`] | `unsafe` | the caller vouches that nobody writes, or that nobody else has access |
 //!
+//! Where the type is known at run time only, [`copy_bytes`] copies the elements of a window out.
+//!
 //! [`slice_window`] applies `s![..]` to a window, with errors where ndarray panics.
 //!
 //! This crate maps nothing, locks nothing and makes no system call. It does not know who else is
@@ -18,6 +20,7 @@
 //! know. It does not keep a region alive: [`Elements`] borrow it.
 #![deny(unsafe_code)]
 
+mod bytes;
 mod copy;
 mod elements;
 mod place;
@@ -25,6 +28,7 @@ mod slice;
 mod walk;
 mod words;
 
+pub use bytes::{bytes_mut, copy_bytes};
 pub use elements::{Elements, ElementsMut};
 pub use place::Place;
 pub use slice::slice_window;

@@ -9,6 +9,7 @@ use ndarray::{Dimension, Ix0};
 use shm_core::{
     Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Header, Name, Region, Result,
 };
+use shm_ndarray::{bytes_mut, copy_bytes};
 use shm_npy::{NpyFile, NpyHeader, NpyWriter};
 use shm_select::Workers;
 use shm_sync::{Limit, Shared};
@@ -17,8 +18,6 @@ use crate::backends;
 use crate::handle::Handle;
 use crate::mode::{Guarded, Open, ReadWrite};
 use crate::{Array, Builder, ErasedArray, GuardedArray, SharedArray};
-
-mod copy;
 
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
 /// One of the last two methods does it.
@@ -280,12 +279,8 @@ impl<'p, A: Loadable> Load<'p, A> {
         let (dtype, layout) = (file.header().dtype().clone(), file.header().layout().clone());
         let progress = &mut self.progress;
         let mut fill = |header: &Header, region: &dyn Region| {
-            let start = copy::data_start(header, region)?;
-            // SAFETY: `data_start` has seen that so many bytes lie in the region, which is new:
-            // mapped for writing, zeroed, and not published yet, so nobody else uses them.
-            let elements =
-                unsafe { std::slice::from_raw_parts_mut(start, header.layout().nbytes()) };
-            file.read_into(elements, &mut *progress)
+            // SAFETY: the backend gives the header of this region, which is not published yet.
+            file.read_into(unsafe { bytes_mut(header, region) }?, &mut *progress)
         };
         A::from_handle(self.options.create(dtype, layout, A::GUARDED, &mut fill)?)
     }
@@ -314,7 +309,9 @@ fn save(handle: &Handle, path: &Path) -> Result<()> {
     let is_guarded = handle.header().guarded() && !handle.is_frozen();
     let _lock = if is_guarded { Some(lock(handle)?) } else { None };
     let mut writer = NpyWriter::create(path, handle.header().dtype(), &handle.window().shape)?;
-    copy::pieces(handle, |bytes| writer.write(bytes))?;
+    let (header, window, region) = (handle.header(), handle.window(), handle.region());
+    // SAFETY: region and header are of the same segment.
+    unsafe { copy_bytes(header, window, region, |bytes| writer.write(bytes)) }?;
     writer.finish()
 }
 

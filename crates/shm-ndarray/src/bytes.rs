@@ -1,0 +1,141 @@
+//! Arrays whose type is known at run time only, as bytes.
+#![allow(unsafe_code)] // references to, and loads from, the bytes of a segment
+
+use shm_core::{Access, ErrorKind, Header, Region, Result, Window};
+
+use crate::words::{Word, word_len};
+
+/// What is copied at once, in bytes: a multiple of every word.
+const PIECE: usize = 1 << 20;
+
+/// All elements of a new array, in the order of its memory.
+///
+/// # Safety
+/// `region` maps the segment whose header this is, from its first byte, and nobody else has it: it
+/// is not published yet, and while the result lives nothing else here uses its elements.
+///
+/// # Errors
+/// [`ErrorKind::AccessDenied`] if the region is read-only; [`ErrorKind::Truncated`] if it ends
+/// before the array does.
+#[allow(clippy::mut_from_ref)] // exclusive by the caller's word, not by the region's
+pub unsafe fn bytes_mut<'r, R>(header: &Header, region: &'r R) -> Result<&'r mut [u8]>
+where
+    R: Region + ?Sized,
+{
+    if region.access() != Access::ReadWrite {
+        let (object, access) = ("a read-only array".into(), Access::ReadWrite);
+        return Err(ErrorKind::AccessDenied { object, access }.into());
+    }
+    let start = data_start(header, region)?;
+    // SAFETY: `data_start` has seen that so many bytes lie in the region; it may be written, and
+    // the caller vouches that nobody else uses them.
+    Ok(unsafe { std::slice::from_raw_parts_mut(start, header.layout().nbytes()) })
+}
+
+/// Calls `write` with the bytes of all elements that a window shows, in C order, piece by piece of
+/// at most 1 MiB. Threads and processes may write them meanwhile: elements are copied by atomic
+/// loads of the same words as those of [`Elements`](crate::Elements).
+///
+/// # Safety
+/// As for [`Place::elements`](crate::Place::elements).
+///
+/// # Errors
+/// Those of [`Window::check`]; [`ErrorKind::Truncated`] if the region ends before the array does;
+/// that of `write`.
+pub unsafe fn copy_bytes<R>(
+    header: &Header,
+    window: &Window,
+    region: &R,
+    mut write: impl FnMut(&[u8]) -> Result<()>,
+) -> Result<()>
+where
+    R: Region + ?Sized,
+{
+    window.check(header.layout())?;
+    if window.is_empty() {
+        return Ok(());
+    }
+    let itemsize = header.dtype().itemsize();
+    let first = data_start(header, region)?.wrapping_add(window.offset * itemsize);
+    let (mut piece, mut len) = (vec![0; PIECE], 0);
+    let load = match word_len(itemsize) {
+        1 => load::<u8>,
+        2 => load::<u16>,
+        4 => load::<u32>,
+        _ => load::<u64>,
+    };
+    follow(&axes(&window.shape, &window.strides, itemsize), first, &mut |mut from, mut rest| {
+        while rest > 0 {
+            let more = rest.min(PIECE - len);
+            // SAFETY: the window was checked: the axes lead to whole elements in the mapping, which
+            // starts at a page, and whose data start at a multiple of 64. So each word is aligned,
+            // and others use it atomically, in this size (the contract of `Place`).
+            unsafe { load(from, &mut piece[len..len + more]) };
+            (from, rest, len) = (from.wrapping_add(more), rest - more, len + more);
+            if len == PIECE {
+                write(&piece)?;
+                len = 0;
+            }
+        }
+        Ok(())
+    })?;
+    if len > 0 { write(&piece[..len]) } else { Ok(()) }
+}
+
+/// Where the first element of a whole array lies; all its elements lie in the region.
+fn data_start<R>(header: &Header, region: &R) -> Result<*mut u8>
+where
+    R: Region + ?Sized,
+{
+    let needs = header.data_offset().saturating_add(header.layout().nbytes() as u64);
+    let has = region.len() as u64;
+    let offset = usize::try_from(header.data_offset()).unwrap_or(usize::MAX);
+    if has < needs || !offset.is_multiple_of(64) {
+        return Err(ErrorKind::Truncated { what: "the mapped segment", needs, has }.into());
+    }
+    Ok(region.start().as_ptr().wrapping_add(offset))
+}
+
+/// Length of each axis, and the distance of neighbours in bytes; the last are the bytes of what
+/// lies in one piece.
+fn axes(shape: &[usize], strides: &[isize], itemsize: usize) -> Vec<(usize, isize)> {
+    let item = itemsize.cast_signed();
+    let mut axes: Vec<(usize, isize)> =
+        shape.iter().zip(strides).filter(|(n, _)| **n > 1).map(|(n, s)| (*n, s * item)).collect();
+    axes.push((itemsize, 1));
+    axes.dedup_by(|inner, outer| {
+        let joined = outer.1 == inner.1 * inner.0.cast_signed();
+        if joined {
+            *outer = (outer.0 * inner.0, inner.1);
+        }
+        joined
+    });
+    axes
+}
+
+/// Calls `run` for each run of adjacent bytes, with its start and length.
+fn follow(
+    axes: &[(usize, isize)],
+    start: *mut u8,
+    run: &mut impl FnMut(*mut u8, usize) -> Result<()>,
+) -> Result<()> {
+    match axes {
+        [] => Ok(()),
+        [(len, _)] => run(start, *len),
+        [(len, step), rest @ ..] => (0..len.cast_signed())
+            .try_for_each(|i| follow(rest, start.wrapping_offset(i * step), run)),
+    }
+}
+
+/// # Safety
+/// `from` leads to as many mapped bytes, a multiple of the word's size and aligned to it, which
+/// others use by atomic accesses of this size or not at all.
+unsafe fn load<W: Word>(from: *mut u8, to: &mut [u8]) {
+    for (at, to) in to.chunks_exact_mut(size_of::<W>()).enumerate() {
+        let from = from.wrapping_add(at * size_of::<W>()).cast::<W>();
+        // SAFETY: the caller's word.
+        let word = unsafe { W::load(from) };
+        // SAFETY: `to` has the size of the word, and need not be aligned.
+        unsafe { to.as_mut_ptr().cast::<W>().write_unaligned(word) };
+    }
+}
