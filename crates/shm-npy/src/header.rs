@@ -109,15 +109,15 @@ impl NpyHeader {
     }
 }
 
-/// The bytes in front of the elements, which are in C order.
-pub(crate) fn encode(dtype: &DType, shape: &[usize]) -> Result<Vec<u8>> {
+/// The bytes in front of the elements.
+pub(crate) fn encode(dtype: &DType, shape: &[usize], order: Order) -> Result<Vec<u8>> {
     let descr = dtype.to_string();
     descr.parse::<DType>()?; // or nobody could read it
     if descr.contains(char::is_control) {
         let reason = "a control character in the name of a field";
         return Err(ErrorKind::InvalidDType { descr, reason: reason.into() }.into());
     }
-    Layout::new(shape, Order::C, dtype.itemsize())?;
+    Layout::new(shape, order, dtype.itemsize())?;
     let descr = match dtype {
         DType::Scalar(_) => format!("'{descr}'"),
         _ => descr,
@@ -125,8 +125,9 @@ pub(crate) fn encode(dtype: &DType, shape: &[usize]) -> Result<Vec<u8>> {
     let lengths: Vec<_> = shape.iter().map(ToString::to_string).collect();
     let comma = if shape.len() == 1 { "," } else { "" };
     let shape = lengths.join(", ");
+    let fortran = if order == Order::Fortran { "True" } else { "False" };
     let mut text =
-        format!("{{'descr': {descr}, 'fortran_order': False, 'shape': ({shape}{comma}), }}");
+        format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': ({shape}{comma}), }}");
     let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
     let version: u8 = if latin1.is_some() { 1 } else { 3 };
     let before = if version == 1 { 10 } else { 12 };

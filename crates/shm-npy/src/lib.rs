@@ -3,12 +3,13 @@
 //!
 //! ```
 //! # fn main() -> shm_core::Result<()> {
+//! use shm_core::Order;
 //! use shm_npy::{NpyFile, NpyWriter};
 //!
 //! # let folder = std::env::temp_dir().join(format!("shm-npy-{}", std::process::id()));
 //! # std::fs::create_dir_all(&folder).unwrap();
 //! let path = folder.join("grid.npy");
-//! let mut writer = NpyWriter::create(&path, &"<u2".parse()?, &[2, 3])?;
+//! let mut writer = NpyWriter::create(&path, &"<u2".parse()?, &[2, 3], Order::C)?;
 //! writer.write(&[1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6, 0])?;
 //! writer.finish()?; // now it is there, and whole
 //!

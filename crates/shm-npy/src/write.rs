@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
 use rustix::io::Errno;
-use shm_core::{DType, Error, ErrorKind, Result};
+use shm_core::{DType, Error, ErrorKind, Order, Result};
 use std::os::fd::AsRawFd;
 use tempfile::TempPath;
 
@@ -34,8 +34,8 @@ pub struct NpyWriter {
 }
 
 impl NpyWriter {
-    /// Begins a file of elements of that type, in that shape, in C order: version 1, or 3 if the
-    /// name of a field needs it.
+    /// Begins a file of elements of that type, in that shape and order: version 1, or 3 if the name
+    /// of a field needs it.
     ///
     /// A symbolic link stays, and the file that it leads to is replaced.
     ///
@@ -45,8 +45,13 @@ impl NpyWriter {
     /// [`ShapeOverflow`](ErrorKind::ShapeOverflow) and
     /// [`TooManyDimensions`](ErrorKind::TooManyDimensions); [`NoSpace`](ErrorKind::NoSpace);
     /// [`Os`](ErrorKind::Os).
-    pub fn create(path: impl AsRef<Path>, dtype: &DType, shape: &[usize]) -> Result<Self> {
-        let header = encode(dtype, shape)?;
+    pub fn create(
+        path: impl AsRef<Path>,
+        dtype: &DType,
+        shape: &[usize],
+        order: Order,
+    ) -> Result<Self> {
+        let header = encode(dtype, shape, order)?;
         let path = target(path.as_ref())?;
         let (file, named) = new_file(folder(&path)).map_err(os("open", &path))?;
         let all = shape.iter().product::<usize>() as u64 * dtype.itemsize() as u64; // `encode` checked it

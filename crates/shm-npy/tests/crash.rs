@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use shm_conformance::{kill, private, process};
-use shm_core::ErrorKind;
+use shm_core::{ErrorKind, Order};
 use shm_npy::{NpyFile, NpyWriter};
 
 fn main() {
@@ -26,7 +26,8 @@ fn main() {
 
 fn write(path: &Path, value: u8) {
     kill::between(|| {
-        let mut writer = NpyWriter::create(path, &"|u1".parse().unwrap(), &[4, 5]).unwrap();
+        let mut writer =
+            NpyWriter::create(path, &"|u1".parse().unwrap(), &[4, 5], Order::C).unwrap();
         writer.write(&[value; 8]).unwrap();
         writer.write(&[value; 12]).unwrap();
         writer.finish().unwrap();
@@ -93,13 +94,14 @@ fn without_unnamed_files() {
     let folder = Path::new("/dev/shm");
     let path = folder.join("x.npy");
     for round in 1..3 {
-        let mut writer = NpyWriter::create(&path, &"|u1".parse().unwrap(), &[20]).unwrap();
+        let mut writer =
+            NpyWriter::create(&path, &"|u1".parse().unwrap(), &[20], Order::C).unwrap();
         writer.write(&[round; 20]).unwrap();
         let begun = names(folder);
         assert!(begun.iter().any(|name| name.starts_with(".shmarray-")), "{begun:?}");
         writer.finish().unwrap();
         assert_eq!((names(folder), value(&path)), (vec!["x.npy".into()], round));
-        drop(NpyWriter::create(&path, &"|u1".parse().unwrap(), &[20]).unwrap());
+        drop(NpyWriter::create(&path, &"|u1".parse().unwrap(), &[20], Order::C).unwrap());
         assert_eq!(names(folder), ["x.npy"]);
     }
 }
@@ -111,7 +113,7 @@ fn on_a_full_disk() {
     let path = Path::new("/dev/shm/x.npy");
     write(path, 1);
     let len = 2 << 20;
-    let mut writer = NpyWriter::create(path, &"|u1".parse().unwrap(), &[len]).unwrap();
+    let mut writer = NpyWriter::create(path, &"|u1".parse().unwrap(), &[len], Order::C).unwrap();
     let error = writer.write(&vec![2; len]).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NoSpace { needs: 0x20_0000, .. }), "{error}");
     drop(writer);

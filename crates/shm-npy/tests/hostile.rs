@@ -107,7 +107,7 @@ fn what_is_no_regular_file() {
     for path in [folder.path(), &fifo, Path::new("/dev/zero")] {
         let error = NpyFile::open(path).unwrap_err(); // and it does not wait
         assert!(matches!(error.kind(), ErrorKind::Path { .. }), "{error}");
-        let error = NpyWriter::create(path, &"|u1".parse().unwrap(), &[1]).unwrap_err();
+        let error = NpyWriter::create(path, &"|u1".parse().unwrap(), &[1], Order::C).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Path { .. }), "{error}");
     }
     assert!(matches!(
@@ -171,7 +171,7 @@ proptest! {
         let dtype: DType = descr.parse().unwrap();
         let len = shape.iter().product::<usize>() * dtype.itemsize();
         let bytes: Vec<u8> = (0..=255).cycle().take(len).collect();
-        let mut writer = NpyWriter::create(&path, &dtype, &shape).unwrap();
+        let mut writer = NpyWriter::create(&path, &dtype, &shape, Order::C).unwrap();
         writer.write(&bytes).unwrap();
         writer.finish().unwrap();
         let mut file = NpyFile::open(&path).unwrap();

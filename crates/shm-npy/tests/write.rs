@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 
-use shm_core::{DType, ErrorKind};
+use shm_core::{DType, ErrorKind, Order};
 use shm_npy::{NpyFile, NpyWriter};
 
 fn bytes_type() -> DType {
@@ -13,7 +13,7 @@ fn bytes_type() -> DType {
 }
 
 fn write(path: &Path, value: u8) {
-    let mut writer = NpyWriter::create(path, &bytes_type(), &[3]).unwrap();
+    let mut writer = NpyWriter::create(path, &bytes_type(), &[3], Order::C).unwrap();
     writer.write(&[value; 3]).unwrap();
     writer.finish().unwrap();
 }
@@ -35,7 +35,7 @@ fn nobody_sees_it_before_it_is_whole() {
     let path = folder.path().join("x.npy");
     for round in 1..3 {
         let before = names(folder.path());
-        let mut writer = NpyWriter::create(&path, &bytes_type(), &[3]).unwrap();
+        let mut writer = NpyWriter::create(&path, &bytes_type(), &[3], Order::C).unwrap();
         writer.write(&[round; 3]).unwrap();
         assert_eq!(names(folder.path()), before);
         writer.finish().unwrap();
@@ -49,7 +49,7 @@ fn what_fails_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.npy");
     write(&path, 1);
-    let begin = || NpyWriter::create(&path, &bytes_type(), &[3]).unwrap();
+    let begin = || NpyWriter::create(&path, &bytes_type(), &[3], Order::C).unwrap();
 
     drop(begin());
     let error = begin().finish().unwrap_err();
@@ -60,10 +60,10 @@ fn what_fails_leaves_nothing() {
     assert_eq!(value(&path), 1);
 
     let none = folder.path().join("none/x.npy");
-    let error = NpyWriter::create(none, &bytes_type(), &[3]).unwrap_err();
+    let error = NpyWriter::create(none, &bytes_type(), &[3], Order::C).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Os { .. }), "{error}");
     let control = "[('a\nb', '|u1')]".parse().unwrap();
-    let error = NpyWriter::create(&path, &control, &[3]).unwrap_err();
+    let error = NpyWriter::create(&path, &control, &[3], Order::C).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::InvalidDType { .. }), "{error}");
 }
 

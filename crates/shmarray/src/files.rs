@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Dimension, Ix0};
 use shm_core::{
-    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Header, Name, Region, Result,
+    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Header, Name, Order, Region,
+    Result, Window,
 };
 use shm_ndarray::{bytes_mut, copy_bytes};
 use shm_npy::{NpyFile, NpyHeader, NpyWriter};
@@ -94,7 +95,8 @@ impl ErasedArray {
 }
 
 impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
-    /// Writes what it shows to a `.npy` file, in C order, through a buffer of a mebibyte.
+    /// Writes what it shows to a `.npy` file, through a buffer of a mebibyte: in Fortran order if it
+    /// lies so in memory, otherwise in C order, as NumPy does.
     ///
     /// The file appears under its path in one step, when its bytes are on the disk; until then, and
     /// if anything fails, what stood there before stays. A link stays a link, and the file behind
@@ -308,11 +310,23 @@ fn save(handle: &Handle, path: &Path) -> Result<()> {
     // Where nobody can write, nobody needs guards.
     let is_guarded = handle.header().guarded() && !handle.is_frozen();
     let _lock = if is_guarded { Some(lock(handle)?) } else { None };
-    let mut writer = NpyWriter::create(path, handle.header().dtype(), &handle.window().shape)?;
     let (header, window, region) = (handle.header(), handle.window(), handle.region());
+    let (order, in_memory) = order_of(window);
+    let mut writer = NpyWriter::create(path, header.dtype(), &window.shape, order)?;
     // SAFETY: region and header are of the same segment.
-    unsafe { copy_bytes(header, window, region, |bytes| writer.write(bytes)) }?;
+    unsafe { copy_bytes(header, &in_memory, region, |bytes| writer.write(bytes)) }?;
     writer.finish()
+}
+
+/// The order in which a window is saved, and the window with its axes in the order of C.
+fn order_of(window: &Window) -> (Order, Window) {
+    let mut in_memory = window.clone();
+    if window.is_contiguous(Order::C) || !window.is_contiguous(Order::Fortran) {
+        return (Order::C, in_memory);
+    }
+    in_memory.shape.reverse();
+    in_memory.strides.reverse();
+    (Order::Fortran, in_memory)
 }
 
 /// Waits until nobody writes a guarded array.

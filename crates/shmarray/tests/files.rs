@@ -19,7 +19,7 @@ fn main() {
         ("the_type_and_the_name_are_checked_first", checked),
         ("attach_or_create_tells_which", tells_which),
         ("of_many_processes_one_reads", one_reads),
-        ("a_part_is_saved_in_c_order", parts),
+        ("a_part_is_saved_as_it_is_shown", parts),
         ("what_is_guarded_is_saved_under_its_lock", guarded),
         ("there_is_no_second_copy_in_memory", no_second_copy),
         ("progress_and_its_panic", progress),
@@ -186,6 +186,10 @@ fn parts() {
             let expected = saved.typed::<u16, IxDyn, shmarray::mode::ReadWrite>().unwrap();
             assert_eq!(found.to_owned_array(), expected.to_owned_array());
         }
+        // In the order in which it lies in memory, so that it need not be turned.
+        let text = std::fs::read(&path).unwrap();
+        let fortran: &[u8] = if order == Order::C { b"order': False" } else { b"order': True" };
+        assert!(text.windows(fortran.len()).any(|part| part == fortran), "{order}");
         array.slice(s![2..2, .., ..]).unwrap().save(&path).unwrap();
         assert_eq!(ErasedArray::load(&path).create().unwrap().shape(), [0, 5, 6]);
     }
