@@ -127,6 +127,14 @@ pub enum ErrorKind {
         /// What may explain it.
         hint: &'static str,
     },
+    /// Several arrays bear the name.
+    #[error("several arrays are called {name:?}: {places}; say which")]
+    Ambiguous {
+        /// The name.
+        name: String,
+        /// Where they are.
+        places: String,
+    },
     /// What bears the name cannot be a segment: a symlink, a directory, a FIFO, …
     #[error("{object} is not a segment: {reason}")]
     NotASegment {
@@ -134,6 +142,15 @@ pub enum ErrorKind {
         object: String,
         /// What it is instead.
         reason: String,
+    },
+    /// What was to be attached as a raw segment is a shared array, which describes itself.
+    #[error(
+        "{object} is not a raw segment: shmarray made it; attach by SharedArray::attach, which knows \
+         its dtype and shape"
+    )]
+    NotRaw {
+        /// The path that was looked at.
+        object: String,
     },
     /// The segment belongs to another user.
     #[error("{object} belongs to user {owner}, this process runs as user {me}")]

@@ -10,6 +10,8 @@
 //! - [`Progress`]: a counter to wait on (`event.rs`);
 //! - [`Participant`]: who has a slot, and lives.
 //!
+//! Who looks without attaching has the same from a copy of the bytes ([`Seen`]).
+//!
 //! The algorithms (the files in brackets) know atomics, waiting and who is alive, through
 //! `atomic.rs` and the two traits of `system.rs`; the model checker puts its own in their place
 //! (`cargo xtask loom`). `words.rs` is the layout in memory, `shared.rs` the only cast from bytes,
@@ -41,6 +43,8 @@ mod progress;
 #[cfg(not(loom))]
 mod seat;
 #[cfg(not(loom))]
+mod seen;
+#[cfg(not(loom))]
 mod shared;
 mod system;
 mod words;
@@ -53,5 +57,6 @@ pub use {
     pass::{Claim, Pass, PassProgress},
     progress::Progress,
     seat::Seat,
+    seen::{LockState, Seen},
     shared::{Attachment, Shared, Words, participants},
 };

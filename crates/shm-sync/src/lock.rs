@@ -426,6 +426,18 @@ fn too_many(count: u32) -> shm_core::Error {
     ErrorKind::LimitReached { limit, value, hint }.into()
 }
 
+/// Whether a lock's word says that somebody died while it may have been writing.
+#[cfg(not(loom))]
+pub(crate) fn is_torn(word: u64) -> bool {
+    word & TORN != 0
+}
+
+/// Whether whoever a lock's word names has been given the lock, and may write.
+#[cfg(not(loom))]
+pub(crate) fn is_begun(word: u64) -> bool {
+    word & INTENT == 0
+}
+
 fn is_marked(line: &Line) -> bool {
     low_half(line.marks.load(SeqCst)) != 0
 }

@@ -28,25 +28,31 @@ pub struct Participant {
     pub is_me: bool,
 }
 
+impl Participant {
+    /// Whom the words of a slot name, if it was ever taken; not alive and not this attachment,
+    /// unless somebody says so.
+    pub(crate) fn of(slot: u32, holder: u64, since: u64) -> Option<Self> {
+        let (generation, pid) = (low_half(holder), low_half(holder >> 32));
+        let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(since));
+        let since = since.unwrap_or(SystemTime::UNIX_EPOCH);
+        let found = Self { slot, generation, pid, since, alive: false, is_me: false };
+        (generation != 0).then_some(found)
+    }
+}
+
 /// Everybody who has or had a slot. Relaxed loads only: the words may be in read-only memory.
 pub(crate) fn list(lines: &[Line], attachment: &impl Attachment) -> Result<Vec<Participant>> {
     let me = attachment.identity().owner();
-    let mut found = Vec::new();
-    for (slot, line) in (0..).zip(lines) {
-        let holder = line.holder.load(Relaxed);
-        let (generation, pid) = (low_half(holder), low_half(holder >> 32));
-        if generation == 0 {
-            continue;
-        }
-        let since = Duration::from_nanos(line.since.load(Relaxed));
-        found.push(Participant {
-            slot,
-            generation,
-            pid,
-            since: SystemTime::UNIX_EPOCH.checked_add(since).unwrap_or(SystemTime::UNIX_EPOCH),
+    let found = (0..).zip(lines).filter_map(|(slot, line)| {
+        Participant::of(slot, line.holder.load(Relaxed), line.since.load(Relaxed))
+    });
+    let known = found.map(|found| {
+        let (slot, generation) = (found.slot, found.generation);
+        Ok(Participant {
             alive: is_held(attachment.slot_locks()?, slot)?,
             is_me: me.is_some_and(|me| (me.slot, me.generation) == (slot, generation)),
-        });
-    }
-    Ok(found)
+            ..found
+        })
+    });
+    known.collect()
 }

@@ -34,6 +34,12 @@ impl FromStr for DType {
         if !parser.rest.is_empty() {
             return Err(fail(format!("unexpected {:?} at its end", parser.rest)));
         }
+        // With every blank, bracket and escape it can be longer than it came.
+        let written = dtype.to_string().len();
+        if written > Self::MAX_DESCR_LEN {
+            let max = Self::MAX_DESCR_LEN;
+            return Err(fail(format!("{written} bytes when it is written again, at most {max}")));
+        }
         match dtype.itemsize() {
             0 => Err(fail("elements of no bytes are not supported".into())),
             size if size > MAX_ITEMSIZE => Err(fail(format!("{size} bytes per element"))),

@@ -5,19 +5,21 @@ use uuid::Uuid;
 use super::{Header, META_OFFSET, SLOT_LEN, SYNC_OFFSET, Stamp};
 use crate::{Cleanup, DType, ErrorKind, Layout, MAX_NDIM, Name, Order, Result};
 
-const MAGIC: [u8; 8] = *b"SHMARRAY";
 const ORDER_MARK: u32 = 0x0102_0304;
 const VERSION: u16 = 2;
 const GUARDED: u16 = 1;
 const FIXED_LEN: usize = 128;
 
 impl Header {
+    /// What every segment begins with.
+    pub const MAGIC: [u8; 8] = *b"SHMARRAY";
+
     /// The bytes to write at the segment's start.
     pub fn encode(&self) -> Vec<u8> {
         let descr = self.dtype.to_string();
         let short = |n: usize| u16::try_from(n).unwrap_or(u16::MAX); // bounded in `new`
         let mut bytes = Vec::with_capacity(2048);
-        bytes.extend(MAGIC);
+        bytes.extend(Self::MAGIC);
         bytes.extend(ORDER_MARK.to_ne_bytes());
         bytes.extend(VERSION.to_ne_bytes());
         bytes.extend([code(CLEANUPS, self.cleanup), code(ORDERS, self.layout.order())]);
@@ -134,7 +136,7 @@ impl Fixed {
             return Err(ErrorKind::Truncated { what: "header", needs, has }.into());
         }
         let magic: [u8; 8] = array_at(bytes, 0);
-        if magic != MAGIC {
+        if magic != Header::MAGIC {
             return Err(ErrorKind::BadMagic { what: "segment", found: magic }.into());
         }
         let mark = u32_at(bytes, 8);

@@ -170,6 +170,18 @@ fn limits_of_depth_and_length() {
     assert!(refused(&long(room + 1)).contains("8193 bytes, at most 8192"));
 }
 
+/// A dtype that was read could else not be sent on, nor be found in a header.
+#[test]
+fn a_text_that_is_longer_when_written_again_is_refused_then() {
+    let quotes = |count: usize| format!("[(\"{}\", '|u1')]", "'".repeat(count));
+    let room = (DType::MAX_DESCR_LEN - "[('', '|u1')]".len()) / 2;
+    let dtype: DType = quotes(room).parse().unwrap();
+    assert_eq!(dtype.to_string().parse::<DType>().unwrap(), dtype);
+    assert!(refused(&quotes(room + 1)).contains("8193 bytes when it is written again, at most"));
+    let fields = "('','u1',3),".repeat(600);
+    assert!(refused(&format!("[{fields}]")).contains("when it is written again"));
+}
+
 #[test]
 fn the_worst_texts_of_full_length_end() {
     let fields: String = (0..900).map(|i| format!("('{i}','u1'),")).collect();

@@ -33,7 +33,9 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
         (InvalidWindow { reason: reason() }, &["of 17"]),
         (AlreadyExists { name: name(), backend }, &["\"elevation\"", "memfd", "force"]),
         (NotFound { name: name(), backend, hint: "gone" }, &["\"elevation\"", "memfd", "gone"]),
+        (Ambiguous { name: name(), places: "7:3, 9:4".into() }, &["\"elevation\"", "7:3, 9:4"]),
         (NotASegment { object: object(), reason: reason() }, &["shm/elevation", "of 17"]),
+        (NotRaw { object: object() }, &["shm/elevation", "SharedArray::attach"]),
         (WrongOwner { object: object(), owner: 11, me: 12 }, &["shm/elevation", "11", "12"]),
         (
             AccessDenied { object: object(), access: Access::ReadOnly },

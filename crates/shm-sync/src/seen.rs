@@ -1,0 +1,102 @@
+//! The words of a segment, read from a copy of its bytes: for who looks without attaching.
+
+use std::mem::offset_of;
+
+use shm_core::{Result, SlotLocks};
+use shm_presence::{Owner, is_held};
+
+use crate::Participant;
+use crate::lock::{is_begun, is_torn};
+use crate::words::{Line, LockWords, MAX_LINES, SyncArea, low_half, owner_in};
+
+/// The lock of an array, as it was at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LockState {
+    /// The slot of who has it alone, alive or dead: whoever wants the lock next removes the dead.
+    pub holder: Option<u32>,
+    /// Whether that one lives, by the kernel's word.
+    pub holder_alive: bool,
+    /// The slots of the living who share it: guards for reading, or claims of chunks.
+    pub sharers: Vec<u32>,
+    /// Whether somebody died or panicked while it may have been writing, and nobody has mended that.
+    pub torn: bool,
+}
+
+/// The words that a segment had when its bytes were copied.
+///
+/// The words are read one after the other while others write them, so two of them may never have
+/// been in the segment together.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    sync_area: &'a [u8],
+    slot_table: &'a [u8],
+    locks: SlotLocks<'a>,
+}
+
+impl<'a> Seen<'a> {
+    /// From private copies of the sync area and the slot table; either may be short, as if zeros
+    /// followed. Who lives is asked with `locks`, whose file may be open for reading only.
+    pub fn new(sync_area: &'a [u8], slot_table: &'a [u8], locks: SlotLocks<'a>) -> Self {
+        Self { sync_area, slot_table, locks }
+    }
+
+    /// Everybody who has or had a slot. None [is this attachment](Participant::is_me), as there is
+    /// none.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Os`](shm_core::ErrorKind::Os).
+    pub fn participants(&self) -> Result<Vec<Participant>> {
+        let found = self.lines().filter_map(|(slot, line)| {
+            let holder = word(line, offset_of!(Line, holder));
+            Participant::of(slot, holder, word(line, offset_of!(Line, since)))
+        });
+        let known = found.map(|found| {
+            let alive = is_held(self.locks, found.slot)?;
+            Ok(Participant { alive, ..found })
+        });
+        known.collect()
+    }
+
+    /// The lock of a guarded array.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Os`](shm_core::ErrorKind::Os).
+    pub fn lock_state(&self) -> Result<LockState> {
+        const WORD: usize = offset_of!(SyncArea, lock) + offset_of!(LockWords, word);
+        let lock = word(self.sync_area, WORD);
+        let holder = owner_in(lock);
+        let holder_alive = match holder {
+            Some(holder) => self.is_alive(holder)?,
+            None => false,
+        };
+        let mut sharers = Vec::new();
+        for (slot, line) in self.lines() {
+            let marks = word(line, offset_of!(Line, marks));
+            let owner = Owner { slot, generation: low_half(marks >> 32) };
+            if low_half(marks) != 0 && self.is_alive(owner)? {
+                sharers.push(slot);
+            }
+        }
+        let left_torn = holder.is_some() && !holder_alive && is_begun(lock);
+        let torn = is_torn(lock) || left_torn;
+        Ok(LockState { holder: holder.map(|holder| holder.slot), holder_alive, sharers, torn })
+    }
+
+    fn is_alive(&self, owner: Owner) -> Result<bool> {
+        let line = self.lines().find(|(slot, _)| *slot == owner.slot);
+        let Some((slot, line)) = line else { return Ok(false) };
+        let is_current = low_half(word(line, offset_of!(Line, holder))) == owner.generation;
+        Ok(is_current && is_held(self.locks, slot)?)
+    }
+
+    fn lines(&self) -> impl Iterator<Item = (u32, &'a [u8])> + use<'a> {
+        (0..).zip(self.slot_table.chunks(size_of::<Line>()).take(MAX_LINES))
+    }
+}
+
+/// The word at that offset in bytes; zero if it is not there.
+fn word(bytes: &[u8], at: usize) -> u64 {
+    let bytes = bytes.get(at..).and_then(|bytes| bytes.first_chunk());
+    bytes.map_or(0, |bytes| u64::from_ne_bytes(*bytes))
+}
