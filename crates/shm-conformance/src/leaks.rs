@@ -72,7 +72,7 @@ fn shared_mapping(line: &str) -> Option<String> {
 /// [`unique_name`]: crate::unique_name
 pub fn entries() -> Vec<String> {
     let listing = std::fs::read_dir("/dev/shm").unwrap();
-    let names = listing.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let names = listing.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
     let mut ours: Vec<_> =
         names.filter(|name| private::is_private() || name.starts_with(&prefix())).collect();
     ours.sort();

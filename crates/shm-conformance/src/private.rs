@@ -4,7 +4,7 @@
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_change};
+use rustix::mount::{MountFlags, MountPropagationFlags, mount, mount_bind, mount_change};
 use rustix::process::{getegid, geteuid};
 use rustix::thread::UnshareFlags;
 
@@ -40,6 +40,16 @@ pub fn shm(options: &str) -> bool {
 /// Call it while the process has one thread.
 pub fn pids() -> bool {
     apart(UnshareFlags::NEWPID)
+}
+
+/// Mounts `/dev/shm` once more, for this process and the children it starts: the same file system by
+/// another mount, as a container has it that is given its host's. Tells whether the system allows it.
+///
+/// Call it while the process has one thread.
+pub fn mount_again() -> bool {
+    let alone = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    apart(UnshareFlags::NEWNS)
+        && mount_change("/", alone).and_then(|()| mount_bind("/dev/shm", "/dev/shm")).is_ok()
 }
 
 /// Puts an empty folder in the place of that one, for this process and the children it starts.

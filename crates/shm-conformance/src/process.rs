@@ -6,14 +6,14 @@
 #![allow(unsafe_code)] // fork(2), kill(2), _exit(2), alarm(2).
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, PipeReader, PipeWriter, Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, WaitOptions, kill_process, pidfd_open, waitpid};
 
 use crate::private;
 
@@ -144,6 +144,13 @@ impl Child {
         kill_process(self.pid, Signal::KILL).unwrap();
     }
 
+    /// Sends SIGSTOP, and returns once it has stopped. It can be killed all the same.
+    pub fn stop(&self) {
+        kill_process(self.pid, Signal::STOP).unwrap();
+        let status = waitpid(Some(self.pid), WaitOptions::UNTRACED).unwrap();
+        assert!(status.is_some_and(|(_, status)| status.stopped()), "it did not stop");
+    }
+
     /// Whether it ends within that time.
     pub fn ends_within(&self, time: Duration) -> bool {
         let pidfd = pidfd_open(self.pid, PidfdFlags::empty()).unwrap();
@@ -195,6 +202,45 @@ impl Drop for Child {
             self.kill();
             self.reap();
         }
+    }
+}
+
+/// Hears of panics in forked children, also in those that are killed before they have ended.
+#[derive(Debug)]
+pub struct Alarm {
+    heard: PipeReader,
+    raise: PipeWriter,
+}
+
+impl Alarm {
+    /// One that hears of children that are forked from now on.
+    pub fn new() -> Self {
+        let (heard, raise) = std::io::pipe().unwrap();
+        Self { heard, raise }
+    }
+
+    /// In a child: from now on, its panics are heard, and those of its own children.
+    pub fn arm(&self) {
+        let raise = self.raise.try_clone().unwrap();
+        let usual = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            (&raise).write_all(b"!").unwrap();
+            usual(panic);
+        }));
+    }
+
+    /// Waits until these children and theirs have ended, and fails if there was a panic.
+    pub fn assert_silent(mut self) {
+        drop(self.raise);
+        let mut panics = Vec::new();
+        self.heard.read_to_end(&mut panics).unwrap();
+        assert_eq!(panics.len(), 0, "panics of children, see above");
+    }
+}
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

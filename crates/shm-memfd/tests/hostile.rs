@@ -116,6 +116,10 @@ fn wrong_seals() {
     let fd = memfd(&whole, whole.len() as u64, FIXED | SealFlags::WRITE);
     let reader = Memfd.attach(Source::Fd(fd), Access::ReadOnly).unwrap();
     assert!(!reader.segment.is_frozen());
+    // For good, but only against those who come later: whoever maps it already can write.
+    let fd = memfd(&whole, whole.len() as u64, FIXED | SealFlags::FUTURE_WRITE | SealFlags::SEAL);
+    let reader = Memfd.attach(Source::Fd(fd), Access::ReadOnly).unwrap();
+    assert!(!reader.segment.is_frozen());
 }
 
 fn wrong_bytes() {

@@ -152,9 +152,9 @@ unsafe fn load_run<T: Element>(run: Axis, from: *mut T, to: *mut T) {
 unsafe fn load_words<T: Element, W: Word>(run: Axis, from: *mut T, to: *mut T) {
     let words = size_of::<T>() / size_of::<W>();
     if run.shared == 1 && run.private == 1 {
-        // SAFETY: the elements are adjacent on both sides, hence their words. The data are aligned
-        // to 64 bytes and each element is a multiple of its size from there, so aligned to
-        // `word_len`. Others access them by words of the same size (the contract of `Place`).
+        // SAFETY: the elements are adjacent on both sides, hence their words. Each element is
+        // aligned to `word_len` (the invariant of `Place`), which divides its size. Others access
+        // them by words of the same size (the contract of `Place`).
         unsafe { words::load::<W>(from.cast(), to.cast(), run.len * words) };
         return;
     }

@@ -5,11 +5,13 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use ndarray::{Axis, Dimension, RawArrayViewMut, ShapeBuilder, StrideShape};
-use shm_core::{Access, Element, ErrorKind, Header, Region, Result, Window};
+use shm_core::{Access, Element, ErrorKind, Header, Layout, Region, Result, Window};
 
+use crate::words::word_len;
 use crate::{Elements, ElementsMut};
 
-/// The least alignment of an array's data, in bytes: at least that of every [`Element`].
+/// The least alignment, in bytes, of a region and of the data of an array with a header: at least
+/// that of every [`Element`].
 const DATA_ALIGN: usize = 64;
 
 /// A window of an array of `T` in `D` dimensions: which bytes of a region its elements are.
@@ -55,10 +57,10 @@ const DATA_ALIGN: usize = 64;
 /// # }
 /// ```
 pub struct Place<T, D> {
-    // Invariant, established by `new`:
+    // Invariant, established by `raw`:
     // - each element of the window lies, as a whole, in the bytes `lowest..end` of the region, and
-    //   at a distance from `data_offset` (a multiple of DATA_ALIGN) that is a multiple of
-    //   `size_of::<T>()`; `lowest <= end` also if there is no element;
+    //   at a multiple of `alignment::<T>()` from its start; `lowest <= end` also if there is no
+    //   element;
     // - `shape` has the window's lengths and absolute strides, in elements; strides are zero for
     //   axes of one element, and all are if the window is empty; no two indices lead to the same
     //   element;
@@ -79,11 +81,34 @@ impl<T: Element, D: Dimension> Place<T, D> {
     /// the window has not the dimensions of `D`; [`ErrorKind::Corrupt`] for a header that
     /// contradicts itself; those of [`Window::check`].
     pub fn new(header: &Header, window: &Window) -> Result<Self> {
-        let (layout, itemsize) = (header.layout(), size_of::<T>());
+        let (at, layout) = (header.data_offset(), header.layout());
         if *header.dtype() != T::dtype() {
             let (expected, found) = (T::dtype().to_string(), header.dtype().to_string());
             return Err(ErrorKind::DTypeMismatch { expected, found }.into());
         }
+        if !at.is_multiple_of(DATA_ALIGN as u64) || layout.itemsize() != size_of::<T>() {
+            let (len, itemsize) = (layout.len(), layout.itemsize());
+            let reason = format!("{len} elements of {itemsize} bytes at offset {at}");
+            return Err(corrupt(reason));
+        }
+        Self::raw(layout, at, window)
+    }
+
+    /// Checks that a window of an array without a header has elements `T` in `D` dimensions:
+    /// an array of that layout, whose first element lies `data_offset` bytes from the start of its
+    /// region.
+    ///
+    /// Nothing tells that the bytes are elements `T` but the caller.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NdimMismatch`] if the window has not the dimensions of `D`;
+    /// [`ErrorKind::InvalidWindow`] for an offset that is not a multiple of what `T` needs: its
+    /// alignment, and the largest of 1, 2, 4 and 8 bytes that divides its size;
+    /// [`ErrorKind::InvalidDType`] for a layout of elements of another size;
+    /// [`ErrorKind::ShapeOverflow`] if offset and array together do not fit the address space;
+    /// those of [`Window::check`].
+    pub fn raw(layout: &Layout, data_offset: u64, window: &Window) -> Result<Self> {
+        let itemsize = size_of::<T>();
         let ndim = window.shape.len();
         if let Some(expected) = D::NDIM
             && expected != ndim
@@ -92,19 +117,23 @@ impl<T: Element, D: Dimension> Place<T, D> {
             return Err(ErrorKind::NdimMismatch { expected, found }.into());
         }
         window.check(layout)?;
-
-        let data = usize::try_from(header.data_offset())
-            .ok()
-            .filter(|offset| offset.is_multiple_of(DATA_ALIGN));
-        let end = layout.len().checked_mul(itemsize).and_then(|bytes| bytes.checked_add(data?));
-        let (Some(data), Some(end)) = (data, end) else {
-            let (at, len) = (header.data_offset(), layout.len());
-            return Err(corrupt(format!("{len} elements of {itemsize} bytes at offset {at}")));
-        };
         if layout.itemsize() != itemsize {
-            let has = layout.itemsize();
-            return Err(corrupt(format!("elements of {has} bytes, their dtype has {itemsize}")));
+            let reason = format!("the layout has elements of {} bytes", layout.itemsize());
+            return Err(ErrorKind::InvalidDType { descr: T::dtype().to_string(), reason }.into());
         }
+        let align = alignment::<T>();
+        if !data_offset.is_multiple_of(align as u64) {
+            let reason =
+                format!("data at offset {data_offset}: {} needs a multiple of {align}", T::dtype());
+            return Err(ErrorKind::InvalidWindow { reason }.into());
+        }
+        let data = usize::try_from(data_offset).ok();
+        let end = data.and_then(|data| data.checked_add(layout.nbytes()));
+        let (Some(data), Some(end)) = (data, end.filter(|end| isize::try_from(*end).is_ok()))
+        else {
+            let shape = layout.shape().to_vec();
+            return Err(ErrorKind::ShapeOverflow { shape, itemsize }.into());
+        };
 
         let (mut dim, mut steps) = (D::zeros(ndim), D::zeros(ndim));
         dim.slice_mut().copy_from_slice(&window.shape);
@@ -130,12 +159,19 @@ impl<T: Element, D: Dimension> Place<T, D> {
         self.shape.raw_dim().slice()
     }
 
+    /// How long a region must be that holds the whole array, in bytes.
+    pub fn end(&self) -> usize {
+        self.end
+    }
+
     /// The elements, for reading. Threads and processes may write them meanwhile.
     ///
     /// # Safety
     /// `region` maps the segment whose header [`new`](Self::new) was given, from its first byte.
     /// Then all who use these bytes without synchronising agree on the size of an element, which
-    /// atomic accesses need (std, "Memory model for atomic accesses").
+    /// atomic accesses need (std, "Memory model for atomic accesses"). For a place that
+    /// [`raw`](Self::raw) made, the caller vouches for that: through this mapping, the elements are
+    /// used as elements `T` only.
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] if the region ends before the array does; [`ErrorKind::Corrupt`]
@@ -144,7 +180,7 @@ impl<T: Element, D: Dimension> Place<T, D> {
     where
         R: Region + ?Sized,
     {
-        Ok(Elements::new(self.raw(region)?, region))
+        Ok(Elements::new(self.pointers(region)?, region))
     }
 
     /// The elements, for reading and writing. Threads and processes may do so at the same time.
@@ -163,11 +199,11 @@ impl<T: Element, D: Dimension> Place<T, D> {
             let (object, access) = ("a read-only array".into(), Access::ReadWrite);
             return Err(ErrorKind::AccessDenied { object, access }.into());
         }
-        Ok(ElementsMut::new(Elements::new(self.raw(region)?, region)))
+        Ok(ElementsMut::new(Elements::new(self.pointers(region)?, region)))
     }
 
     /// Pointers to the elements; they may be written only if the region may.
-    fn raw<R>(&self, region: &R) -> Result<RawArrayViewMut<T, D>>
+    fn pointers<R>(&self, region: &R) -> Result<RawArrayViewMut<T, D>>
     where
         R: Region + ?Sized,
     {
@@ -195,6 +231,13 @@ impl<T: Element, D: Dimension> Place<T, D> {
         }
         Ok(raw)
     }
+}
+
+/// What the distance of an element from the start of a region is a multiple of, in bytes: what
+/// references to it need, and the atomic accesses to its words.
+const fn alignment<T: Element>() -> usize {
+    let (align, word) = (align_of::<T>(), word_len(size_of::<T>()));
+    if align > word { align } else { word }
 }
 
 fn corrupt(reason: String) -> shm_core::Error {

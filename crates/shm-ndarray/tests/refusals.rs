@@ -5,7 +5,7 @@ mod common;
 
 use common::{Heap, counting, elements, elements_mut, header};
 use ndarray::{Ix0, Ix1, Ix2, IxDyn, NewAxis, SliceInfoElem, arr0, array, s};
-use shm_core::{Access, ErrorKind, Order, Result, Window};
+use shm_core::{Access, Element, ErrorKind, Layout, Order, Result, Window};
 use shm_ndarray::{Place, slice_window};
 
 fn text<T>(result: Result<T>) -> String {
@@ -81,6 +81,63 @@ fn regions_that_are_too_short_or_read_only() {
     let refused = unsafe { place.elements(&region) };
     let expected = format!("the mapped segment is truncated: needs {needs} bytes, has {has}");
     assert_eq!(text(refused), expected);
+}
+
+/// The place of a whole array without a header.
+fn raw<T: Element>(shape: &[usize], offset: u64) -> Result<Place<T, IxDyn>> {
+    let layout = Layout::new(shape, Order::C, size_of::<T>())?;
+    Place::raw(&layout, offset, &Window::whole(&layout))
+}
+
+#[test]
+fn offsets_without_a_header() {
+    fn fits<T: Element>(align: u64) {
+        for offset in 1..=17 {
+            let place = raw::<T>(&[2], offset);
+            assert_eq!(place.is_ok(), offset % align == 0, "{} at {offset}", T::dtype());
+        }
+    }
+    fits::<u8>(1);
+    fits::<[u8; 3]>(1);
+    fits::<u16>(2);
+    fits::<[u8; 6]>(2); // it is read and written by words of two bytes
+    fits::<f32>(4);
+    fits::<f64>(8);
+    fits::<[u8; 8]>(8);
+    fits::<num_complex::Complex<f32>>(8);
+    fits::<num_complex::Complex<f64>>(8);
+    assert_eq!(
+        text(raw::<f64>(&[2], 4)),
+        "invalid window: data at offset 4: <f8 needs a multiple of 8"
+    );
+    for offset in [u64::MAX - 7, i64::MAX.unsigned_abs() - 7] {
+        assert_eq!(
+            text(raw::<f64>(&[2], offset)),
+            "shape [2] of 8-byte elements overflows the address space"
+        );
+    }
+    let layout = Layout::new([3], Order::C, 4).unwrap();
+    let wrong = text(Place::<f64, IxDyn>::raw(&layout, 0, &Window::whole(&layout)));
+    assert!(wrong.contains("elements of 4 bytes"), "{wrong}");
+    assert!(Place::<f32, Ix2>::raw(&layout, 0, &Window::whole(&layout)).is_err());
+}
+
+#[test]
+fn elements_without_a_header() {
+    let mut region = Heap::new(48);
+    let place = raw::<f64>(&[2, 2], 16).unwrap();
+    assert_eq!(place.end(), 48);
+    // SAFETY: the region is used by this test alone, as elements `f64`.
+    let all = unsafe { place.elements_mut(&region) }.unwrap();
+    all.copy_from(&array![[1.0, 2.0], [3.0, 4.0]].into_dyn()).unwrap();
+    assert_eq!(all.get(vec![1, 0]), Some(3.0));
+    let tail = raw::<f64>(&[1], 40).unwrap();
+    // SAFETY: as above.
+    assert_eq!(unsafe { tail.elements(&region) }.unwrap().get(vec![0]), Some(4.0));
+    region.len -= 1;
+    // SAFETY: as above.
+    let short = unsafe { tail.elements(&region) };
+    assert_eq!(text(short), "the mapped segment is truncated: needs 48 bytes, has 47");
 }
 
 #[test]

@@ -13,7 +13,8 @@
 //! - `linux/segment.rs`: a hold on a segment, and how it ends;
 //! - `linux/names.rs`: everything that changes what a name means;
 //! - `linux/left.rs`: leaving a segment, and names that were left to forked children;
-//! - `linux/collect.rs`: garbage, which kills leave.
+//! - `linux/collect.rs`: garbage, which kills leave;
+//! - `linux/raw.rs`: segments without a header, which other programs make and understand.
 //!
 //! See `shm_overview(7)`, open(2) `O_TMPFILE`, linkat(2).
 #![deny(unsafe_code)]
@@ -21,4 +22,4 @@
 
 mod linux;
 
-pub use linux::{Abandoned, Posix, PosixRegion, PosixSegment, Publish, Source};
+pub use linux::{Abandoned, Posix, PosixRegion, PosixSegment, Publish, RawSegment, Source};

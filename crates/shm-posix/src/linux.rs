@@ -14,12 +14,14 @@ mod directory;
 mod draft;
 mod left;
 mod names;
+mod raw;
 mod segment;
 
 pub use collect::Abandoned;
 use directory::{FileId, Place};
 use draft::Draft;
 pub use draft::Publish;
+pub use raw::RawSegment;
 use segment::Hold;
 pub use segment::{PosixRegion, PosixSegment};
 
@@ -96,17 +98,7 @@ impl Backend for Posix {
     fn create(&self, spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<PosixSegment>> {
         collect::once();
         left::look_again();
-        match Self::create_by(self.publish, spec, &mut fill) {
-            Err(error) if draft::is_unnamed_refused(&error) => {
-                tracing::warn!(
-                    %error,
-                    "segments are made under a temporary name: a crash may leave it behind until \
-                     the next create"
-                );
-                Self::create_by(Publish::Temporary, spec, &mut fill)
-            }
-            result => result,
-        }
+        draft::published(self.publish, |publish| Self::create_by(publish, spec, &mut fill))
     }
 
     fn attach(&self, source: Source, access: Access) -> Result<Attached<PosixSegment>> {

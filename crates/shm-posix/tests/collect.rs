@@ -4,12 +4,18 @@
 #[allow(dead_code)] // some of it is for the other tests
 mod common;
 
+use std::io::{IoSlice, Read};
+use std::mem::MaybeUninit;
 use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::net::UnixStream;
+use std::process::Stdio;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use shm_conformance::process::{self, Child};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use shm_conformance::process::{self, Alarm, Child};
 use shm_conformance::{leaks, private, spec, unique_name};
-use shm_core::{Access, Backend, Cleanup, Name, Named, Segment, Spec};
+use shm_core::{Access, Backend, Cleanup, Handover, Name, Named, Segment, Spec};
 use shm_posix::{Posix, Publish};
 
 use common::{attach, create, holds};
@@ -18,19 +24,24 @@ fn main() {
     let tests: &[(&'static str, fn())] = &[
         ("what_kills_left_is_collected", what_kills_left),
         ("each_process_collects_once", each_process_collects_once),
+        ("the_first_create_looks_at_so_many_entries_and_no_more", bounded),
         ("foreign_files_are_left_alone", foreign_files),
-        ("what_is_used_is_never_collected", busy_pool),
-        ("what_is_used_in_another_pid_namespace_is_never_collected", other_namespace),
+        ("what_is_stopped_or_in_flight_is_in_use", stopped_and_in_flight),
+        ("what_is_used_is_never_collected", || busy_pool(collect_until_over)),
+        ("what_is_used_in_another_pid_namespace_is_never_collected", pool_elsewhere),
+        ("what_is_used_is_never_collected_from_a_container", || busy_pool(collect_in_a_container)),
     ];
     let roles: &[process::Role] = &[
         ("create", |to| drop(create(Publish::Unnamed, &to[0].parse().unwrap(), 1, false))),
-        ("elsewhere", |_| {
+        ("create_again", |_| create_again()),
+        ("pool_elsewhere", |_| {
             if private::pids() {
-                busy_pool();
+                busy_pool(collect_until_over);
             } else {
                 println!("skipped: no PID namespaces here");
             }
         }),
+        ("container", |_| container()),
     ];
     process::main(roles, tests);
 }
@@ -73,8 +84,48 @@ fn what_kills_left() {
 }
 
 fn each_process_collects_once() {
-    let _orphans = [orphan(Cleanup::LastOut), orphan(Cleanup::LastOut)];
+    let orphans = [(); 2].map(|()| Child::idle(|| leave_behind(&unique_name("orphan"))));
+    drop(orphans); // killed at the same time, so that neither has collected the other's
     assert_eq!(leaks::entries().len(), 2);
+    process::play("create", &[unique_name("new").as_str()]);
+    assert_eq!(leaks::entries(), [""; 0]);
+    process::play("create_again", &[]);
+    assert_eq!(leaks::entries().len(), usize::from(private::is_private()));
+    Posix::default().collect().unwrap();
+}
+
+/// Makes an array that nobody removes.
+fn leave_behind(name: &Name) {
+    std::mem::forget(create(Publish::Unnamed, name, 1, false));
+}
+
+/// What becomes garbage after the first create of a process is not for its second.
+fn create_again() {
+    drop(create(Publish::Unnamed, &unique_name("first"), 1, false));
+    let orphan = unique_name("later");
+    drop(Child::idle(|| leave_behind(&orphan)));
+    drop(create(Publish::Unnamed, &unique_name("second"), 1, false));
+    assert!(std::fs::exists(format!("/dev/shm/{orphan}")).unwrap(), "collected once more");
+}
+
+/// Each first create looks at 1024 entries, whatever they are.
+fn bounded() {
+    const MOST: usize = 1024;
+    const EACH: usize = 250;
+    const HOLDERS: usize = 5;
+    if !private::is_private() {
+        return println!("skipped: needs a /dev/shm of its own");
+    }
+    let hold = || {
+        for _ in 0..EACH {
+            leave_behind(&unique_name("many"));
+        }
+    };
+    let holders = [(); HOLDERS].map(|()| Child::idle(hold));
+    drop(holders); // killed
+    assert_eq!(leaks::entries().len(), HOLDERS * EACH);
+    process::play("create", &[unique_name("new").as_str()]);
+    assert_eq!(leaks::entries().len(), HOLDERS * EACH - MOST);
     process::play("create", &[unique_name("new").as_str()]);
     assert_eq!(leaks::entries(), [""; 0]);
 }
@@ -109,12 +160,40 @@ fn foreign_files() {
     }
 }
 
+/// Neither one that is stopped nor one whose only trace is a descriptor that nobody has received.
+fn stopped_and_in_flight() {
+    let stopped = Child::idle(|| leave_behind(&unique_name("stopped")));
+    stopped.stop();
+    let (here, there) = UnixStream::pair().unwrap();
+    let sender = Child::idle(|| {
+        let array = create(Publish::Unnamed, &unique_name("in-flight"), 1, false);
+        let fds = [array.segment.fd()];
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = SendAncillaryBuffer::new(&mut space);
+        assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));
+        let bytes = [IoSlice::new(b"!")];
+        sendmsg(&there, &bytes, &mut control, SendFlags::empty()).unwrap();
+        std::mem::forget(array);
+    });
+    drop(there);
+    drop(sender); // killed
+    assert_eq!(leaks::entries().len(), 2);
+    assert_eq!(Posix::default().collect().unwrap(), []);
+    drop(here); // and with it the descriptor that was never received
+    assert_eq!(Posix::default().collect().unwrap().len(), 1);
+    drop(stopped); // killed
+    assert_eq!(Posix::default().collect().unwrap().len(), 1);
+    assert_eq!(leaks::entries(), [""; 0]);
+}
+
 /// Workers create, and attach to their arrays, which must keep their names; one after the other is
-/// killed, while this process does nothing but collect.
-fn busy_pool() {
-    const KILLS: usize = 200;
+/// killed, while `collect` does nothing but that, until the pool is over; it tells how many it was.
+fn busy_pool(collect: fn(&Child) -> usize) {
+    const KILLS: usize = 300;
+    let alarm = Alarm::new();
     let work = || {
         process::die_if_hanging(100);
+        alarm.arm();
         loop {
             let name = unique_name("pool");
             let array = create(Publish::Unnamed, &name, 1, false);
@@ -135,17 +214,62 @@ fn busy_pool() {
         }
         0
     });
-    let mut collected = 0;
-    while !pool.ends_within(Duration::ZERO) {
-        collected += Posix::default().collect().unwrap().len();
-    }
+    let mut collected = collect(&pool);
     assert!(pool.wait().success());
+    alarm.assert_silent();
+    println!("{collected} collected while {KILLS} were killed");
     collected += Posix::default().collect().unwrap().len();
-    println!("{collected} collected after {KILLS} kills");
     assert!(collected > 0, "no kill has left anything");
     assert_eq!(leaks::entries(), [""; 0]);
 }
 
-fn other_namespace() {
-    process::play("elsewhere", &[]);
+fn collect_until_over(pool: &Child) -> usize {
+    let mut collected = 0;
+    while !pool.ends_within(Duration::ZERO) {
+        collected += Posix::default().collect().unwrap().len();
+    }
+    collected
+}
+
+fn pool_elsewhere() {
+    process::play("pool_elsewhere", &[]);
+}
+
+/// A collector that has process ids and mounts of its own, and `/dev/shm` in common with the pool.
+fn collect_in_a_container(pool: &Child) -> usize {
+    if !Child::fork(|| i32::from(!(private::pids() && private::mount_again()))).wait().success() {
+        println!("skipped: no namespaces here");
+        return 1;
+    }
+    let mut container = process::again("container", &[]);
+    let mut container = container.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    assert!(pool.ends_within(process::HANGS));
+    drop(container.stdin.take()); // it may go
+    let mut said = String::new();
+    container.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+    assert!(container.wait().unwrap().success(), "{said}");
+    said.trim().parse().unwrap()
+}
+
+/// Collects in namespaces of its own until standard input ends, and says how much.
+fn container() {
+    assert!(private::pids() && private::mount_again());
+    let child = Child::fork(|| {
+        assert_eq!(std::process::id(), 1);
+        let over = AtomicBool::new(false);
+        let collected = std::thread::scope(|scope| {
+            scope.spawn(|| {
+                std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
+                over.store(true, Relaxed);
+            });
+            let mut collected = 0;
+            while !over.load(Relaxed) {
+                collected += Posix::default().collect().unwrap().len();
+            }
+            collected
+        });
+        println!("{collected}");
+        0
+    });
+    assert!(child.wait().success());
 }

@@ -16,8 +16,8 @@ use rustix::thread::{
     CapabilitySet, CapabilitySets, set_capabilities, set_thread_gid, set_thread_uid,
 };
 use shm_conformance::process::{self, Child};
-use shm_conformance::{leaks, unique_name};
-use shm_core::{Access, Error, ErrorKind, Name, Named, Segment};
+use shm_conformance::{bytes, leaks, unique_name};
+use shm_core::{Access, Error, ErrorKind, Handover, Name, Named, Segment};
 use shm_posix::{Posix, Publish};
 use shm_presence::{lock_name, try_alone};
 
@@ -36,6 +36,7 @@ fn main() {
             ("bytes_that_are_not_a_segment", wrong_bytes),
             ("a_sparse_file_without_end", sparse_file),
             ("a_segment_that_was_cut", cut_segment),
+            ("a_reader_that_wants_to_write", reader_cannot_write),
             ("a_holder_that_does_not_let_go", stuck_holder),
             ("a_name_replaced_while_its_lock_is_waited_for", replaced_meanwhile),
         ],
@@ -278,6 +279,18 @@ fn cut_segment() {
     before.assert_unchanged("a cut segment");
     drop(segment);
     assert_eq!(leaks::entries(), [""; 0]);
+}
+
+/// Whoever has attached for reading cannot have it otherwise, by mprotect(2) or by its descriptor.
+fn reader_cannot_write() {
+    let name = unique_name("reader");
+    let writer = create(Publish::Unnamed, &name, 1, false);
+    let reader = attach(&name, Access::ReadOnly).unwrap();
+    assert!(bytes::can_become_writable(&writer.region));
+    assert!(!bytes::can_become_writable(&reader.region));
+    assert!(
+        File::from(reader.segment.fd().try_clone_to_owned().unwrap()).write_at(&[9], 0).is_err()
+    );
 }
 
 /// Somebody who was stopped in the middle of removing a name stops nobody else for ever.

@@ -8,8 +8,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::SystemTime;
 
+use rustix::fs::{FileType, lstat};
 use rustix::io::pread;
-use shm_core::{Access, Cleanup, Error, Result};
+use shm_core::{Access, Cleanup, Error, Name, Result};
 
 use shm_map::{read_header, system_error};
 use shm_presence::ask_others;
@@ -51,7 +52,7 @@ pub(crate) fn collect(remove: bool, most: usize) -> Result<Vec<Abandoned>> {
     let mut found = Vec::new();
     for entry in entries.take(most).flatten() {
         let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
+        let Some(name) = name.to_str().filter(|name| is_possible(name)) else { continue };
         match consider(name, remove) {
             Ok(Some(abandoned)) => found.push(abandoned),
             Ok(None) => {}
@@ -59,6 +60,11 @@ pub(crate) fn collect(remove: bool, most: usize) -> Result<Vec<Abandoned>> {
         }
     }
     Ok(found)
+}
+
+/// Whether it can be the entry of an array, or of a draft.
+fn is_possible(entry: &str) -> bool {
+    Name::new(entry.strip_prefix(Place::TEMPORARY_PREFIX).unwrap_or(entry)).is_ok()
 }
 
 /// Whether a draft can begin like this: with our magic, or not at all yet.
@@ -71,6 +77,10 @@ fn is_begun(fd: BorrowedFd<'_>) -> Result<bool> {
 
 fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {
     let place = Place::entry(entry);
+    let kind = lstat(place.path()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    if kind != Ok(FileType::RegularFile) {
+        return Ok(None); // a FIFO or a device would notice being opened
+    }
     let fd = place.open(Access::ReadOnly)?;
     let stat = place.check(fd.as_fd())?;
     let bytes = stat.st_size.cast_unsigned();

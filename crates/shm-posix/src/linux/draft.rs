@@ -36,8 +36,25 @@ const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
 
 const REFUSED: &str = "it cannot publish an unnamed file";
 
-/// Whether a creation failed for want of unnamed files, which is no reason to give up.
-pub(crate) fn is_unnamed_refused(error: &Error) -> bool {
+/// Makes a segment in that way, or under a temporary name where unnamed files are refused.
+pub(crate) fn published<T>(
+    publish: Publish,
+    mut make: impl FnMut(Publish) -> Result<T>,
+) -> Result<T> {
+    match make(publish) {
+        Err(error) if is_unnamed_refused(&error) => {
+            tracing::warn!(
+                %error,
+                "segments are made under a temporary name: a crash may leave it behind until the \
+                 next create"
+            );
+            make(Publish::Temporary)
+        }
+        result => result,
+    }
+}
+
+fn is_unnamed_refused(error: &Error) -> bool {
     let refused =
         matches!(error.kind(), ErrorKind::BackendRefused { reason, .. } if reason == REFUSED);
     if refused {
