@@ -151,6 +151,13 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
         self.handle.header().dtype()
     }
 
+    /// Where the first element of the whole array lies: bytes from the start of the segment, at least
+    /// 8192. It is for programs that map the segment without this library, as Python does:
+    /// `np.ndarray(shape, dtype, shm.buf, offset)`. What lies before it is not for them.
+    pub fn data_offset(&self) -> u64 {
+        self.handle.header().data_offset()
+    }
+
     /// The backend that it is on.
     pub fn backend(&self) -> BackendKind {
         self.handle.backend()

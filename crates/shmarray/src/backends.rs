@@ -18,8 +18,10 @@ use shm_core::{
     Result, Segment, SlotLocks, Spec,
 };
 
+use crate::located::Findable;
+
 /// A mapping of any backend.
-pub(crate) type AnyRegion = Arc<dyn Region>;
+pub(crate) type AnyRegion = Arc<Findable<dyn Region>>;
 
 /// A segment of any backend.
 #[derive(Clone, Debug)]
@@ -64,7 +66,8 @@ fn any<S: Segment>(
     attached: Attached<S>,
     wrap: impl Fn(S) -> AnySegment,
 ) -> (AnyRegion, AnySegment) {
-    (Arc::new(attached.region), wrap(attached.segment))
+    let segment = wrap(attached.segment);
+    (Findable::new(attached.region, &segment), segment)
 }
 
 /// Makes a segment.
@@ -205,7 +208,7 @@ impl AnySegment {
     }
 
     pub(crate) fn map(&self) -> Result<AnyRegion> {
-        each!(self, segment => segment.map().map(|region| Arc::new(region) as AnyRegion))
+        each!(self, segment => segment.map().map(|region| Findable::new(region, self) as AnyRegion))
     }
 
     pub(crate) fn destroy(&self) -> Result<()> {

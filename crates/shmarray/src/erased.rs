@@ -124,6 +124,11 @@ impl ErasedArray {
         self.len() * self.dtype().itemsize()
     }
 
+    /// Where its first element lies in the segment, as [`Array::data_offset`].
+    pub fn data_offset(&self) -> u64 {
+        self.handle.header().data_offset()
+    }
+
     /// The backend that it is on.
     pub fn backend(&self) -> BackendKind {
         self.handle.backend()

@@ -46,7 +46,7 @@ impl Handle {
 
     /// The region is of the segment that is held.
     fn mapped(region: AnyRegion, held: Held) -> Result<Self> {
-        let start: *const (dyn Region + 'static) = &*region;
+        let start: *const (dyn Region + 'static) = &**region;
         // SAFETY: the region lies in an Arc, which the result keeps for as long as the words.
         let start: &'static dyn Region = unsafe { &*start };
         // SAFETY: region and header are of one segment. Of the bytes before the data, this crate
@@ -128,7 +128,7 @@ impl Handle {
     }
 
     pub(crate) fn region(&self) -> &(dyn Region + 'static) {
-        &*self.region
+        &**self.region
     }
 
     pub(crate) fn detach(self) -> Held {

@@ -25,6 +25,10 @@
 //!   [`Array::payload`];
 //! - from a `.npy` file and back: [`SharedArray::load`], [`Array::save`] (feature `npy`; members of
 //!   `.npz` archives with `npz`);
+//! - free many together: [`Manager`]; attach for one function: [`with_attached`];
+//! - whether a view lies in shared memory, and in which array: [`is_shared`], [`containing`];
+//! - memory that another program made, such as a block of Python's `multiprocessing.shared_memory`:
+//!   [`RawArray`] (feature `posix`);
 //! - which backend, and why: [`BackendKind`], [`set_backend`], [`select`].
 //!
 //! # Backends
@@ -58,12 +62,17 @@ mod flags;
 mod freeze;
 mod guard;
 mod handle;
+mod located;
+mod manager;
 pub mod mode;
 mod name;
 #[cfg(feature = "pass")]
 pub mod pass;
 mod passable;
 mod progress;
+#[cfg(feature = "posix")]
+mod raw;
+mod wrap;
 mod write;
 
 pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
@@ -78,11 +87,16 @@ pub use files::{Load, Loadable, Loaded};
 pub use flags::Flags;
 pub use freeze::FreezeError;
 pub use guard::{ReadGuard, WriteGuard};
+pub use located::{Locate, Located, containing, is_shared};
+pub use manager::{ClearError, Failure, Manager};
 #[cfg(feature = "posix")]
 pub use name::{abandoned, gc};
 pub use name::{delete, unique_name};
 pub use passable::Passable;
 pub use progress::Progress;
+#[cfg(feature = "posix")]
+pub use raw::{Raw, RawArray, RawBuilder, ReadOnlyRawArray};
+pub use wrap::{Attach, with_attached};
 
 pub use ndarray;
 pub use shm_core::{
@@ -103,8 +117,8 @@ pub mod prelude {
 
     pub use crate::{
         Access, Align, BackendKind, Cleanup, Commit, Detached, Element, ErasedArray, ErrorKind,
-        FrozenArray, GuardedArray, Limit, MemfdArray, Order, Payload, ReadOnlyArray, SharedArray,
-        Workers,
+        FrozenArray, GuardedArray, Limit, Manager, MemfdArray, Order, Payload, ReadOnlyArray,
+        SharedArray, Workers,
     };
 }
 

@@ -38,6 +38,7 @@ fn main() {
             ),
             ("watchers_are_woken", watchers_are_woken),
             ("whoever_locks_is_listed", whoever_locks_is_listed),
+            ("views_are_found_while_arrays_come_and_go", views_are_found),
         ],
     );
 }
@@ -318,5 +319,30 @@ fn whoever_locks_is_listed() {
         // Who may only read can ask.
         let reader = ErasedArray::attach_read_only(array.name().as_str()).unwrap();
         assert_eq!(reader.participants().unwrap().len(), 2);
+    }
+}
+
+fn views_are_found() {
+    for backend in backends() {
+        let array = guarded(backend, (4, 4));
+        std::thread::scope(|scope| {
+            for rows in 1..=3 {
+                let array = &array;
+                let part = array.slice(s![..rows, ..]).unwrap();
+                scope.spawn(move || {
+                    for _ in 0..200 {
+                        let own = guarded(backend, (rows, 2));
+                        let pointers = own.raw_view();
+                        let found = shmarray::containing(&pointers).unwrap();
+                        assert_eq!((&found.name, found.shape), (own.name(), vec![rows, 2]));
+                        let again = part.clone().detach().attach().unwrap();
+                        drop(own);
+                        let found = shmarray::containing(&again.raw_view()).unwrap();
+                        assert_eq!((&found.name, found.offset), (array.name(), 0));
+                        assert!(shmarray::is_shared(&array.raw_view()));
+                    }
+                });
+            }
+        });
     }
 }

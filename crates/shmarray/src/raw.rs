@@ -1,0 +1,433 @@
+//! Arrays in raw segments: blocks of shared memory that other programs make, without a header.
+#![allow(unsafe_code)] // extends the lifetime of elements that an Arc keeps, as in `Array`
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::Arc;
+
+use ndarray::{
+    ArrayRef, ArrayView, ArrayViewMut, Dimension, IntoDimension, RawArrayView, RawArrayViewMut,
+    SliceArg,
+};
+use shm_core::{
+    Access, AtomicElement, BackendKind, Commit, DType, Element, Layout, Name, Order, Region,
+    Result, Window,
+};
+use shm_ndarray::{Elements, ElementsMut, Place, slice_window};
+use shm_posix::RawSegment;
+
+use crate::located::{Findable, Located};
+use crate::mode::{Open, ReadOnly, ReadWrite, Writable};
+
+/// An array of elements `T` in `D` dimensions in a raw segment, of which mode `M` says what may be
+/// done: [`RawArray`] or [`ReadOnlyRawArray`].
+///
+/// A raw segment is a file in `/dev/shm` that says nothing about itself, such as a block of
+/// Python's `multiprocessing.shared_memory`. What its bytes mean, all who use it have agreed
+/// elsewhere: dtype, shape, order, and where the data begin are the caller's word, and nothing can
+/// check more than that the segment is long enough.
+///
+/// What a shared array has and a raw one has not:
+/// - **Clean-up.** Nobody is counted. Dropping a handle unmaps; the name, and with it the memory,
+///   stays until somebody calls [`unlink`](Self::unlink) or [`delete`](crate::delete).
+///   [`gc`](crate::gc) never touches it.
+/// - **A size that holds.** Any process of the user may shorten the segment at any time. The next
+///   touch of what is gone is SIGBUS, which ends the process.
+/// - Guards, claims, payloads, [`pass`](crate::pass), detaching: use a
+///   [`SharedArray`](crate::SharedArray).
+///
+/// Clones and slices show the same memory. The safe methods may be called while other threads and
+/// processes write, in whatever way: elements of 1, 2, 4 and 8 bytes are not torn if those write
+/// them in one piece.
+///
+/// ```
+/// use shmarray::RawArray;
+/// use shmarray::prelude::*;
+///
+/// # fn main() -> shmarray::Result<()> {
+/// # let name = shmarray::unique_name("doc-raw")?;
+/// # let name = name.as_str();
+/// // shm = SharedMemory(name, create=True, size=24)
+/// let made: RawArray<f32, Ix2> = RawArray::create(name, (2, 3))?;
+/// made.set((1, 2), 4.5)?;
+///
+/// // np.ndarray((3,), np.float32, shm.buf, offset=12)
+/// let row: RawArray<f32, Ix1> = RawArray::builder(3).offset(12).attach(name)?;
+/// assert_eq!(row.get(2), Some(4.5));
+///
+/// let long = RawArray::<f32, _>::attach(name, 7).unwrap_err();
+/// assert_eq!(long.to_string(), "the raw segment is truncated: needs 28 bytes, has 24");
+/// made.unlink()?;
+/// # Ok(())
+/// # }
+/// ```
+pub struct Raw<T: Element, D: Dimension, M: Open = ReadWrite> {
+    // Invariant: of `shown` in the region of `segment`. Nothing hands them out for longer than
+    // `&self`. All who share `segment` have the same T.
+    elements: M::Elements<T, D>,
+    segment: Arc<Findable<RawSegment>>,
+    shown: Shown,
+}
+
+/// A raw array that this process reads and writes.
+pub type RawArray<T, D> = Raw<T, D, ReadWrite>;
+/// A raw array that the kernel lets this process only read; others may write it.
+pub type ReadOnlyRawArray<T, D> = Raw<T, D, ReadOnly>;
+
+/// Which bytes of a segment an array shows.
+#[derive(Clone)]
+struct Shown {
+    layout: Layout,
+    offset: u64,
+    window: Window,
+}
+
+// SAFETY: the pointers lead into a mapping that lives while `segment` does, from any thread, and
+// elements are `Send` and `Sync` themselves.
+unsafe impl<T: Element, D: Dimension, M: Open> Send for Raw<T, D, M> {}
+// SAFETY: what `&self` gives is safe to use from several threads at once, or `unsafe`.
+unsafe impl<T: Element, D: Dimension, M: Open> Sync for Raw<T, D, M> {}
+
+impl<T: Element, D: Dimension> RawArray<T, D> {
+    /// Begins an array of that shape, in elements. See [`RawBuilder`].
+    pub fn builder(shape: impl IntoDimension<Dim = D>) -> RawBuilder<T, D> {
+        RawBuilder::new(shape)
+    }
+
+    /// Attaches to a segment that holds an array of that shape, in C order, from its first byte.
+    ///
+    /// # Errors
+    /// Those of [`RawBuilder::attach`].
+    pub fn attach(name: &str, shape: impl IntoDimension<Dim = D>) -> Result<Self> {
+        Self::builder(shape).attach(name)
+    }
+
+    /// Makes a segment of zeros for an array of that shape, in C order.
+    ///
+    /// # Errors
+    /// Those of [`RawBuilder::create`].
+    pub fn create(name: &str, shape: impl IntoDimension<Dim = D>) -> Result<Self> {
+        Self::builder(shape).create(name)
+    }
+}
+
+impl<T: Element, D: Dimension> ReadOnlyRawArray<T, D> {
+    /// Begins an array of that shape, in elements. See [`RawBuilder`].
+    pub fn builder(shape: impl IntoDimension<Dim = D>) -> RawBuilder<T, D, ReadOnly> {
+        RawBuilder::new(shape)
+    }
+
+    /// Attaches to a segment that holds an array of that shape, in C order, from its first byte.
+    ///
+    /// # Errors
+    /// Those of [`RawBuilder::attach`].
+    pub fn attach(name: &str, shape: impl IntoDimension<Dim = D>) -> Result<Self> {
+        Self::builder(shape).attach(name)
+    }
+}
+
+impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
+    fn new(segment: Arc<Findable<RawSegment>>, shown: Shown) -> Result<Self> {
+        let place = shown.place()?;
+        let region: *const (dyn Region + 'static) = segment.region();
+        // SAFETY: the region lies in the Arc, which is dropped after `elements` and never changed,
+        // so it outlives them and does not move.
+        let region: &'static dyn Region = unsafe { &*region };
+        // SAFETY: the mapping begins with the segment, and has no elements but `T`: an attach maps
+        // anew, and slices and clones keep the type.
+        let elements = unsafe { M::elements(&place, region) }?;
+        Ok(Self { elements, segment, shown })
+    }
+
+    fn elements_ref(&self) -> &Elements<'static, T, D> {
+        M::readable(&self.elements)
+    }
+
+    /// Its elements, for as long as this handle is borrowed.
+    pub fn elements(&self) -> Elements<'_, T, D> {
+        self.elements_ref().clone()
+    }
+
+    /// The segment's name.
+    pub fn name(&self) -> &Name {
+        self.segment.name()
+    }
+
+    /// The type of its elements, as the caller said.
+    pub fn dtype(&self) -> DType {
+        T::dtype()
+    }
+
+    /// The access that this process has.
+    pub fn access(&self) -> Access {
+        M::ACCESS
+    }
+
+    /// Length of each axis, in elements.
+    pub fn shape(&self) -> &[usize] {
+        self.elements_ref().shape()
+    }
+
+    /// Number of dimensions.
+    pub fn ndim(&self) -> usize {
+        self.shape().len()
+    }
+
+    /// Number of elements that it shows.
+    pub fn len(&self) -> usize {
+        self.elements_ref().len()
+    }
+
+    /// Whether it shows no element.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Size of the elements that it shows, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        self.len() * size_of::<T>()
+    }
+
+    /// Size of the segment, in bytes, when it was made or attached.
+    pub fn segment_len(&self) -> u64 {
+        self.segment.segment_len()
+    }
+
+    /// The element at an index, or `None` outside the shape. Safe while others write.
+    pub fn get(&self, index: impl IntoDimension<Dim = D>) -> Option<T> {
+        self.elements_ref().get(index)
+    }
+
+    /// A copy of its own, outside shared memory. Safe while others write.
+    pub fn to_owned_array(&self) -> ndarray::Array<T, D> {
+        self.elements_ref().to_array()
+    }
+
+    /// Pointers to its elements, valid while any clone of this handle lives.
+    pub fn raw_view(&self) -> RawArrayView<T, D> {
+        self.elements_ref().raw_view()
+    }
+
+    /// An ordinary view.
+    ///
+    /// # Safety
+    /// While the view lives, no thread and no process writes the elements it shows, nor shortens
+    /// the segment: not Rust, nor any other program that has it.
+    pub unsafe fn view(&self) -> ArrayView<'_, T, D> {
+        // SAFETY: the caller's word.
+        unsafe { self.elements().view() }
+    }
+
+    /// A part of it: ranges, steps, single indices, new axes. The same memory.
+    ///
+    /// # Errors
+    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow), with the figures, for an index out of
+    /// bounds or a step of zero.
+    pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Raw<T, I::OutDim, M>> {
+        let window = slice_window(&self.shown.window, info.as_ref())?;
+        Raw::new(Arc::clone(&self.segment), Shown { window, ..self.shown.clone() })
+    }
+
+    /// Removes the segment's name, if it still bears it. Those attached, this handle included, keep
+    /// their memory. See `shm_unlink(3)`.
+    ///
+    /// # Errors
+    /// [`ForkedChild`](shm_core::ErrorKind::ForkedChild) in a child that inherited it;
+    /// [`Busy`](shm_core::ErrorKind::Busy) if another process changes the name and does not finish.
+    pub fn unlink(&self) -> Result<()> {
+        self.segment.unlink()
+    }
+}
+
+impl<T: Element, D: Dimension, M: Open + Writable> Raw<T, D, M> {
+    fn writable(&self) -> &ElementsMut<'static, T, D> {
+        M::writable(&self.elements)
+    }
+
+    /// Its elements for writing, for as long as this handle is borrowed.
+    pub fn elements_mut(&self) -> ElementsMut<'_, T, D> {
+        self.writable().clone()
+    }
+
+    /// Writes the element at an index. Safe while others read and write.
+    ///
+    /// # Errors
+    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) outside the shape.
+    pub fn set(&self, index: impl IntoDimension<Dim = D>, value: T) -> Result<()> {
+        self.writable().set(index, value)
+    }
+
+    /// Writes every element. Safe while others read and write.
+    pub fn fill(&self, value: T) {
+        self.writable().fill(value);
+    }
+
+    /// Copies an array of the same shape into it. Safe while others read and write.
+    ///
+    /// # Errors
+    /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch) with both shapes.
+    pub fn copy_from(&self, from: &ArrayRef<T, D>) -> Result<()> {
+        self.writable().copy_from(from)
+    }
+
+    /// Pointers to its elements, valid while any clone of this handle lives.
+    pub fn raw_view_mut(&self) -> RawArrayViewMut<T, D> {
+        self.writable().raw_view_mut()
+    }
+
+    /// A view of atomics: threads and processes may use the elements at the same time.
+    pub fn atomic_view(&self) -> ArrayView<'_, T::Atomic, D>
+    where
+        T: AtomicElement,
+    {
+        self.writable().atomic_view()
+    }
+
+    /// An ordinary mutable view.
+    ///
+    /// # Safety
+    /// While the view lives, nobody else reads or writes the elements it shows, nor shortens the
+    /// segment: not Rust, nor any other program that has it.
+    #[allow(clippy::mut_from_ref)] // exclusive by the caller's word, not by the handle
+    pub unsafe fn view_mut(&self) -> ArrayViewMut<'_, T, D> {
+        // SAFETY: the caller's word.
+        unsafe { self.elements_mut().view_mut() }
+    }
+}
+
+impl Shown {
+    fn place<T: Element, D: Dimension>(&self) -> Result<Place<T, D>> {
+        Place::raw(&self.layout, self.offset, &self.window)
+    }
+}
+
+/// What a raw array is taken for, or is to be. One of the last two methods attaches to a segment or
+/// makes one, in mode `M`.
+#[derive(Clone, Debug)]
+pub struct RawBuilder<T, D, M = ReadWrite> {
+    shape: D,
+    order: Order,
+    offset: u64,
+    commit: Commit,
+    force: bool,
+    #[allow(clippy::type_complexity)] // a marker
+    array: PhantomData<fn() -> (T, M)>,
+}
+
+impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
+    fn new(shape: impl IntoDimension<Dim = D>) -> Self {
+        Self {
+            shape: shape.into_dimension(),
+            order: Order::default(),
+            offset: 0,
+            commit: Commit::default(),
+            force: false,
+            array: PhantomData,
+        }
+    }
+
+    /// Which index changes fastest in memory.
+    pub fn order(mut self, order: Order) -> Self {
+        self.order = order;
+        self
+    }
+
+    /// Where its first element lies: bytes from the start of the segment. What is there before it
+    /// is nobody's business here.
+    pub fn offset(mut self, bytes: u64) -> Self {
+        self.offset = bytes;
+        self
+    }
+
+    /// When its memory is set aside. Attaching for writing does that too, up to the last element:
+    /// Python gives a block its size and no memory. [`Lazy`](Commit::Lazy) leaves it to the first
+    /// touch, which is SIGBUS on a full `/dev/shm`; so it is, in any case, for a reader who touches
+    /// what nobody has written yet.
+    pub fn commit(mut self, commit: Commit) -> Self {
+        self.commit = commit;
+        self
+    }
+
+    /// Attaches to a segment that another program has made, by its name without a leading `/`. It
+    /// may be longer than the array, as Python's are where sizes are rounded up.
+    ///
+    /// # Errors
+    /// [`NotFound`](shm_core::ErrorKind::NotFound); [`Truncated`](shm_core::ErrorKind::Truncated)
+    /// if it is shorter than offset and array together;
+    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) for an offset that is not a multiple
+    /// of what the elements need: of their alignment, and of the largest of 1, 2, 4 and 8 bytes
+    /// that divides their size; [`NotRaw`](shm_core::ErrorKind::NotRaw) for an array of this
+    /// library; [`NotASegment`](shm_core::ErrorKind::NotASegment),
+    /// [`WrongOwner`](shm_core::ErrorKind::WrongOwner),
+    /// [`AccessDenied`](shm_core::ErrorKind::AccessDenied) for what it must not open;
+    /// [`NoSpace`](shm_core::ErrorKind::NoSpace),
+    /// [`LimitReached`](shm_core::ErrorKind::LimitReached);
+    /// [`InvalidName`](shm_core::ErrorKind::InvalidName),
+    /// [`ShapeOverflow`](shm_core::ErrorKind::ShapeOverflow).
+    pub fn attach(self, name: &str) -> Result<Raw<T, D, M>> {
+        let commit = self.commit;
+        self.map(name, |name, len| RawSegment::attach(name, len, M::ACCESS, commit))
+    }
+
+    fn map(
+        self,
+        name: &str,
+        segment: impl FnOnce(&Name, usize) -> Result<RawSegment>,
+    ) -> Result<Raw<T, D, M>> {
+        let name = Name::new(name)?;
+        let layout = Layout::new(self.shape.slice(), self.order, size_of::<T>())?;
+        let window = Window::whole(&layout);
+        let shown = Shown { layout, offset: self.offset, window };
+        let len = shown.place::<T, D>()?.end();
+        let (segment, offset, bytes) = (segment(&name, len)?, shown.offset, shown.layout.nbytes());
+        let located = Located {
+            name,
+            backend: BackendKind::Shm,
+            dtype: T::dtype(),
+            shape: shown.layout.shape().to_vec(),
+            access: M::ACCESS,
+            offset: 0,
+        };
+        Raw::new(Findable::raw(segment, offset, bytes, located), shown)
+    }
+}
+
+impl<T: Element, D: Dimension> RawBuilder<T, D> {
+    /// Whether to replace what bears the name; those attached to it keep it.
+    pub fn force(mut self, force: bool) -> Self {
+        self.force = force;
+        self
+    }
+
+    /// Makes a segment of zeros that is as long as offset and array together, for other programs to
+    /// attach to: `SharedMemory(name)` in Python. Its mode is `0600`. It stays until it is
+    /// unlinked.
+    ///
+    /// # Errors
+    /// [`AlreadyExists`](shm_core::ErrorKind::AlreadyExists) without [`force`](Self::force);
+    /// [`BackendRefused`](shm_core::ErrorKind::BackendRefused) where `/dev/shm` cannot be written;
+    /// [`NoSpace`](shm_core::ErrorKind::NoSpace),
+    /// [`LimitReached`](shm_core::ErrorKind::LimitReached);
+    /// [`InvalidName`](shm_core::ErrorKind::InvalidName),
+    /// [`ShapeOverflow`](shm_core::ErrorKind::ShapeOverflow) and
+    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) as for [`attach`](Self::attach).
+    /// Whatever fails, nothing is left behind.
+    pub fn create(self, name: &str) -> Result<RawArray<T, D>> {
+        let (commit, force) = (self.commit, self.force);
+        self.map(name, |name, len| RawSegment::create(name, len, commit, force))
+    }
+}
+
+impl<T: Element, D: Dimension, M: Open> Clone for Raw<T, D, M> {
+    fn clone(&self) -> Self {
+        let (elements, segment) = (self.elements.clone(), Arc::clone(&self.segment));
+        Self { elements, segment, shown: self.shown.clone() }
+    }
+}
+
+impl<T: Element, D: Dimension, M: Open> fmt::Debug for Raw<T, D, M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, dtype) = (self.name().as_str(), self.dtype());
+        write!(f, "Raw({name:?}, {dtype} {:?} at {})", self.shape(), self.shown.offset)
+    }
+}

@@ -1,0 +1,95 @@
+//! Slots and locks of arrays as they are seen without attaching, against what those attached know.
+
+#![allow(clippy::unwrap_used)] // a failed step fails the test
+
+use shm_conformance::process::{self, Child};
+use shm_survey::{LockState, Participant, Specimen, list};
+use shmarray::ErrorKind;
+use shmarray::prelude::*;
+
+fn main() {
+    process::main(
+        &[],
+        &[
+            ("participants_are_those_that_an_attachment_knows", participants),
+            ("whoever_holds_or_shares_the_lock_is_seen", lock),
+            ("a_dead_writer_leaves_it_torn", dead_writer),
+        ],
+    );
+}
+
+const BACKENDS: [BackendKind; 2] = [BackendKind::Shm, BackendKind::Memfd];
+
+fn guarded(backend: BackendKind) -> GuardedArray<u64, Ix2> {
+    GuardedArray::builder((4, 16)).unique("seen").backend(backend).zeros().unwrap()
+}
+
+fn specimen(array: &GuardedArray<u64, Ix2>) -> Specimen {
+    let is_it = |found: &Specimen| found.header().name().as_str() == array.name().as_str();
+    let specimen = list().unwrap().segments.into_iter().find(is_it).unwrap();
+    assert!(specimen.header().guarded() && specimen.is_in_use().unwrap());
+    specimen
+}
+
+fn participants() {
+    for backend in BACKENDS {
+        let array = guarded(backend);
+        let seen = specimen(&array);
+        assert_eq!(seen.participants().unwrap(), []);
+        drop(array.write().unwrap());
+        let child = Child::idle(|| drop(array.read().unwrap()));
+        let dead = Child::idle(|| drop(array.read().unwrap()));
+        dead.kill();
+        dead.wait();
+        let mut known = array.participants().unwrap();
+        assert!(known[0].is_me, "{known:?}");
+        known[0].is_me = false; // whoever looks is not there
+        assert_eq!(seen.participants().unwrap(), known);
+        let is_alive = |participant: &Participant| participant.alive;
+        assert_eq!(known.iter().map(is_alive).collect::<Vec<_>>(), [true, true, false]);
+        drop(child);
+    }
+}
+
+fn slots(state: &LockState) -> (Option<u32>, bool, &[u32], bool) {
+    (state.holder, state.holder_alive, &state.sharers, state.torn)
+}
+
+fn lock() {
+    for backend in BACKENDS {
+        let array = guarded(backend);
+        let seen = specimen(&array);
+        let state = || seen.lock_state().unwrap();
+        assert_eq!(slots(&state()), (None, false, &[][..], false));
+        let guard = array.write().unwrap();
+        assert_eq!(slots(&state()), (Some(0), true, &[][..], false));
+        drop(guard);
+        assert_eq!(slots(&state()), (None, false, &[][..], false));
+        let guard = array.read().unwrap();
+        let child = Child::idle(|| std::mem::forget(array.read().unwrap()));
+        assert_eq!(slots(&state()), (None, false, &[0, 1][..], false));
+        drop(child);
+        assert_eq!(slots(&state()), (None, false, &[0][..], false), "the dead do not share");
+        drop(guard);
+        let chunk = array.chunks(1).unwrap().next().unwrap().unwrap();
+        assert_eq!(slots(&state()), (None, false, &[0][..], false));
+        chunk.done();
+    }
+}
+
+fn dead_writer() {
+    for backend in BACKENDS {
+        let array = guarded(backend);
+        let seen = specimen(&array);
+        let state = || seen.lock_state().unwrap();
+        drop(Child::idle(|| std::mem::forget(array.write().unwrap()))); // killed
+        assert_eq!(slots(&state()), (Some(0), false, &[][..], true));
+        let error = array.write().map(drop).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Torn { .. }), "{error}");
+        assert_eq!(slots(&state()), (None, false, &[][..], true), "somebody has found it dead");
+        let mut guard = array.write_torn(Limit::Never).unwrap();
+        guard.set_torn(false);
+        drop(guard);
+        assert_eq!(slots(&state()), (None, false, &[][..], false));
+    }
+}
