@@ -13,8 +13,9 @@ const LAYERS: &[&[&str]] = &[
     &["shm-presence"],
     &["shm-sync"],
     &["shm-posix", "shm-anon", "shm-memfd", "shm-conformance"],
-    &["shm-select", "shm-pass", "shm-ndarray", "shm-npy"],
+    &["shm-select", "shm-pass", "shm-ndarray", "shm-npy", "shm-survey"],
     &["shmarray"],
+    &["shm-cli"],
 ];
 
 /// The suite that the crates below it run in their tests: the one edge that may go sideways or up,

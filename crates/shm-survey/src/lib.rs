@@ -1,0 +1,39 @@
+//! What shared arrays there are on this machine, and who has them: seen from outside.
+//!
+//! It does not attach and does not map: everything is read by `pread`, so nothing that another
+//! process does to a file while it is looked at can be more than an error. It changes nothing, and
+//! never makes anybody believe that somebody is present.
+//!
+//! - [`list`]: every segment, in `/dev/shm` and among what processes have open;
+//! - [`find`]: one of them, by what a user calls it; both give a [`Specimen`];
+//! - [`holders`]: which processes have which segment open or mapped;
+//! - [`printable`]: text from outside, without what a terminal would obey.
+//!
+//! - `place.rs`: how a segment is called; `opened.rs`: what is refused there;
+//! - `specimen.rs`: what a segment tells; `listing.rs`, `find.rs`: which there are;
+//! - `processes.rs`: what `/proc` shows of a process; `people.rs`: the same by segment.
+//!
+//! As long as a specimen exists, so does the memory behind it, as with any open file. What has no
+//! name here is found while a process that this user may look into has it open; an anonymous array
+//! (`mmap`), which no file has, is not found at all.
+//!
+//! See `shm_overview(7)`, proc(5).
+#![forbid(unsafe_code)]
+#![cfg(target_os = "linux")]
+
+mod find;
+mod listing;
+mod opened;
+mod people;
+mod place;
+mod processes;
+mod specimen;
+mod text;
+
+pub use find::find;
+pub use listing::{Listing, Unreadable, list};
+pub use people::{Holder, Holders, holders};
+pub use place::Place;
+pub use shm_sync::{LockState, Participant};
+pub use specimen::Specimen;
+pub use text::printable;
