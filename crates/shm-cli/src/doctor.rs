@@ -1,0 +1,221 @@
+//! `shmarray doctor`: what works on this machine, and what `auto` would choose.
+
+mod finding;
+mod huge;
+mod limits;
+mod promises;
+mod size;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use serde::Serialize;
+use shmarray::{BackendKind, ErrorKind, Facts, Needs, Workers};
+
+use crate::exit;
+use crate::out::{Out, Paint};
+use crate::units;
+use finding::{Finding, State};
+use shm_survey::printable;
+
+/// Bytes of a segment besides its elements, at least.
+const HEADER: u64 = 8192;
+
+const HELP: &str = "\
+Marks: `!!` does not work, or a promise is weaker; `!` could be better; `?` cannot be found out.
+Nothing is changed, and nothing left behind. It fails if no backend could be chosen.
+
+Examples:
+  shmarray doctor
+  shmarray doctor --bytes 4GiB --workers spawned
+  shmarray doctor --json | jq '.findings[] | select(.state != \"ok\")'
+";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// What `auto` would choose for an array of so many bytes of elements: `4GiB`, `64M`, `1000`
+    #[arg(long, value_name = "SIZE", value_parser = size::size)]
+    bytes: Option<u64>,
+    /// How the processes start that are to share it
+    #[arg(long, value_enum, default_value = "unknown")]
+    workers: Start,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// How workers start, as the command line says it.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Start {
+    /// By fork, after the array was made
+    Forked,
+    /// By exec, or not by the process that makes it
+    Spawned,
+    /// Not known
+    Unknown,
+}
+
+impl From<Start> for Workers {
+    fn from(start: Start) -> Self {
+        match start {
+            Start::Forked => Self::Forked,
+            Start::Spawned => Self::Spawned,
+            Start::Unknown => Self::Unknown,
+        }
+    }
+}
+
+/// The fields of `shmarray doctor --json`.
+#[derive(Serialize)]
+struct Report {
+    findings: Vec<Finding>,
+    choice: Choice,
+}
+
+/// What `auto` would choose.
+#[derive(Serialize)]
+struct Choice {
+    /// Bytes of elements that were asked about.
+    bytes: Option<u64>,
+    workers: String,
+    /// Nothing if nothing can be chosen.
+    chosen: Option<String>,
+    /// Why, or why not.
+    explanation: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
+    let needs = Needs {
+        bytes: arguments.bytes.map(|bytes| bytes.saturating_add(HEADER)),
+        workers: arguments.workers.into(),
+        ..Needs::default()
+    };
+    let (chosen, explanation) = match shmarray::select(&needs) {
+        Ok(selection) => (Some(selection.chosen.to_string()), selection.to_string()),
+        Err(error) => (None, error.to_string()),
+    };
+    let (bytes, workers) = (arguments.bytes, needs.workers.to_string());
+    let is_possible = chosen.is_some();
+    let choice = Choice { bytes, workers, chosen, explanation };
+    let report = Report { findings: findings(arguments.bytes), choice };
+    if arguments.json {
+        out.json(&report)?;
+    } else {
+        print(&report, out)?;
+    }
+    Ok(if is_possible { ExitCode::SUCCESS } else { exit::FAILED.into() })
+}
+
+fn findings(bytes: Option<u64>) -> Vec<Finding> {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut found = vec![Finding::new("system", "kernel", release)];
+    let mut facts = None;
+    for backend in BackendKind::ALL {
+        // What names its backend does not depend on the environment.
+        let needs = Needs { backend: Some(backend), ..Needs::default() };
+        let what = backend.to_string();
+        found.push(match shmarray::select(&needs) {
+            Ok(selection) => {
+                facts = Some(selection.facts);
+                Finding::new("backends", what, "usable")
+            }
+            Err(error) => {
+                let reason = match error.kind() {
+                    ErrorKind::BackendRefused { reason, .. } => reason.clone(),
+                    _ => error.to_string(),
+                };
+                Finding::new("backends", what, "not usable").problem(reason)
+            }
+        });
+    }
+    found.extend(space(bytes));
+    found.extend(limits::findings());
+    found.push(cgroup(facts.as_ref()));
+    found.extend(huge::findings());
+    found.extend(promises::findings());
+    found
+}
+
+/// The size of `/dev/shm`, and what is free.
+fn space(bytes: Option<u64>) -> Vec<Finding> {
+    let (group, what) = ("/dev/shm", "free");
+    let Ok(stat) = rustix::fs::statvfs("/dev/shm") else {
+        return vec![Finding::unknown(group, what)];
+    };
+    let total = stat.f_blocks.saturating_mul(stat.f_frsize);
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if total == 0 {
+        return vec![Finding::new(group, what, "no limit of its own")];
+    }
+    let words = format!("{} of {}", units::bytes(free), units::bytes(total));
+    let found = Finding::new(group, what, words).number(Some(free));
+    let raise = "enlarge it: mount -o remount,size=8g /dev/shm; for Docker, --shm-size=8g";
+    let needs = bytes.map(|bytes| bytes.saturating_add(HEADER));
+    let finding = match needs {
+        Some(needs) if needs > free => found
+            .problem(format!("an array of {needs} bytes with its header does not fit; {raise}")),
+        // As Docker has it: the automatic choice passes it over.
+        _ if free <= 64 << 20 => {
+            found.advice(format!("too little for `auto` to choose shm; {raise}"))
+        }
+        _ => found,
+    };
+    let entries =
+        Finding::new(group, "files free", stat.f_favail.to_string()).number(Some(stat.f_favail));
+    vec![finding, entries]
+}
+
+fn cgroup(facts: Option<&Facts>) -> Finding {
+    let what = "memory of the cgroup";
+    match facts.and_then(|facts| facts.cgroup) {
+        None => Finding::unknown("limits", what),
+        Some(cgroup) => {
+            let used = cgroup.usage.map_or("unknown".into(), units::bytes);
+            match cgroup.limit {
+                None => Finding::new("limits", what, format!("no limit, {used} used")),
+                Some(limit) => {
+                    let words = format!("{used} of {} used", units::bytes(limit));
+                    Finding::new("limits", what, words)
+                        .number(Some(limit))
+                        .advice("who reaches it is killed (OOM): the kernel gives no error")
+                }
+            }
+        }
+    }
+}
+
+fn print(report: &Report, out: &mut Out) -> Result<()> {
+    let width = report.findings.iter().map(|found| found.what.chars().count()).max().unwrap_or(0);
+    let mut group = "";
+    for found in &report.findings {
+        if found.group != group {
+            group = found.group;
+            let head = out.painted(Paint::Bold, group);
+            writeln!(out, "{head}")?;
+        }
+        let (mark, paint) = match found.state {
+            State::Ok => ("  ", Paint::Plain),
+            State::Advice => ("! ", Paint::Yellow),
+            State::Problem => ("!!", Paint::Red),
+            State::Unknown => ("? ", Paint::Yellow),
+        };
+        let mark = out.painted(paint, mark);
+        writeln!(out, "{mark} {:width$}  {}", found.what, printable(&found.found))?;
+        if let Some(advice) = &found.advice {
+            let advice = out.painted(Paint::Dim, &printable(advice));
+            writeln!(out, "     {advice}")?;
+        }
+    }
+    let choice = &report.choice;
+    let size = choice.bytes.map_or("any array".into(), |bytes| format!("{bytes} bytes"));
+    let head =
+        out.painted(Paint::Bold, &format!("auto, for {size} and {} workers", choice.workers));
+    writeln!(out, "{head}")?;
+    let mark = if choice.chosen.is_some() { "  ".into() } else { out.painted(Paint::Red, "!!") };
+    for line in choice.explanation.lines() {
+        writeln!(out, "{mark} {}", printable(line))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! How the command ends, as a number for scripts.
+
+use std::process::ExitCode;
+
+use shmarray::{Error, ErrorKind};
+
+/// For `--help`: every number there is.
+pub(crate) const HELP: &str = "\
+Exit codes:
+  0  done
+  1  it failed, for another reason than these
+  2  the command line is not understood
+  3  there is no such array
+  4  there is something in the way already";
+
+/// It failed.
+pub(crate) const FAILED: u8 = 1;
+/// There is no such array.
+pub(crate) const NOT_FOUND: u8 = 3;
+/// Something is in the way already.
+pub(crate) const IN_THE_WAY: u8 = 4;
+
+/// The number for an error: that of the first one in its chain that is ours.
+pub(crate) fn number(error: &anyhow::Error) -> u8 {
+    match error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map(Error::kind) {
+        Some(ErrorKind::NotFound { .. }) => NOT_FOUND,
+        Some(ErrorKind::AlreadyExists { .. }) => IN_THE_WAY,
+        _ => FAILED,
+    }
+}
+
+/// The code for an error.
+pub(crate) fn code(error: &anyhow::Error) -> ExitCode {
+    number(error).into()
+}
+
+/// The code for several things of which some failed with these numbers: the number that they have
+/// in common, or that of a failure.
+pub(crate) fn of_all(failures: &[u8]) -> ExitCode {
+    let first = failures.first().copied().unwrap_or(0);
+    let is_common = failures.iter().all(|number| *number == first);
+    if is_common { first } else { FAILED }.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::ExitCode;
+
+    use anyhow::Context;
+    use shmarray::{BackendKind, ErrorKind};
+
+    use super::{FAILED, IN_THE_WAY, NOT_FOUND, number, of_all};
+
+    #[test]
+    fn errors_have_their_numbers_whatever_is_around_them() {
+        let missing = || -> shmarray::Result<()> {
+            let (name, backend) = ("x".to_owned(), BackendKind::Shm);
+            Err(ErrorKind::NotFound { name, backend, hint: "" }.into())
+        };
+        assert_eq!(number(&missing().unwrap_err().into()), NOT_FOUND);
+        assert_eq!(number(&missing().context("a").context("b").unwrap_err()), NOT_FOUND);
+        let (name, backend) = ("x".to_owned(), BackendKind::Shm);
+        let taken = shmarray::Error::from(ErrorKind::AlreadyExists { name, backend });
+        assert_eq!(number(&taken.into()), IN_THE_WAY);
+        assert_eq!(number(&anyhow::anyhow!("else")), FAILED);
+    }
+
+    #[test]
+    fn several_failures_have_one_number() {
+        let is = |failures: &[u8], number: u8| {
+            assert_eq!(format!("{:?}", of_all(failures)), format!("{:?}", ExitCode::from(number)));
+        };
+        is(&[], 0);
+        is(&[NOT_FOUND, NOT_FOUND], NOT_FOUND);
+        is(&[NOT_FOUND, FAILED], FAILED);
+    }
+}

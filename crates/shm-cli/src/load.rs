@@ -1,0 +1,156 @@
+//! `shmarray load`: a named array from a `.npy` file, which stays when the command ends.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use shm_npy::{NpyFile, NpyHeader};
+use shm_survey::{Place, Specimen};
+use shmarray::{BackendKind, Cleanup, ErasedArray, ErrorKind, Load, Needs, Source};
+
+use crate::out::{Out, tell};
+use crate::overview::python_shape;
+use crate::progress::Progress;
+use crate::table::Table;
+
+const HELP: &str = "\
+The array is made on backend `shm`, since it has to stay when the command ends, and it persists: it is
+there until `shmarray rm`. Others see it when it is whole. It keeps the order of the file.
+
+Examples:
+  shmarray load elevation.npy elevation
+  shmarray load tiles.npz tile --member north
+  shmarray load elevation.npy elevation --attach    only if it is not there already
+";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// A .npy file, or with --member an .npz archive
+    file: PathBuf,
+    /// The name of the array
+    name: String,
+    /// Replace an array of that name; those who have it keep it
+    #[arg(long, conflicts_with = "attach")]
+    replace: bool,
+    /// Leave an array of that name as it is, if it has the type and the shape of the file
+    #[arg(long)]
+    attach: bool,
+    /// The array of that name in an .npz archive
+    #[arg(long, value_name = "NAME")]
+    member: Option<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
+    let Arguments { file, name, .. } = arguments;
+    let header = header(file, arguments.member.as_deref())
+        .with_context(|| format!("cannot load {}", file.display()))?;
+    let state = if arguments.attach { attach(arguments, &header)? } else { make(arguments)? };
+    let layout = header.layout();
+    let mut table = Table::new(&["NAME", "DTYPE", "SHAPE", "BYTES", "STATE"], &[3]);
+    let shape = python_shape(layout.shape());
+    table.row([
+        name.into(),
+        header.dtype().to_string().into(),
+        shape.into(),
+        layout.nbytes().to_string().into(),
+        state.into(),
+    ]);
+    out.table(&table)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn header(file: &Path, member: Option<&str>) -> shmarray::Result<NpyHeader> {
+    let file = match member {
+        Some(member) => NpyFile::open_member(file, member)?,
+        None => NpyFile::open(file)?,
+    };
+    Ok(file.header().clone())
+}
+
+/// Makes the array; tells what was done.
+fn make(arguments: &Arguments) -> Result<&'static str> {
+    note_other_backend();
+    let mut progress = Progress::new("bytes");
+    let mut load: Load<'_, ErasedArray> = ErasedArray::load(&arguments.file)
+        .name(&arguments.name)
+        .backend(BackendKind::Shm)
+        .cleanup(Cleanup::Persist)
+        .progress(|done, all| progress.at(done, all));
+    if let Some(member) = &arguments.member {
+        load = load.member(member);
+    }
+    let made = if arguments.replace { load.replace() } else { load.create() };
+    let file = arguments.file.display();
+    match made.map_err(anyhow::Error::from) {
+        Ok(_) => Ok("loaded"),
+        Err(error) if is_taken(&error) => {
+            let hint = "take another name, `--replace`, or `--attach`";
+            Err(error.context(format!("cannot load {file}; {hint}")))
+        }
+        Err(error) => Err(error.context(format!("cannot load {file}"))),
+    }
+}
+
+/// Makes the array if there is none of that name. It does not attach to the one there is: to leave
+/// it could be to remove it.
+fn attach(arguments: &Arguments, header: &NpyHeader) -> Result<&'static str> {
+    const ATTEMPTS: usize = 4;
+    let mut attempt = 1;
+    loop {
+        if let Some(found) = find(&arguments.name)? {
+            check(&found, header).with_context(|| format!("{} is there", arguments.name))?;
+            if found.header().cleanup() != Cleanup::Persist {
+                tell(format_args!("{} goes with the last process that has it", arguments.name));
+            }
+            return Ok("was there");
+        }
+        match make(arguments) {
+            Err(error) if attempt < ATTEMPTS && is_taken(&error) => attempt += 1,
+            made => return made,
+        }
+    }
+}
+
+fn is_taken(error: &anyhow::Error) -> bool {
+    let mut ours = error.chain().filter_map(|cause| cause.downcast_ref::<shmarray::Error>());
+    ours.any(|error| matches!(error.kind(), ErrorKind::AlreadyExists { .. }))
+}
+
+/// The array of that name, unless killed processes left it: then it makes way for another.
+fn find(name: &str) -> Result<Option<Specimen>> {
+    let found = match shm_survey::find(name) {
+        Ok(found) => found,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
+    let is_entry = matches!(found.place(), Place::Entry(entry) if entry == name);
+    let stays = found.header().cleanup() == Cleanup::Persist || found.is_in_use()?;
+    Ok((is_entry && stays).then_some(found))
+}
+
+fn check(found: &Specimen, file: &NpyHeader) -> shmarray::Result<()> {
+    let header = found.header();
+    if header.dtype() != file.dtype() {
+        let (expected, found) = (file.dtype().to_string(), header.dtype().to_string());
+        return Err(ErrorKind::DTypeMismatch { expected, found }.into());
+    }
+    let (expected, found) = (file.layout().shape().to_vec(), header.layout().shape().to_vec());
+    if expected == found {
+        return Ok(());
+    }
+    Err(ErrorKind::ShapeMismatch { expected, found }.into())
+}
+
+/// The environment does not move an array that names its backend; but whoever set it may expect so.
+fn note_other_backend() {
+    if let Ok(selection) = shmarray::select(&Needs::default())
+        && selection.source == Source::Environment
+        && selection.chosen != BackendKind::Shm
+    {
+        tell(format_args!(
+            "made on shm, though SHMARRAY_BACKEND is {}: that would go with this command",
+            selection.chosen
+        ));
+    }
+}

@@ -1,0 +1,91 @@
+//! `shmarray save`: the elements of an array in a `.npy` file, read by `pread`.
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use shm_npy::NpyWriter;
+use shm_survey::Specimen;
+
+use crate::out::{Out, tell};
+use crate::progress::Progress;
+use shm_survey::printable;
+
+/// Bytes of a piece that is read and written.
+const PIECE: usize = 1 << 20;
+
+const HELP: &str = "\
+The file appears in one step, when it is whole and on the disk; one of that name is replaced then. It
+keeps the order of the array, C or Fortran.
+
+Nobody is kept from writing to the array meanwhile: if somebody has it, that is said. A program that
+has it guarded can save it under its lock (`GuardedArray::save`).
+
+Examples:
+  shmarray save elevation elevation.npy
+  shmarray save 4711:5 tile.npy            a memfd array: descriptor 5 of process 4711
+";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// Its name, or the process and the file descriptor: PID:FD
+    name: String,
+    /// The file; one that is there is replaced
+    file: PathBuf,
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
+    let specimen = shm_survey::find(&arguments.name)?;
+    let file = &arguments.file;
+    warn(&specimen);
+    write(&specimen, file).with_context(|| format!("cannot save {}", arguments.name))?;
+    let bytes = specimen.header().layout().nbytes();
+    writeln!(out, "{}: {bytes} bytes of elements", printable(&file.display().to_string()))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Says what may be wrong with the elements.
+fn warn(specimen: &Specimen) {
+    let header = specimen.header();
+    if specimen.is_frozen() {
+        return;
+    }
+    let name = header.name();
+    if header.guarded() {
+        match specimen.lock_state() {
+            Ok(state) if state.torn => {
+                tell(format_args!("{name} may be torn: somebody died while writing to it"));
+            }
+            Ok(state) if state.holder_alive => {
+                tell(format_args!("{name} is being written to now, under its lock"));
+            }
+            // Whoever begins now is not seen either way.
+            Ok(_) | Err(_) => {}
+        }
+    }
+    if specimen.is_in_use().unwrap_or(true) {
+        tell(format_args!(
+            "{name} is in use: what others write to it meanwhile may be in the file or not"
+        ));
+    }
+}
+
+fn write(specimen: &Specimen, file: &std::path::Path) -> Result<()> {
+    let header = specimen.header();
+    let layout = header.layout();
+    let mut writer = NpyWriter::create(file, header.dtype(), layout.shape(), layout.order())?;
+    let all = layout.nbytes();
+    let mut progress = Progress::new("bytes");
+    let mut piece = vec![0; PIECE.min(all)];
+    let mut done = 0;
+    while done < all {
+        let part = &mut piece[..PIECE.min(all - done)];
+        specimen.read_at(part, done as u64)?;
+        writer.write(part)?;
+        done += part.len();
+        progress.at(done as u64, all as u64);
+    }
+    Ok(writer.finish()?)
+}

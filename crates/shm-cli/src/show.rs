@@ -1,0 +1,117 @@
+//! `shmarray show`: elements as NumPy prints them, or as a picture.
+//!
+//! Only what is printed is read: the corners of an array of a tebibyte cost a few pages.
+
+mod colours;
+mod elements;
+mod floats;
+mod gather;
+mod glyphs;
+mod layout;
+mod picture;
+mod slice;
+mod times;
+
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Result, bail};
+use shmarray::{DType, Window};
+
+use crate::out::Out;
+use elements::Words;
+use gather::Read;
+use layout::Shown;
+
+/// From this number of elements on only the ends of each axis are printed, as NumPy's `threshold`.
+const THRESHOLD: usize = 1000;
+
+/// The most elements of a summary: six in each of seven axes, about.
+const MAX_SUMMARY: usize = 300_000;
+
+const HELP: &str = "\
+Of more than 1000 elements the ends of each axis are printed, and only these are read. What others write
+meanwhile may be half in it.
+
+Examples:
+  shmarray show elevation
+  shmarray show elevation '100:104, ::50'     indices, start:stop:step, ..., None; as NumPy means them
+  shmarray show elevation -1 --all            every element of the last row
+  shmarray show elevation --png elevation.png --min 0
+";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// The array: its name, or PID:FD
+    name: String,
+    /// Which part, as NumPy writes it: `2:8,::-1,0`, `...`, `-1`
+    #[arg(allow_hyphen_values = true)]
+    slice: Option<String>,
+    /// Print every element, also of more than 1000
+    #[arg(long, conflicts_with = "png")]
+    all: bool,
+    /// Draw the part, which must have two dimensions, into this file; one that is there is replaced
+    #[arg(long, value_name = "FILE")]
+    png: Option<PathBuf>,
+    /// The number that gets the lowest colour [default: the lowest in the picture]
+    #[arg(long, value_name = "NUMBER", requires = "png", allow_negative_numbers = true)]
+    min: Option<f64>,
+    /// The number that gets the highest colour [default: the highest in the picture]
+    #[arg(long, value_name = "NUMBER", requires = "png", allow_negative_numbers = true)]
+    max: Option<f64>,
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
+    let specimen = shm_survey::find(&arguments.name)?;
+    let header = specimen.header();
+    let mut window = Window::whole(header.layout());
+    if let Some(slice) = &arguments.slice {
+        window = slice::select(&window, slice)?;
+    }
+    let read: Read<'_> = &|to, offset| specimen.read_at(to, offset);
+    match &arguments.png {
+        Some(path) => {
+            let range = (arguments.min, arguments.max);
+            picture::draw(read, header.dtype(), &window, range, path, out)?;
+        }
+        None => print(read, header.dtype(), &window, arguments.all, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the elements of a window.
+fn print(
+    read: Read<'_>,
+    dtype: &DType,
+    window: &Window,
+    is_all: bool,
+    out: &mut dyn Write,
+) -> Result<()> {
+    let count = window.len().unwrap_or(usize::MAX);
+    let is_summary = count > THRESHOLD && !is_all;
+    let shown = Shown::new(&window.shape, is_summary);
+    if is_summary && shown.len().is_none_or(|len| len > MAX_SUMMARY) {
+        let (ndim, len) = (window.shape.len(), shown.len().unwrap_or(usize::MAX));
+        bail!(
+            "the corners of {ndim} dimensions are {len} elements, more than {MAX_SUMMARY}; take a \
+             slice"
+        );
+    }
+    let itemsize = dtype.itemsize();
+    let elements = gather::gather(read, window, &shown, itemsize)?;
+    if window.shape.is_empty() {
+        writeln!(out, "{}", Words::of_scalar(dtype, &elements).word(&elements))?;
+        return Ok(());
+    }
+    let words = Words::of_array(dtype, &elements);
+    shown.print(out, &mut |number| {
+        let at = number * itemsize;
+        words.word(elements.get(at..at + itemsize).unwrap_or_default())
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

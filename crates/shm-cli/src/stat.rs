@@ -1,0 +1,232 @@
+//! `shmarray stat`.
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use shm_survey::{Participant, Specimen};
+
+use crate::out::{Out, Paint, tell};
+use crate::overview::{Segment, abandoned};
+use crate::table::{Cell, Table};
+use crate::units;
+
+const HELP: &str = "\
+PARTICIPANTS are the processes that ever took a lock, a chunk or a place at a barrier in it, and so have
+a slot; their numbers are those of their own PID namespaces. PROCESSES are those that have it open or
+mapped now, as far as /proc shows.
+
+Examples:
+  shmarray stat elevation
+  shmarray stat 4711:5                     a memfd array: descriptor 5 of process 4711
+  shmarray stat elevation --json | jq .data_offset
+";
+
+#[derive(Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct Arguments {
+    /// Its name, or the process and the file descriptor: PID:FD
+    name: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// The fields of `shmarray stat --json`: those of a segment in `shmarray ls --json`, and these.
+#[derive(Serialize)]
+struct Details {
+    #[serde(flatten)]
+    segment: Segment,
+    itemsize: usize,
+    elements: usize,
+    /// Bytes from the start of the segment to the first element.
+    data_offset: u64,
+    /// The greatest power of two by which that is divisible.
+    alignment: u64,
+    /// Bytes from the header to the last element.
+    segment_bytes: u64,
+    /// Size of the file.
+    file_bytes: u64,
+    /// Bytes of memory that it has taken so far.
+    allocated_bytes: u64,
+    uuid: String,
+    /// The process that made it, in its own PID namespace.
+    creator_pid: u32,
+    modified: String,
+    /// The user it belongs to.
+    owner: u32,
+    /// Nothing if they cannot be read.
+    participants: Option<Vec<Slot>>,
+    /// Nothing if it is not guarded, or cannot be read.
+    lock: Option<Lock>,
+}
+
+#[derive(Serialize)]
+struct Slot {
+    slot: u32,
+    generation: u32,
+    pid: u32,
+    since: String,
+    since_seconds: u64,
+    alive: bool,
+}
+
+#[derive(Serialize)]
+struct Lock {
+    /// The slot of who holds it alone.
+    holder: Option<u32>,
+    holder_alive: bool,
+    /// The slots of those who share it.
+    sharers: Vec<u32>,
+    /// Whether a writer died or panicked in the middle.
+    torn: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
+    let seen = shm_survey::find(&arguments.name)?;
+    let details = Details::of(&seen)?;
+    if arguments.json {
+        out.json(&details)?;
+    } else {
+        print(&details, out)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl Details {
+    fn of(seen: &Specimen) -> shmarray::Result<Self> {
+        let holders = shm_survey::holders().unwrap_or_else(|error| {
+            tell(format_args!("who has it cannot be seen: {error}"));
+            Default::default()
+        });
+        let participants = seen.participants();
+        if let Err(error) = &participants {
+            tell(format_args!("its participants cannot be read: {error}"));
+        }
+        let header = seen.header();
+        let lock = if header.guarded() { seen.lock_state().ok() } else { None };
+        let (stamp, layout) = (header.stamp(), header.layout());
+        Ok(Self {
+            segment: Segment::new(seen, &holders, &abandoned()?),
+            itemsize: layout.itemsize(),
+            elements: layout.len(),
+            data_offset: header.data_offset(),
+            alignment: 1 << header.data_offset().trailing_zeros().min(63),
+            segment_bytes: header.segment_len(),
+            file_bytes: seen.len(),
+            allocated_bytes: seen.allocated(),
+            uuid: stamp.uuid.to_string(),
+            creator_pid: stamp.creator,
+            modified: units::utc(seen.modified()),
+            owner: seen.owner(),
+            participants: participants.ok().map(|all| all.iter().map(Slot::of).collect()),
+            lock: lock.map(|lock| Lock {
+                holder: lock.holder,
+                holder_alive: lock.holder_alive,
+                sharers: lock.sharers,
+                torn: lock.torn,
+            }),
+        })
+    }
+
+    /// What people read, with its names.
+    fn lines(&self, rounded: bool) -> Vec<(&'static str, String)> {
+        let segment = &self.segment;
+        let bytes = |count: u64| {
+            if rounded { format!("{count} ({})", units::bytes(count)) } else { count.to_string() }
+        };
+        let in_use = match segment.in_use {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not to be asked",
+        };
+        let mut lines = vec![
+            ("name", segment.name.clone()),
+            ("place", segment.place.clone()),
+            ("backend", segment.backend.clone()),
+            ("dtype", segment.dtype.clone()),
+            ("shape", segment.python_shape()),
+            ("order", segment.order.clone()),
+            ("elements", self.elements.to_string()),
+            ("itemsize", self.itemsize.to_string()),
+            ("bytes", bytes(segment.bytes)),
+            ("data offset", self.data_offset.to_string()),
+            ("alignment", self.alignment.to_string()),
+            ("segment", bytes(self.segment_bytes)),
+            ("file", bytes(self.file_bytes)),
+            ("allocated", bytes(self.allocated_bytes)),
+            ("uuid", self.uuid.clone()),
+            ("created", format!("{} by process {}", segment.created, self.creator_pid)),
+            ("modified", self.modified.clone()),
+            ("owner", format!("user {}", self.owner)),
+            ("policy", segment.policy.clone()),
+            ("in use", in_use.to_owned()),
+            ("marks", segment.marks_text()),
+        ];
+        if let Some(lock) = &self.lock {
+            lines.push(("lock", lock.to_string()));
+        }
+        lines
+    }
+}
+
+impl std::fmt::Display for Lock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.holder {
+            Some(slot) if self.holder_alive => write!(f, "held by slot {slot}")?,
+            Some(slot) => write!(f, "held by slot {slot}, which is dead")?,
+            None if self.sharers.is_empty() => f.write_str("free")?,
+            None => write!(f, "shared by slots {:?}", self.sharers)?,
+        }
+        if self.torn { f.write_str(", torn") } else { Ok(()) }
+    }
+}
+
+impl Slot {
+    fn of(participant: &Participant) -> Self {
+        Self {
+            slot: participant.slot,
+            generation: participant.generation,
+            pid: participant.pid,
+            since: units::utc(participant.since),
+            since_seconds: units::age(participant.since).as_secs(),
+            alive: participant.alive,
+        }
+    }
+}
+
+fn print(details: &Details, out: &mut Out) -> std::io::Result<()> {
+    let rounded = out.is_terminal();
+    for (name, value) in details.lines(rounded) {
+        let value = shm_survey::printable(&value);
+        if rounded {
+            let name = out.painted(Paint::Dim, &format!("{name:<12}"));
+            writeln!(out, "{name}{value}")?;
+        } else {
+            writeln!(out, "{name}\t{value}")?;
+        }
+    }
+    if let Some(participants) = details.participants.as_deref().filter(|all| !all.is_empty()) {
+        writeln!(out)?;
+        let mut table = Table::new(&["SLOT", "PID", "SINCE", "PARTICIPANT"], &[0, 1]);
+        for slot in participants {
+            let state = if slot.alive { ("alive", Paint::Green) } else { ("dead", Paint::Red) };
+            table.row([
+                slot.slot.to_string().into(),
+                slot.pid.to_string().into(),
+                (&slot.since).into(),
+                Cell::new(state.0).paint(state.1),
+            ]);
+        }
+        out.table(&table)?;
+    }
+    if !details.segment.processes.is_empty() {
+        writeln!(out)?;
+        let mut table = Table::new(&["PID", "PROCESS"], &[0]);
+        for process in &details.segment.processes {
+            table.row([process.pid.to_string().into(), (&process.command).into()]);
+        }
+        out.table(&table)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,196 @@
+//! `load` and `save`: what comes from files and goes back, and what is left when it fails.
+
+use std::fs;
+use std::io::{Seek, Write};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use shm_conformance::process::Child;
+use shm_conformance::{leaks, private};
+use shm_npy::NpyFile;
+use shmarray::prelude::*;
+
+use crate::run::{command, finished, shmarray};
+
+pub(crate) fn repository(path: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// What a file says, and its elements.
+fn contents(path: &Path) -> (shm_npy::NpyHeader, Vec<u8>) {
+    let mut file = NpyFile::open(path).unwrap();
+    let mut elements = vec![0; file.header().layout().nbytes()];
+    file.read_into(&mut elements, |_, _| {}).unwrap();
+    (file.header().clone(), elements)
+}
+
+/// A file of so many zeros, which take no space on the disk.
+fn zeros(path: &Path, len: usize) {
+    let text = format!("{{'descr': '|u1', 'fortran_order': False, 'shape': ({len},), }}");
+    let mut file = fs::File::create(path).unwrap();
+    let text = format!("{text:<117}\n");
+    file.write_all(b"\x93NUMPY\x01\x00\x76\x00").unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    let start = file.stream_position().unwrap();
+    file.set_len(start + len as u64).unwrap();
+}
+
+pub(crate) fn round_trips() {
+    let before = leaks::entries();
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("saved.npy");
+    let mut count = 0;
+    for entry in fs::read_dir(repository("crates/shm-npy/tests/data")).unwrap() {
+        let path = entry.unwrap().path();
+        let file = path.file_name().unwrap().to_str().unwrap();
+        if path.extension().is_none_or(|extension| extension != "npy") {
+            continue;
+        }
+        if file.starts_with("bad_") {
+            let done = shmarray(&["load", text(&path), "round"]).expect(1);
+            assert!(done.out.is_empty() && done.err.contains("cannot load"), "{done:#?}");
+            continue;
+        }
+        let done = shmarray(&["load", text(&path), "round"]).expect(0);
+        let row = done.row("round").unwrap();
+        let (header, elements) = contents(&path);
+        assert_eq!(row[1], header.dtype().to_string());
+        assert_eq!(row[3], elements.len().to_string());
+        shmarray(&["save", "round", text(&saved)]).expect(0);
+        let (again, same) = contents(&saved);
+        assert_eq!((again.dtype(), again.layout()), (header.dtype(), header.layout()), "{file}");
+        assert_eq!(same, elements, "{file}");
+        shmarray(&["rm", "round"]).expect(0);
+        count += 1;
+    }
+    assert!(count > 25, "only {count} files");
+    assert_eq!(leaks::entries(), before);
+}
+
+pub(crate) fn members() {
+    let archive = repository("crates/shm-npy/tests/data/deflated.npz");
+    shmarray(&["load", text(&archive), "member", "--member", "first"]).expect(0);
+    assert_eq!(shmarray(&["show", "member"]).expect(0).out, "[[0 1 2]\n [3 4 5]]\n");
+    let done = shmarray(&["load", text(&archive), "other", "--member", "third"]).expect(1);
+    assert!(done.err.contains("no array \"third\""), "{done:#?}");
+    shmarray(&["load", text(&archive), "other"]).expect(1);
+    shmarray(&["load", "nothing.npy", "other"]).expect(1);
+    shmarray(&["rm", "member"]).expect(0);
+    shmarray(&["stat", "other"]).expect(3);
+}
+
+pub(crate) fn taken() {
+    let file = |name: &str| repository(&format!("crates/shm-npy/tests/data/{name}"));
+    let (i4, i2, f4) = (file("i4.npy"), file("i2.npy"), file("empty.npy"));
+    shmarray(&["load", text(&i4), "taken"]).expect(0);
+    let there = shmarray::ErasedArray::attach("taken").unwrap();
+    let refused = shmarray(&["load", text(&i2), "taken"]).expect(4);
+    assert!(refused.err.contains("--replace"), "{refused:#?}");
+    let attached = shmarray(&["load", text(&i4), "taken", "--attach"]).expect(0);
+    assert_eq!(attached.row("taken").unwrap().last(), Some(&"was there"));
+    for (other, what) in [(&i2, "dtype mismatch"), (&f4, "dtype mismatch")] {
+        let done = shmarray(&["load", text(other), "taken", "--attach"]).expect(1);
+        assert!(done.err.contains(what), "{done:#?}");
+    }
+    let deflated = file("version1.npy");
+    shmarray(&["load", text(&deflated), "taken", "--attach"]).expect(0);
+    shmarray(&["load", text(&i2), "taken", "--replace"]).expect(0);
+    assert_eq!(there.dtype().to_string(), "<i4", "who has it keeps it");
+    assert_eq!(shmarray(&["stat", "taken", "--json"]).expect(0).json()["dtype"], "<i2");
+    shmarray(&["load", text(&i2), "taken", "--replace", "--attach"]).expect(2);
+    shmarray(&["rm", "taken"]).expect(0);
+    let done = shmarray(&["load", text(&i2), "taken", "--attach"]).expect(0);
+    assert_eq!(done.row("taken").unwrap().last(), Some(&"loaded"));
+    shmarray(&["rm", "taken"]).expect(0);
+}
+
+/// The environment moves nothing that has to stay, and that is said.
+pub(crate) fn environment() {
+    let file = repository("crates/shm-npy/tests/data/i4.npy");
+    let mut load = command(&["load", text(&file), "moved"]);
+    load.env("SHMARRAY_BACKEND", "memfd");
+    let done = finished(load).expect(0);
+    assert!(done.err.contains("made on shm, though SHMARRAY_BACKEND is memfd"), "{done:#?}");
+    shmarray(&["rm", "moved"]).expect(0);
+}
+
+/// Whenever it is killed, there is no array or a whole one.
+pub(crate) fn killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zeros.npy");
+    zeros(&file, 24 << 20);
+    let before = leaks::entries();
+    let mut early = 0;
+    for _ in 0..10 {
+        let mut load = command(&["load", text(&file), "killed"]);
+        let mut child = load.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let fds = format!("/proc/{}/fd", child.id());
+        // The array has no name while it is filled.
+        let is_filling = || {
+            fs::read_dir(&fds).is_ok_and(|fds| {
+                let mut links = fds.flatten().filter_map(|fd| fs::read_link(fd.path()).ok());
+                links.any(|link| link.starts_with("/dev/shm"))
+            })
+        };
+        while child.try_wait().unwrap().is_none() && !is_filling() {}
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if leaks::entries() == before {
+            early += 1;
+            continue;
+        }
+        let stat = shmarray(&["stat", "killed", "--json"]).expect(0).json();
+        assert_eq!(stat["bytes"], 24 << 20);
+        shmarray(&["rm", "killed"]).expect(0);
+    }
+    assert!(early > 0, "it was always done before it was killed");
+}
+
+/// Without space it is an error with figures, and nothing is left.
+pub(crate) fn small() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("zeros.npy");
+    zeros(&file, 8 << 20);
+    let status = Child::fork(|| {
+        if !private::shm("size=4m") {
+            return 0;
+        }
+        let done = shmarray(&["load", text(&file), "small"]).expect(1);
+        assert!(
+            done.err.contains("no space: needs 8400896 bytes")
+                && done.err.contains("has 4194304 free"),
+            "{done:#?}"
+        );
+        assert!(leaks::entries().is_empty());
+        0
+    });
+    assert!(status.wait().success());
+}
+
+/// What fails leaves the file that was there.
+pub(crate) fn truncated() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("saved.npy");
+    fs::write(&file, "before").unwrap();
+    let array = SharedArray::<u8, Ix1>::builder(1 << 20).name("truncated");
+    let array = array.backend(BackendKind::Shm).zeros().unwrap();
+    let used = shmarray(&["save", "truncated", text(&file)]).expect(0);
+    assert!(used.err.contains("in use"), "{used:#?}");
+    assert_eq!(contents(&file).1.len(), 1 << 20);
+    fs::write(&file, "before").unwrap();
+    let bytes = fs::OpenOptions::new().write(true).open("/dev/shm/truncated").unwrap();
+    bytes.set_len(8192).unwrap();
+    let done = shmarray(&["save", "truncated", text(&file)]).expect(1);
+    assert!(done.err.contains("truncated"), "{done:#?}");
+    assert_eq!(fs::read(&file).unwrap(), b"before");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    shmarray(&["save", "nobody", text(&file)]).expect(3);
+    let folder = text(folder.path());
+    let done = shmarray(&["save", "truncated", folder]).expect(1);
+    assert!(done.err.contains("not a regular file") || done.err.contains("truncated"), "{done:#?}");
+    drop(array);
+}

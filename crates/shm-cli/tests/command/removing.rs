@@ -1,0 +1,128 @@
+//! `rm` and `gc`: what goes, what stays, and what is said of it.
+
+use std::fs;
+
+use serde_json::json;
+use shm_conformance::process::{Child, Partner, ready};
+use shm_conformance::{leaks, private};
+use shmarray::Cleanup;
+use shmarray::prelude::*;
+
+use crate::listing::{held, keep, shared};
+use crate::run::shmarray;
+
+fn exists(entry: &str) -> bool {
+    fs::exists(format!("/dev/shm/{entry}")).unwrap()
+}
+
+/// A part of this program: has an array until it may go on, and finds in it what was there.
+pub(crate) fn hold() {
+    let array = shared("kept");
+    array.fill(2.5);
+    ready();
+    assert_eq!(array.get((29, 49)), Some(2.5));
+}
+
+pub(crate) fn garbage() {
+    if !private::is_private() {
+        return;
+    }
+    let before = leaks::entries();
+    let (_user, _) = held(|| keep(shared("garbage-used")));
+    held(|| {
+        keep(shared("garbage-1"));
+        keep(shared("garbage-2"));
+        let persist = SharedArray::<u8, Ix1>::builder(10).name("garbage-persist");
+        let persist = persist.backend(BackendKind::Shm).cleanup(Cleanup::Persist);
+        keep(persist.zeros().unwrap());
+    });
+    fs::write("/dev/shm/garbage-foreign", "").unwrap();
+    let all = leaks::entries();
+    assert_eq!(all.len(), before.len() + 5);
+
+    let report = shmarray(&["gc", "--dry-run", "--json"]).expect(0).json();
+    let places = |report: &serde_json::Value| {
+        let segments = report["segments"].as_array().unwrap().iter();
+        Vec::from_iter(segments.map(|segment| segment["place"].as_str().unwrap().to_owned()))
+    };
+    assert_eq!(places(&report), ["garbage-1", "garbage-2"]);
+    let bytes = fs::metadata("/dev/shm/garbage-1").unwrap().len();
+    assert_eq!((&report["bytes"], &report["dry_run"]), (&json!(2 * bytes), &json!(true)));
+    let told = shmarray(&["gc", "--dry-run"]).expect(0);
+    assert_eq!(told.row("garbage-1").unwrap()[1], bytes.to_string());
+    let sum = format!("2 arrays, {} bytes would be removed", 2 * bytes);
+    assert_eq!(told.out.lines().last(), Some(sum.as_str()));
+    assert_eq!(leaks::entries(), all, "a dry run removes nothing");
+
+    let report = shmarray(&["gc", "--json"]).expect(0).json();
+    assert_eq!((places(&report).len(), &report["dry_run"]), (2, &json!(false)));
+    assert!(!exists("garbage-1") && !exists("garbage-2"));
+    assert!(exists("garbage-used") && exists("garbage-persist") && exists("garbage-foreign"));
+    assert_eq!(shmarray(&["gc"]).expect(0).out, "0 arrays, 0 bytes removed\n");
+
+    drop(_user);
+    let told = shmarray(&["gc"]).expect(0);
+    assert_eq!(told.out.lines().last(), Some(format!("1 array, {bytes} bytes removed").as_str()));
+    shmarray(&["rm", "garbage-persist"]).expect(0);
+    fs::remove_file("/dev/shm/garbage-foreign").unwrap();
+    assert_eq!(leaks::entries(), before);
+}
+
+pub(crate) fn names() {
+    let partner = Partner::start("hold", &[]);
+    let done = shmarray(&["rm", "kept"]).expect(0);
+    assert!(done.out.starts_with("kept: removed; kept by "), "{done:#?}");
+    assert!(!exists("kept"));
+    shmarray(&["rm", "kept"]).expect(3);
+    partner.finish(); // it still has what was in it
+
+    let child = Child::fork(|| {
+        let persist = SharedArray::<u8, Ix1>::builder(10).name("persisted");
+        let persist = persist.backend(BackendKind::Shm).cleanup(Cleanup::Persist);
+        drop(persist.zeros().unwrap());
+        0
+    });
+    assert!(child.wait().success());
+    assert_eq!(shmarray(&["rm", "persisted"]).expect(0).out, "persisted: removed\n");
+    assert!(!exists("persisted"));
+}
+
+pub(crate) fn others() {
+    fs::write("/dev/shm/other-text", "SHMARR").unwrap();
+    fs::write("/dev/shm/other-empty", "").unwrap();
+    fs::create_dir("/dev/shm/other-folder").unwrap();
+    std::os::unix::fs::symlink("other-text", "/dev/shm/other-link").unwrap();
+    for name in ["other-text", "other-empty", "other-folder", "other-link"] {
+        let refused = shmarray(&["rm", name]).expect(1);
+        assert!(refused.err.contains("left alone"), "{refused:#?}");
+        assert!(fs::symlink_metadata(format!("/dev/shm/{name}")).is_ok(), "{name}");
+    }
+    // What begins as ours do, and is broken, is ours.
+    fs::write("/dev/shm/other-broken", "SHMARRAY and then nothing that fits").unwrap();
+    let done = shmarray(&["rm", "other-broken"]).expect(0);
+    assert!(done.out.contains("could not be read"), "{done:#?}");
+    assert!(!exists("other-broken"));
+    fs::write("/dev/shm/.shmarray-tmp-0123", "").unwrap();
+    let refused = shmarray(&["rm", ".shmarray-tmp-0123"]).expect(1);
+    assert!(refused.err.contains("shmarray gc"), "{refused:#?}");
+    assert!(exists(".shmarray-tmp-0123"));
+    shmarray(&["gc"]).expect(0);
+    assert!(!exists(".shmarray-tmp-0123"));
+    fs::remove_dir("/dev/shm/other-folder").unwrap();
+    for name in ["other-text", "other-empty", "other-link"] {
+        fs::remove_file(format!("/dev/shm/{name}")).unwrap();
+    }
+}
+
+pub(crate) fn several() {
+    let make = || drop(held(|| keep(["several-1", "several-2"].map(shared))));
+    make();
+    let done = shmarray(&["rm", "several-1", "several-0", "several-2", "several-9"]).expect(3);
+    assert!(!exists("several-1") && !exists("several-2"), "each is tried: {done:#?}");
+    assert_eq!((done.out.lines().count(), done.err.lines().count()), (2, 2), "{done:#?}");
+    make();
+    fs::write("/dev/shm/several-foreign", "").unwrap();
+    shmarray(&["rm", "several-0", "several-1", "several-foreign", "several-2"]).expect(1);
+    assert!(!exists("several-1") && !exists("several-2"));
+    fs::remove_file("/dev/shm/several-foreign").unwrap();
+}

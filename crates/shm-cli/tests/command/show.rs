@@ -1,0 +1,134 @@
+//! `show`: what is printed, what is drawn, and what is refused.
+
+use std::fs;
+use std::io::Cursor;
+use std::os::unix::fs::MetadataExt;
+
+use shmarray::prelude::*;
+use shmarray::{ErasedArray, ndarray};
+
+use crate::files::repository;
+use crate::run::shmarray;
+
+const GREY: [u8; 3] = [160, 160, 160];
+const LOW: [u8; 3] = [68, 1, 84];
+const HIGH: [u8; 3] = [253, 231, 37];
+
+pub(crate) fn printed() {
+    let values = ndarray::arr2(&[[0.5_f64, -1.0, f64::NAN], [100.0, 2.0, 3.25]]);
+    let array = SharedArray::<f64, Ix2>::builder((2, 3)).name("printed").backend(BackendKind::Shm);
+    let _array = array.copy_of(&values).unwrap();
+    for (slice, expected) in [
+        ("...", "[[  0.5   -1.      nan]\n [100.     2.     3.25]]\n"),
+        ("-1", "[100.     2.     3.25]\n"),
+        ("-1:,::-2", "[[  3.25 100.  ]]\n"),
+        ("0,None,:2", "[[ 0.5 -1. ]]\n"),
+        ("1,0", "100.0\n"),
+        ("2:", "[]\n"),
+    ] {
+        let done = shmarray(&["show", "printed", slice]).expect(0);
+        assert_eq!((done.out.as_str(), done.err.as_str()), (expected, ""), "{slice}");
+    }
+    for (slice, expected) in [
+        ("2", "index 2 is out of bounds for axis 0 of length 2"),
+        ("0,0,0", "it has 3 indices, the array 2 dimensions"),
+        ("a", "\"a\" is not an index"),
+    ] {
+        let done = shmarray(&["show", "printed", slice]).expect(1);
+        assert!(done.out.is_empty() && done.err.contains(expected), "{done:#?}");
+    }
+    shmarray(&["show", "nobody"]).expect(3);
+    shmarray(&["show", "printed", "--min", "1"]).expect(2);
+}
+
+/// Of a tebibyte the corners are read, and no memory is taken.
+pub(crate) fn sparse() {
+    let array = SharedArray::<u8, Ix2>::builder((1 << 20, 1 << 20)).name("sparse");
+    let array = array.backend(BackendKind::Shm).commit(Commit::Lazy).zeros().unwrap();
+    array.set((0, 1), 7).unwrap();
+    array.set((1_048_575, 1_048_575), 9).unwrap();
+    let blocks = || fs::metadata("/dev/shm/sparse").unwrap().blocks();
+    let before = blocks();
+    let done = shmarray(&["show", "sparse"]).expect(0);
+    let expected = "[[0 7 0 ... 0 0 0]\n [0 0 0 ... 0 0 0]\n [0 0 0 ... 0 0 0]\n ...\n \
+                    [0 0 0 ... 0 0 0]\n [0 0 0 ... 0 0 0]\n [0 0 0 ... 0 0 9]]\n";
+    assert_eq!(done.out, expected);
+    assert_eq!(shmarray(&["show", "sparse", "-1,-3:"]).expect(0).out, "[0 0 9]\n");
+    let done = shmarray(&["show", "sparse", "--all"]).expect(1);
+    assert!(done.err.contains("1099511627776 elements"), "{done:#?}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("part.png");
+    shmarray(&["show", "sparse", "::2048,::2048", "--png", file.to_str().unwrap()]).expect(0);
+    assert_eq!(blocks(), before, "reading has taken memory");
+}
+
+/// Width and height of a picture, and its colours.
+fn picture(path: &std::path::Path) -> (usize, usize, Vec<[u8; 3]>) {
+    let bytes = fs::read(path).unwrap();
+    let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info().unwrap();
+    let mut colours = vec![0; reader.output_buffer_size().unwrap()];
+    let frame = reader.next_frame(&mut colours).unwrap();
+    let colours = colours.chunks_exact(3).map(|it| [it[0], it[1], it[2]]).collect();
+    (frame.width as usize, frame.height as usize, colours)
+}
+
+pub(crate) fn drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picture.png");
+    let path = file.to_str().unwrap();
+    let nan = f64::NAN;
+    for (name, order) in [("drawn", Order::C), ("drawn-f", Order::Fortran)] {
+        let values = ndarray::arr2(&[[nan, -2.0], [6.0, f64::INFINITY]]);
+        let array = SharedArray::<f64, Ix2>::builder((2, 2)).name(name).order(order);
+        let _array = array.backend(BackendKind::Shm).copy_of(&values).unwrap();
+        let done = shmarray(&["show", name, "--png", path]).expect(0);
+        assert_eq!(done.out, format!("{path}: 2 x 2 elements from -2 to 6\n"));
+        let (width, height, colours) = picture(&file);
+        assert_eq!(height, 256);
+        let corner = |x: usize, y: usize| colours[(1 + y * 128) * width + 1 + x * 128];
+        assert_eq!([corner(0, 0), corner(1, 0)], [GREY, LOW]);
+        assert_eq!([corner(0, 1), corner(1, 1)], [HIGH, HIGH]);
+        // The bar, from high to low.
+        assert_eq!([colours[270], colours[255 * width + 270]], [HIGH, LOW]);
+        shmarray(&["show", name, "--png", path, "--min", "-10", "--max", "-5"]).expect(0);
+        let (width, _, colours) = picture(&file);
+        assert_eq!(colours[129], HIGH);
+        assert_eq!(colours[129 * width], HIGH);
+    }
+    let dem = repository("examples/data/jacksboro_dem.npy");
+    let dem = ErasedArray::load(dem).name("drawn-dem").backend(BackendKind::Shm).create().unwrap();
+    let done = shmarray(&["show", dem.name().as_str(), "--png", path]).expect(0);
+    assert_eq!(done.out, format!("{path}: 403 x 344 elements from 236 to 1076\n"));
+    assert_eq!(picture(&file).1, 344);
+}
+
+/// What cannot be drawn leaves the file that was there.
+pub(crate) fn undrawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picture.png");
+    fs::write(&file, "before").unwrap();
+    let path = file.to_str().unwrap();
+    let load = |name: &str, as_name: &str| {
+        let path = repository(&format!("crates/shm-npy/tests/data/{name}.npy"));
+        ErasedArray::load(path).name(as_name).backend(BackendKind::Shm).create().unwrap()
+    };
+    let arrays =
+        [load("c8", "un-c8"), load("scalar", "un-0"), load("empty", "un-no"), load("i4", "un-i4")];
+    for (arguments, expected) in [
+        (&["un-c8"][..], "<c8 has no order that colours could show"),
+        (&["un-0"], "a picture has 2 dimensions, this has shape []"),
+        (&["un-no"], "there is nothing to draw in shape [0, 3]"),
+        (&["un-i4", "0"], "a picture has 2 dimensions, this has shape [3]"),
+        (&["un-i4", "--min", "3", "--max", "-3"], "--min 3 is not below --max -3"),
+        (&["un-i4", "--min", "nan"], "finite"),
+    ] {
+        let done = shmarray(&[&["show", "--png", path], arguments].concat()).expect(1);
+        assert!(done.out.is_empty() && done.err.contains(expected), "{done:#?}");
+    }
+    let done = shmarray(&["show", "un-i4", "--png", folder.path().to_str().unwrap()]).expect(1);
+    assert!(done.err.contains("not a regular file"), "{done:#?}");
+    shmarray(&["show", "un-i4", "--png", "/nowhere/picture.png"]).expect(1);
+    assert_eq!(fs::read(&file).unwrap(), b"before");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    drop(arrays);
+}
