@@ -49,7 +49,7 @@ impl Source {
     }
 }
 
-/// Every text file of the repository but what cargo and git made.
+/// Every text file of the repository but what cargo, git and fuzzing made.
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut folders = vec![root.to_path_buf()];
@@ -60,7 +60,8 @@ fn sources() -> Vec<Source> {
             let path: PathBuf = entry.path();
             let name = entry.file_name();
             if entry.file_type().unwrap().is_dir() {
-                if name != "target" && name != ".git" {
+                let made = ["target", ".git", "corpus", "artifacts"];
+                if !made.iter().any(|made| name == *made) {
                     folders.push(path);
                 }
             } else if let Ok(text) = std::fs::read_to_string(&path) {
@@ -115,8 +116,8 @@ fn unsafe_code_is_denied_at_each_root() {
 #[test]
 fn lints_are_those_of_the_workspace() {
     check(|source| {
-        let member =
-            source.path.ends_with("Cargo.toml") && source.path != "tests/embedding/Cargo.toml";
+        let apart = ["tests/embedding/Cargo.toml", "fuzz/Cargo.toml"]; // workspaces of their own
+        let member = source.path.ends_with("Cargo.toml") && !apart.contains(&&*source.path);
         let inherits = || source.table().get("lints")?.get("workspace")?.as_bool();
         let fault = "add `[lints]` with `workspace = true`";
         let own = member && inherits() != Some(true);
@@ -185,6 +186,24 @@ fn only_shm_map_maps_memory() {
             || source.table().get("dependencies").and_then(|all| all.get("memmap2")).is_some();
         let fault = format!("{}: `memmap2`: {advice}", source.path);
         Vec::from_iter((manifest && depends()).then_some(fault))
+    });
+}
+
+#[test]
+fn what_only_looks_changes_nothing() {
+    check(|source| {
+        let looks = source.path.starts_with("crates/shm-survey/src/");
+        let acts = [
+            "Mapping",
+            "RDWR",
+            "WRONLY",
+            "OpenOptions",
+            "File::create",
+            "presence::join",
+            "try_alone",
+        ];
+        let advice = "shm-survey maps nothing, takes no lock and opens nothing for writing";
+        if looks { source.forbid(&acts, advice) } else { Vec::new() }
     });
 }
 

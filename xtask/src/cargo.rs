@@ -1,6 +1,6 @@
 //! Runs cargo on this workspace, and reads what it reports.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, PipeReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -52,6 +52,11 @@ impl Cargo {
         let target = metadata["target_directory"].as_str();
         cargo.target = target.context("cargo names no target directory")?.into();
         Ok(cargo)
+    }
+
+    /// The cargo that runs us.
+    pub(crate) fn program(&self) -> &OsStr {
+        &self.program
     }
 
     /// The workspace's folder.

@@ -8,8 +8,11 @@ mod cells;
 mod checks;
 mod expected;
 mod features;
+mod fuzz;
 mod loom;
 mod matrix;
+mod mutants;
+mod python;
 mod report;
 mod tools;
 mod tsan;
@@ -32,8 +35,27 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Throw generated inputs at what reads headers, payloads, messages and files (needs a nightly
+    /// compiler and cargo-fuzz)
+    Fuzz {
+        /// Only this target
+        target: Option<String>,
+        /// So many inputs for each; if not said, so many that all take a minute
+        #[arg(long)]
+        runs: Option<u64>,
+    },
     /// Check the algorithms of shm-sync in every order of their steps, with a death at each
     Loom,
+    /// Break each promise in a copy of the code, and show that a test fails on it
+    Mutants {
+        /// Only these
+        names: Vec<String>,
+        /// Show them, with what they break and which test must fail
+        #[arg(long)]
+        list: bool,
+    },
+    /// Share arrays with NumPy and cdxcore, installed for it below the target directory
+    Python,
     /// Run the tests of threads under ThreadSanitizer (needs a nightly compiler)
     Tsan,
     /// Run every test, then every backend x start method x feature set
@@ -46,7 +68,10 @@ enum Task {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
+        Task::Fuzz { target, runs } => fuzz::run(target.as_deref(), runs),
         Task::Loom => loom::run(),
+        Task::Mutants { names, list } => mutants::run(&names, list),
+        Task::Python => python::run(),
         Task::Tsan => tsan::run(),
         Task::TestMatrix { quick } => matrix::run(quick),
     }

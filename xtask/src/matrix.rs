@@ -11,7 +11,7 @@ use crate::cells::{self, BACKENDS, STARTS};
 use crate::expected::{self, Expected};
 use crate::features::FeatureSet;
 use crate::report::{self, Cell, Check, Tally};
-use crate::{checks, loom, tools, tsan};
+use crate::{checks, fuzz, loom, python, tools, tsan};
 
 /// The package at the root, which holds the matrix test.
 const PACKAGE: &str = "shmarray-workspace";
@@ -33,12 +33,15 @@ pub(crate) fn run(quick: bool) -> Result<ExitCode> {
     matrix.bar.enable_steady_tick(Duration::from_millis(200));
 
     matrix.check("strace", |_, bar| tools::strace(bar))?;
+    matrix.check("python3", |_, bar| tools::python(bar))?;
     matrix.check("tests of the workspace", checks::workspace)?;
     let sets = if quick { &[FeatureSet::FULL][..] } else { &FeatureSet::ALL };
     if !quick {
         matrix.check("tests of tests/embedding", checks::embedding)?;
         matrix.check(loom::NAME, loom::models)?;
         matrix.check(tsan::NAME, tsan::check)?;
+        matrix.check(python::NAME, python::check)?;
+        matrix.check(fuzz::NAME, fuzz::check)?;
         for set in sets {
             matrix.check(&format!("what {set} pulls in"), |cargo, bar| {
                 checks::tree(cargo, *set, bar)

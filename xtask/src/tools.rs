@@ -8,23 +8,36 @@ use indicatif::ProgressBar;
 use crate::cargo;
 use crate::report::Check;
 
-/// strace, which kills processes at chosen system calls: installed where we may, asked for
-/// elsewhere.
+/// strace, which kills processes at chosen system calls.
 pub(crate) fn strace(bar: &ProgressBar) -> Result<Check> {
-    let name = "strace is there";
-    if on_path("strace") {
+    installed("strace is there", on_path("strace"), "strace", bar)
+}
+
+/// Python, with what it takes to make an environment: the tests share arrays with it.
+pub(crate) fn python(bar: &ProgressBar) -> Result<Check> {
+    let modules = ["-c", "import venv, ensurepip"];
+    let is_there =
+        on_path("python3") && Command::new("python3").args(modules).output()?.status.success();
+    installed("python3 with venv is there", is_there, "python3-venv", bar)
+}
+
+/// What is missing is installed where we may, and asked for elsewhere.
+fn installed(name: &str, is_there: bool, package: &str, bar: &ProgressBar) -> Result<Check> {
+    if is_there {
         return Ok(Check::passed(name));
     }
     if !rustix::process::geteuid().is_root() || !on_path("apt-get") {
-        let reason = "the crash tests need it: install the package `strace` \
-                      (on Debian: sudo apt-get install strace)";
+        let reason = format!(
+            "tests need it: install the package `{package}` \
+             (on Debian: sudo apt-get install {package})"
+        );
         return Ok(Check::failed(name, reason, ""));
     }
-    bar.suspend(|| println!("strace is missing: apt-get install strace"));
+    bar.suspend(|| println!("apt-get install {package}"));
     let mut update = Command::new("apt-get");
     update.arg("update");
     let mut install = Command::new("apt-get");
-    install.args(["install", "--yes", "--no-install-recommends", "strace"]);
+    install.args(["install", "--yes", "--no-install-recommends", package]);
     install.env("DEBIAN_FRONTEND", "noninteractive");
     let updated = cargo::run(update, bar)?;
     let installed = cargo::run(install, bar)?;

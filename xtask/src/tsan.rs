@@ -55,7 +55,8 @@ fn host() -> Result<String> {
     Ok(host.context("a nightly compiler is missing: rustup toolchain install nightly")?.to_owned())
 }
 
-fn nightly(program: &str) -> Command {
+/// A program of the nightly toolchain.
+pub(crate) fn nightly(program: &str) -> Command {
     let mut command = Command::new(program);
     command.arg("+nightly").env_remove("RUSTUP_TOOLCHAIN");
     command
