@@ -9,7 +9,7 @@ use std::time::Duration;
 use shm_conformance::process::{self, Child};
 use shm_conformance::{bytes, leaks, spec, unique_name};
 use shm_core::{
-    Access, Backend, Cleanup, ErrorKind, Header, Name, Named, Region, Result, Segment, Spec,
+    Access, Backend, Cleanup, ErrorKind, Fill, Header, Name, Named, Region, Result, Segment, Spec,
 };
 use shm_posix::{Posix, Publish};
 
@@ -106,7 +106,7 @@ fn create(name: &Name, publish: Publish, value: u8, force: bool) -> Result<Array
         bytes::fill(header, region, value);
         Ok(())
     };
-    Posix::with_publish(publish).create(&spec, Some(&mut fill))
+    Posix::with_publish(publish).create(&spec, Some(Fill::InPlace(&mut fill)))
 }
 
 /// An array, whole, or `None` if the name was taken or free.
@@ -141,7 +141,7 @@ fn try_to_create_for(random: &mut Random, name: &Name) -> Option<Array> {
         bytes::fill(header, region, 1);
         Ok(())
     };
-    found(Posix::default().create(&spec, Some(&mut fill)))
+    found(Posix::default().create(&spec, Some(Fill::InPlace(&mut fill))))
 }
 
 fn try_to_attach(random: &mut Random, name: &Name) -> Option<Array> {

@@ -50,6 +50,7 @@ mod barrier;
 mod builder;
 mod choice;
 mod chunks;
+mod contents;
 mod detached;
 mod erased;
 #[cfg(feature = "npy")]
