@@ -27,7 +27,7 @@ use shm_core::{
     Access, Attached, Backend, BackendKind, Commit, ErrorKind, Fill, Header, Name, Named, Region,
     Result, Spec,
 };
-use shm_map::Mapping;
+use shm_map::{Mapping, fill_in_memory};
 use shm_presence::stamp;
 
 pub use segment::{AnonRegion, AnonSegment};
@@ -50,7 +50,7 @@ impl Backend for Anon {
             mapping.populate(None)?;
         }
         if let Some(fill) = fill {
-            fill(&header, &mapping)?;
+            fill_in_memory(&mapping, &header, fill)?;
         }
         let segment = AnonSegment::new(spec.name.clone(), header, mapping);
         registry::publish(&spec.name, segment.weak(), spec.force)?;

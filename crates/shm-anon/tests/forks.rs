@@ -8,8 +8,8 @@ use shm_anon::{Anon, AnonSegment};
 use shm_conformance::process::{self, Child};
 use shm_conformance::{bytes, leaks, spec, unique_name};
 use shm_core::{
-    Access, Attached, Backend, Commit, ErrorKind, Header, Name, Named, Region, Result, Segment,
-    Spec,
+    Access, Attached, Backend, Commit, ErrorKind, Fill, Header, Name, Named, Region, Result,
+    Segment, Spec,
 };
 
 const FORKS: usize = 2000;
@@ -35,7 +35,7 @@ fn create(name: &Name, value: u8) -> Array {
         bytes::fill(header, region, value);
         Ok(())
     };
-    Anon.create(&spec(name, 100), Some(&mut fill)).unwrap()
+    Anon.create(&spec(name, 100), Some(Fill::InPlace(&mut fill))).unwrap()
 }
 
 fn attach(name: &Name) -> Result<Array> {

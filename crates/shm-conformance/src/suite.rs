@@ -6,7 +6,7 @@ macro_rules! suite {
     ($harness:ty) => {
         $crate::tests!($harness, create:
             is_zero_filled, has_the_header_asked_for, gives_an_identity_of_its_own,
-            fills_before_it_returns, leaves_nothing_if_fill_fails, leaves_nothing_if_fill_panics,
+            fills_before_it_returns, fills_in_order, refuses_more_than_fits, leaves_nothing_if_fill_fails, leaves_nothing_if_fill_panics,
             keeps_every_dtype, keeps_every_layout, aligns_the_data,
             gives_memory_by_every_strategy, refuses_what_cannot_be, refuses_what_does_not_fit);
         $crate::tests!($harness, attach:

@@ -4,16 +4,18 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::io::pread;
 use shm_conformance::{AttachedOf, Harness, NamedHarness};
 use shm_core::{
     Access, Attached, Backend, BackendKind, Error, ErrorKind, Fill, Header, Name, Named, Region,
-    Result, Segment, Spec, Stamp,
+    Result, Segment, Sink, Spec, Stamp,
 };
 
 struct Minimal;
@@ -32,7 +34,12 @@ impl Backend for Minimal {
         let handle = Handle { inner, access: Access::ReadWrite };
         let region = handle.map()?;
         if let Some(fill) = fill {
-            fill(handle.header(), &region)?;
+            match fill {
+                Fill::InPlace(fill) => fill(handle.header(), &region)?,
+                Fill::InOrder(fill) => {
+                    fill(&mut Data { inner: &handle.inner, at: handle.header().data_offset() })?;
+                }
+            }
         }
         with_names(|names| -> Result<()> {
             let taken = names.get(&spec.name).is_some_and(|known| known.strong_count() > 0);
@@ -53,6 +60,33 @@ impl Backend for Minimal {
         };
         let segment = Handle { inner, access };
         Ok(Attached { region: segment.map()?, segment })
+    }
+}
+
+/// What is written in order goes to the file.
+struct Data<'a> {
+    inner: &'a Inner,
+    at: u64,
+}
+
+impl Sink for Data<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        let room = self.inner.header.segment_len() - self.at;
+        if bytes.len() as u64 > room {
+            let (expected, found) = (room.to_string(), bytes.len().to_string());
+            return Err(ErrorKind::SegmentMismatch { what: "size", expected, found }.into());
+        }
+        self.inner.file.write_all_at(bytes, self.at).map_err(|error| os("pwrite", error))?;
+        self.at += bytes.len() as u64;
+        Ok(())
+    }
+
+    fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
+        let mut bytes = vec![0; len];
+        let count =
+            pread(file, &mut bytes[..], offset).map_err(|errno| os("pread", errno.into()))?;
+        self.write(&bytes[..count])?;
+        Ok(count)
     }
 }
 

@@ -5,6 +5,7 @@
 //! [`Identified`] (tell participants alive from dead), [`Sealable`] (freeze).
 #![allow(unsafe_code)] // `unsafe trait Region`: views rely on its answers.
 
+use std::fmt;
 use std::ptr::NonNull;
 
 use crate::{
@@ -74,10 +75,58 @@ pub struct Attached<S: Segment> {
     pub segment: S,
 }
 
-/// Writes the first contents of a new array, before anybody else can see it.
-///
-/// It gets the header and the freshly mapped, zero-filled region, which nobody else has.
-pub type Fill<'a> = &'a mut dyn FnMut(&Header, &dyn Region) -> Result<()>;
+/// How a new array gets its first contents, before anybody else can see it.
+pub enum Fill<'a> {
+    /// Anywhere, through the freshly mapped, zero-filled region, which nobody else has.
+    InPlace(&'a mut dyn FnMut(&Header, &dyn Region) -> Result<()>),
+    /// One after the other, in the order of memory: the backend takes the fastest way, and sets no
+    /// memory aside in advance for what is written anyway. What is not written is zero.
+    InOrder(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>),
+}
+
+impl Fill<'_> {
+    /// The same once more, for a second attempt.
+    pub fn again(&mut self) -> Fill<'_> {
+        match self {
+            Self::InPlace(fill) => Fill::InPlace(*fill),
+            Self::InOrder(fill) => Fill::InOrder(*fill),
+        }
+    }
+}
+
+impl fmt::Debug for Fill<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InPlace(_) => "InPlace",
+            Self::InOrder(_) => "InOrder",
+        })
+    }
+}
+
+/// Takes the elements of a new array as bytes, from the first to the last.
+pub trait Sink {
+    /// Writes the next bytes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace);
+    /// [`ErrorKind::SegmentMismatch`](crate::ErrorKind::SegmentMismatch) for more bytes than the
+    /// array has.
+    fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// Writes the next bytes from a file: at most `len` of them, from `offset` on. Tells how many;
+    /// none only at the file's end, or if `len` is zero.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write); [`ErrorKind::Os`](crate::ErrorKind::Os) if the file cannot
+    /// be read.
+    #[cfg(unix)]
+    fn copy_from(
+        &mut self,
+        file: std::os::fd::BorrowedFd<'_>,
+        offset: u64,
+        len: usize,
+    ) -> Result<usize>;
+}
 
 /// One OS mechanism.
 pub trait Backend {

@@ -29,7 +29,9 @@ mod window;
 mod wire;
 
 pub use backend::BackendKind;
-pub use contract::{Attached, Backend, Fill, Handover, Named, Region, Sealable, Segment, Spec};
+pub use contract::{
+    Attached, Backend, Fill, Handover, Named, Region, Sealable, Segment, Sink, Spec,
+};
 #[cfg(unix)]
 pub use contract::{Identified, SlotLocks};
 pub use descriptor::{Descriptor, Origin, Payload};

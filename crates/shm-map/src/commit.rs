@@ -3,7 +3,7 @@
 use std::os::fd::BorrowedFd;
 
 use rustix::io::Errno;
-use shm_core::{Access, Commit, ErrorKind, Result};
+use shm_core::{Access, Commit, ErrorKind, Region, Result};
 
 use crate::{Mapping, reserve, set_len};
 
@@ -30,15 +30,21 @@ pub fn commit(fd: BorrowedFd<'_>, len: usize, strategy: Commit) -> Result<Mappin
         Commit::Populate => {
             set_len(fd, len as u64)?;
             let mapping = map()?;
-            match mapping.populate(Some(fd)) {
-                Err(error) if is_unsupported(error.kind()) => {
-                    tracing::warn!(len, %error, "cannot populate: memory is reserved instead");
-                    reserve(fd, len as u64)?;
-                }
-                result => result?,
-            }
+            populate(&mapping, fd)?;
             Ok(mapping)
         }
+    }
+}
+
+/// Sets aside and maps all pages of a new file, or reserves them where the kernel cannot.
+pub(crate) fn populate(mapping: &Mapping, fd: BorrowedFd<'_>) -> Result<()> {
+    match mapping.populate(Some(fd)) {
+        Err(error) if is_unsupported(error.kind()) => {
+            let len = mapping.len();
+            tracing::warn!(len, %error, "cannot populate: memory is reserved instead");
+            reserve(fd, len as u64)
+        }
+        result => result,
     }
 }
 

@@ -1,5 +1,6 @@
 //! The file behind a mapping: its size, the memory set aside for it, and its header.
 
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -31,12 +32,16 @@ pub fn set_len(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
 pub fn reserve(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
     check_file_size(len)?;
     check_room(Some(fd), len)?;
-    let mut at = 0;
-    while at < len {
-        let chunk = CHUNK.min(len - at);
-        retry_on_intr(|| fallocate(fd, FallocateFlags::empty(), at, chunk))
-            .map_err(|errno| file_error("fallocate", fd, len, errno))?;
-        at += chunk;
+    reserve_part(fd, 0..len)
+}
+
+/// Sets aside the memory of some of a file's bytes.
+pub(crate) fn reserve_part(fd: BorrowedFd<'_>, mut part: Range<u64>) -> Result<()> {
+    while !part.is_empty() {
+        let chunk = CHUNK.min(part.end - part.start);
+        retry_on_intr(|| fallocate(fd, FallocateFlags::empty(), part.start, chunk))
+            .map_err(|errno| file_error("fallocate", fd, part.end, errno))?;
+        part.start += chunk;
     }
     Ok(())
 }
@@ -91,7 +96,12 @@ fn read_at_start(fd: BorrowedFd<'_>, bytes: &mut [u8]) -> Result<usize> {
     Ok(at)
 }
 
-fn file_error(call: &'static str, fd: BorrowedFd<'_>, needs: u64, errno: Errno) -> Error {
+pub(crate) fn file_error(
+    call: &'static str,
+    fd: BorrowedFd<'_>,
+    needs: u64,
+    errno: Errno,
+) -> Error {
     match errno {
         Errno::NOSPC | Errno::NOMEM | Errno::DQUOT => no_space(Some(fd), needs),
         _ => system_error(call, format!("a segment of {needs} bytes"), errno),

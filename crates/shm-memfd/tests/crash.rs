@@ -6,7 +6,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::{FdFlags, dup2, fcntl_setfd};
 use shm_conformance::{bytes, kill, leaks, process, spec, unique_name};
-use shm_core::{Access, Attached, Backend, Handover, Header, Region, Result, Sealable, Segment};
+use shm_core::{
+    Access, Attached, Backend, Fill, Handover, Header, Region, Result, Sealable, Segment,
+};
 use shm_memfd::{Memfd, MemfdSegment, Source};
 
 fn main() {
@@ -34,7 +36,7 @@ fn array() -> Attached<MemfdSegment> {
         bytes::fill(header, region, 7);
         Ok(())
     };
-    Memfd.create(&spec(&unique_name("memfd"), 100), Some(&mut fill)).unwrap()
+    Memfd.create(&spec(&unique_name("memfd"), 100), Some(Fill::InPlace(&mut fill))).unwrap()
 }
 
 fn assert_whole(array: &Attached<MemfdSegment>) {

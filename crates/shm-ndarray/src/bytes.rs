@@ -1,36 +1,12 @@
 //! Arrays whose type is known at run time only, as bytes.
-#![allow(unsafe_code)] // references to, and loads from, the bytes of a segment
+#![allow(unsafe_code)] // loads from the bytes of a segment
 
-use shm_core::{Access, ErrorKind, Header, Region, Result, Window};
+use shm_core::{ErrorKind, Header, Region, Result, Window};
 
 use crate::words::{Word, word_len};
 
 /// What is copied at once, in bytes: a multiple of every word.
 const PIECE: usize = 1 << 20;
-
-/// All elements of a new array, in the order of its memory.
-///
-/// # Safety
-/// `region` maps the segment whose header this is, from its first byte, and nobody else has it: it
-/// is not published yet, and while the result lives nothing else here uses its elements.
-///
-/// # Errors
-/// [`ErrorKind::AccessDenied`] if the region is read-only; [`ErrorKind::Truncated`] if it ends
-/// before the array does.
-#[allow(clippy::mut_from_ref)] // exclusive by the caller's word, not by the region's
-pub unsafe fn bytes_mut<'r, R>(header: &Header, region: &'r R) -> Result<&'r mut [u8]>
-where
-    R: Region + ?Sized,
-{
-    if region.access() != Access::ReadWrite {
-        let (object, access) = ("a read-only array".into(), Access::ReadWrite);
-        return Err(ErrorKind::AccessDenied { object, access }.into());
-    }
-    let start = data_start(header, region)?;
-    // SAFETY: `data_start` has seen that so many bytes lie in the region; it may be written, and
-    // the caller vouches that nobody else uses them.
-    Ok(unsafe { std::slice::from_raw_parts_mut(start, header.layout().nbytes()) })
-}
 
 /// Calls `write` with the bytes of all elements that a window shows, in C order, piece by piece of
 /// at most 1 MiB. Threads and processes may write them meanwhile: elements are copied by atomic

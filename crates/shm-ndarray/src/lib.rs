@@ -28,7 +28,7 @@ mod slice;
 mod walk;
 mod words;
 
-pub use bytes::{bytes_mut, copy_bytes};
+pub use bytes::copy_bytes;
 pub use elements::{Elements, ElementsMut};
 pub use place::Place;
 pub use slice::slice_window;

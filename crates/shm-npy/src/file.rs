@@ -1,19 +1,21 @@
 //! A file whose elements are to be read.
 
 use std::fs::File;
+#[cfg(feature = "npz")]
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
-use rustix::io::Errno;
-use shm_core::{Error, ErrorKind, Result};
+use rustix::io::{Errno, pread, retry_on_intr};
+use shm_core::{Error, ErrorKind, Result, Sink};
 
 use crate::NpyHeader;
+#[cfg(feature = "npz")]
 use crate::header::corrupt;
 
 /// Bytes between two reports of progress; a piece that stays in the processor's cache.
-const PIECE: usize = 1 << 20;
+pub(crate) const PIECE: usize = 1 << 20;
 
 /// A `.npy` file, or a member of an `.npz` archive, whose header has been read and checked.
 #[derive(Debug)]
@@ -77,17 +79,14 @@ impl NpyFile {
         &self.header
     }
 
-    /// Reads all elements, in the order in which the file has them.
+    /// Reads all elements into memory, in the order in which the file has them.
     ///
     /// `progress` is called after each mebibyte, and at the end, with the bytes that have been read
     /// and those there are in all.
     ///
     /// # Errors
-    /// [`Truncated`](ErrorKind::Truncated) if the file has become shorter, or the member has less
-    /// than it says; [`Corrupt`](ErrorKind::Corrupt) for a member that has more, or another
-    /// checksum; [`SegmentMismatch`](ErrorKind::SegmentMismatch) if `to` has another length than
-    /// the elements; [`NoSpace`](ErrorKind::NoSpace) if the memory behind `to` cannot be had;
-    /// [`Os`](ErrorKind::Os). `to` is of no use then.
+    /// [`SegmentMismatch`](ErrorKind::SegmentMismatch) if `to` has another length than the
+    /// elements; those of [`copy_to`](Self::copy_to). `to` is of no use then.
     pub fn read_into(&mut self, to: &mut [u8], progress: impl FnMut(u64, u64)) -> Result<()> {
         let needs = self.header.layout().nbytes();
         if to.len() != needs {
@@ -95,55 +94,95 @@ impl NpyFile {
             let what = "its size in bytes";
             return Err(ErrorKind::SegmentMismatch { what, expected, found }.into());
         }
+        self.copy_to(&mut Memory(to), progress)
+    }
+
+    /// Copies all elements to a new array, in the order in which the file has them: those of a
+    /// plain file by the kernel's own means, where the array has some.
+    ///
+    /// `progress` is called as by [`read_into`](Self::read_into).
+    ///
+    /// # Errors
+    /// [`Truncated`](ErrorKind::Truncated) if the file has become shorter, or the member has less
+    /// than it says; [`Corrupt`](ErrorKind::Corrupt) for a member that has more, or another
+    /// checksum; [`Os`](ErrorKind::Os); those of [`Sink::write`].
+    pub fn copy_to(&mut self, to: &mut dyn Sink, progress: impl FnMut(u64, u64)) -> Result<()> {
         let (path, start) = (&*self.path, self.header.data_offset());
         match &mut self.source {
             Source::Plain(file) => {
-                pieces(path, start, to, progress, |piece, done| file.read_at(piece, start + done))
+                let all = self.header.layout().nbytes();
+                pieces(start, all, progress, |done, len| {
+                    to.copy_from(file.as_fd(), start + done, len)
+                        .map_err(|error| at_path(path, error))
+                })
             }
             #[cfg(feature = "npz")]
-            Source::Member(member) => member.read(path, &self.header, to, progress),
+            Source::Member(member) => member.copy_to(path, &self.header, to, progress),
         }
     }
 }
 
-/// Fills `to` piece by piece; `read` gets the rest of a piece and the bytes done before it.
+/// Memory of the caller's own.
+struct Memory<'a>(&'a mut [u8]);
+
+impl Memory<'_> {
+    fn advance(&mut self, count: usize) {
+        self.0 = &mut std::mem::take(&mut self.0)[count..];
+    }
+}
+
+impl Sink for Memory<'_> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.0[..bytes.len()].copy_from_slice(bytes);
+        self.advance(bytes.len());
+        Ok(())
+    }
+
+    fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
+        let count = retry_on_intr(|| pread(file, &mut self.0[..len], offset))
+            .map_err(|errno| Error::os("pread", "a file", errno.into()))?;
+        self.advance(count);
+        Ok(count)
+    }
+}
+
+/// Goes through `all` bytes piece by piece: `next` gets how many are done and how many are wanted,
+/// and tells how many it did.
 pub(crate) fn pieces(
-    path: &Path,
     start: u64,
-    to: &mut [u8],
+    all: usize,
     mut progress: impl FnMut(u64, u64),
-    mut read: impl FnMut(&mut [u8], u64) -> io::Result<usize>,
+    mut next: impl FnMut(u64, usize) -> Result<usize>,
 ) -> Result<()> {
-    let (mut done, all) = (0, to.len() as u64);
-    for piece in to.chunks_mut(PIECE) {
-        let mut rest = piece;
-        while !rest.is_empty() {
-            match read(rest, done) {
-                Ok(0) => {
-                    let (needs, has) = (start + all, start + done);
-                    return Err(ErrorKind::Truncated { what: "the .npy file", needs, has }.into());
-                }
-                Ok(more) => {
-                    rest = &mut rest[more..];
-                    done += more as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(read_error(path, all, error)),
+    let mut done = 0;
+    while done < all {
+        let end = all.min(done + PIECE);
+        while done < end {
+            let more = next(done as u64, end - done)?;
+            if more == 0 {
+                let (needs, has) = (start + all as u64, start + done as u64);
+                return Err(ErrorKind::Truncated { what: "the .npy file", needs, has }.into());
             }
+            done += more;
         }
-        progress(done, all);
+        progress(done as u64, all as u64);
     }
     Ok(())
 }
 
-/// Why elements cannot be read; `needs` is how many bytes of them there are.
-pub(crate) fn read_error(path: &Path, needs: u64, error: io::Error) -> Error {
+/// Names the file in what the system said.
+fn at_path(path: &Path, error: Error) -> Error {
+    let ErrorKind::Os { call, source, .. } = error.kind() else { return error };
+    match Errno::from_io_error(source) {
+        Some(errno) => Error::os(call, path.display().to_string(), errno.into()),
+        None => error,
+    }
+}
+
+/// Why a member cannot be read.
+#[cfg(feature = "npz")]
+pub(crate) fn read_error(path: &Path, error: io::Error) -> Error {
     match Errno::from_io_error(&error) {
-        // The kernel found no page for the destination: a first touch would have been SIGBUS.
-        Some(Errno::FAULT) => {
-            let place = "the new array".into();
-            ErrorKind::NoSpace { needs, has: None, place }.into()
-        }
         Some(_) => Error::os("read", path.display().to_string(), error),
         None => corrupt(error.to_string()), // what deflate or a checksum finds
     }

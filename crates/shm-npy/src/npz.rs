@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use shm_core::{Error, ErrorKind, Result};
+use shm_core::{Error, ErrorKind, Result, Sink};
 use zip::CompressionMethod;
 use zip::read::{ZipArchive, ZipFile};
 use zip::result::ZipError;
 
 use crate::NpyHeader;
-use crate::file::{pieces, read_error};
+use crate::file::{PIECE, pieces, read_error};
 use crate::header::corrupt;
 
 /// What deflate can make of a byte at most: 258 bytes from two bits. See RFC 1951.
@@ -45,25 +45,36 @@ impl Member {
         Ok((header, Self { archive, index }))
     }
 
-    /// Reads the elements behind that header.
-    pub(crate) fn read(
+    /// Copies the elements behind that header.
+    pub(crate) fn copy_to(
         &mut self,
         path: &Path,
         header: &NpyHeader,
-        to: &mut [u8],
+        to: &mut dyn Sink,
         progress: impl FnMut(u64, u64),
     ) -> Result<()> {
         let member = self.archive.by_index(self.index);
         let mut member = member.map_err(|error| fault(path, "", error))?;
         let start = header.data_offset();
         let skipped = io::copy(&mut member.by_ref().take(start), &mut io::sink());
-        skipped.map_err(|error| read_error(path, 0, error))?;
-        pieces(path, start, to, progress, |piece, _| member.read(piece))?;
+        skipped.map_err(|error| read_error(path, error))?;
+        let all = header.layout().nbytes();
+        let mut piece = vec![0; all.min(PIECE)];
+        pieces(start, all, progress, |_, len| {
+            let count = loop {
+                match member.read(&mut piece[..len]) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    result => break result.map_err(|error| read_error(path, error))?,
+                }
+            };
+            to.write(&piece[..count])?;
+            Ok(count)
+        })?;
         // The end is where the checksum is compared.
         match member.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err(corrupt("the member has more bytes than it describes")),
-            Err(error) => Err(read_error(path, 0, error)),
+            Err(error) => Err(read_error(path, error)),
         }
     }
 }
@@ -93,7 +104,7 @@ fn check_plausible(member: &ZipFile<'_, File>, file_len: u64) -> Result<()> {
 
 fn fault(path: &Path, name: &str, error: ZipError) -> Error {
     match error {
-        ZipError::Io(error) => read_error(path, 0, error),
+        ZipError::Io(error) => read_error(path, error),
         error => {
             let of = if name.is_empty() { String::new() } else { format!("array {name:?}: ") };
             ErrorKind::Path { path: path.into(), reason: format!("{of}{error}") }.into()

@@ -6,7 +6,7 @@ use rustix::fs::Stat;
 use shm_core::{
     Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Spec,
 };
-use shm_map::{Mapping, commit, read_header, write_header};
+use shm_map::{Mapping, establish, read_header};
 use shm_presence::{PATIENCE, join, reopen, stamp, wait_until};
 
 mod collect;
@@ -75,12 +75,9 @@ impl Posix {
         let header = Header::new(spec, stamp())?;
         let place = Place::of(&spec.name);
         let draft = Draft::new(publish)?;
+        let fill = fill.as_mut().map(Fill::again);
+        let mapping = establish(draft.fd(), &header, spec.commit, fill)?;
         let len = header.mapped_len();
-        let mapping = commit(draft.fd(), len, spec.commit)?;
-        write_header(draft.fd(), &header)?;
-        if let Some(fill) = fill {
-            fill(&header, &mapping)?;
-        }
         let file = FileId::from(&place.check(draft.fd())?);
         let hold = Hold::new(spec.name.clone(), header, file, Access::ReadWrite, true);
         let fd = if spec.force { draft.replace(&place)? } else { draft.publish(&place)? };

@@ -7,10 +7,13 @@ mod common;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
+use rustix::fs::fstat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, private, spec, unique_name};
-use shm_core::{Access, Backend, Commit, ErrorKind, Name, Result, Segment, Spec};
+use shm_core::{
+    Access, Backend, Commit, ErrorKind, Fill, Handover, Name, Result, Segment, Sink, Spec,
+};
 use shm_posix::{Posix, Publish};
 
 use common::{Array, assert_all, attach, create, holds, try_create};
@@ -28,6 +31,7 @@ fn main() {
             ("size_of_files", || in_a_child(size_of_files)),
             ("number_of_mappings", || in_a_child(number_of_mappings)),
             ("space_in_dev_shm", || in_a_child(space)),
+            ("space_for_what_is_written_in_order", || in_a_child(space_in_order)),
             ("files_in_dev_shm", || in_a_child(number_of_files)),
         ],
     );
@@ -176,6 +180,38 @@ fn space() {
     before.assert_unchanged("a full /dev/shm");
     assert!(holds(&held));
     assert_all(&held, 1);
+}
+
+/// What is written in order is there without being set aside before; so is, after it, what nothing
+/// was written to: the slots before the data, and the rest of the array.
+fn space_in_order() {
+    if !private::shm("size=4m") {
+        return;
+    }
+    let before = leaks::Snapshot::take();
+    for publish in WAYS {
+        for commit in COMMITS {
+            let create = |bytes: u64, written: usize| {
+                let len = usize::try_from(bytes / 8).unwrap();
+                let spec = Spec { commit, ..spec(&unique_name("in-order"), len) };
+                let mut fill = |to: &mut dyn Sink| to.write(&vec![7; written]);
+                let fill = Some(Fill::InOrder(&mut fill));
+                Posix::with_publish(publish).create(&spec, fill)
+            };
+            let array = create(MIB, 100_000).unwrap();
+            let set_aside = fstat(array.segment.fd()).unwrap().st_blocks.cast_unsigned() * 512;
+            let is_whole = set_aside >= array.segment.header().segment_len();
+            assert_eq!(is_whole, commit != Commit::Lazy, "{commit:?}: {set_aside} bytes");
+            drop(array);
+
+            let error = create(8 * MIB, 8 << 20).map(drop).unwrap_err();
+            let ErrorKind::NoSpace { needs, has: Some(has), .. } = error.kind() else {
+                panic!("{error}")
+            };
+            assert!(*needs == 8 * MIB + 12_288 && *has <= 4 * MIB && *has > 3 * MIB, "{error}");
+        }
+    }
+    before.assert_unchanged("a full /dev/shm");
 }
 
 fn number_of_files() {

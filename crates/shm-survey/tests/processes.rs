@@ -10,7 +10,7 @@ use std::os::fd::{AsFd, AsRawFd};
 use shm_conformance::process::{self, Child, Partner};
 use shm_conformance::{private, spec, unique_name};
 use shm_core::{
-    Access, Attached, Backend, BackendKind, ErrorKind, Handover, Header, Name, Named, Region,
+    Access, Attached, Backend, BackendKind, ErrorKind, Fill, Handover, Header, Name, Named, Region,
     Segment, Spec,
 };
 use shm_map::Mapping;
@@ -222,7 +222,7 @@ fn being_made() {
         looked = true;
         Ok(())
     };
-    let array = Posix::default().create(&spec(&name, 100), Some(&mut fill)).unwrap();
+    let array = Posix::default().create(&spec(&name, 100), Some(Fill::InPlace(&mut fill))).unwrap();
     assert!(looked);
     assert_eq!(only(&name).place(), &Place::Entry(name.to_string()));
     drop(array);

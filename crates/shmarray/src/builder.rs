@@ -3,10 +3,10 @@
 
 use std::marker::PhantomData;
 
-use ndarray::{ArrayRef, Dimension};
+use ndarray::{ArrayRef, Dimension, indices};
 use shm_core::{
     Align, BackendKind, Cleanup, Commit, DType, Element, Error, ErrorKind, Fill, Header, Layout,
-    Name, Order, Region, Result, Spec, Stamp, Window,
+    Name, Order, Region, Result, Sink, Spec, Stamp, Window,
 };
 use shm_ndarray::{ElementsMut, Place};
 use shm_select::{Needs, Selection, Workers};
@@ -14,6 +14,7 @@ use shm_select::{Needs, Selection, Workers};
 use crate::Array;
 use crate::backends::{self, no_handle};
 use crate::choice;
+use crate::contents;
 use crate::handle::Handle;
 use crate::mode::{Mode, ReadWrite};
 use crate::name::unique_name;
@@ -135,7 +136,8 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// [`UnknownBackend`](shm_core::ErrorKind::UnknownBackend) if the backend that was asked for
     /// cannot be had. Whatever fails, nothing is left behind.
     pub fn zeros(self) -> Result<Array<T, D, M>> {
-        self.make(None::<fn(&ElementsMut<'_, T, D>) -> Result<()>>)
+        let layout = self.layout()?;
+        self.make(layout, None)
     }
 
     /// Makes it, filled with a value.
@@ -143,11 +145,10 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// # Errors
     /// Those of [`zeros`](Self::zeros).
     pub fn full(self, value: T) -> Result<Array<T, D, M>> {
-        self.make(Some(|elements: &ElementsMut<'_, T, D>| {
-            // SAFETY: the region is not published yet: nobody else has it.
-            unsafe { elements.view_mut() }.fill(value);
-            Ok(())
-        }))
+        let layout = self.layout()?;
+        let len = layout.len();
+        let mut fill = |to: &mut dyn Sink| contents::write_value(value, len, to);
+        self.make(layout, Some(Fill::InOrder(&mut fill)))
     }
 
     /// Makes it, filled by a function of the index. If that panics, nothing is left behind.
@@ -155,14 +156,26 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// # Errors
     /// Those of [`zeros`](Self::zeros).
     pub fn from_fn(self, mut f: impl FnMut(D::Pattern) -> T) -> Result<Array<T, D, M>> {
-        self.make(Some(|elements: &ElementsMut<'_, T, D>| {
+        let layout = self.layout()?;
+        let (shape, order) = (self.shape.clone(), self.order);
+        let mut in_order = |to: &mut dyn Sink| {
+            contents::write_each(indices(shape.clone()).into_iter().map(&mut f), to)
+        };
+        if order == Order::C {
+            return self.make(layout, Some(Fill::InOrder(&mut in_order)));
+        }
+        let mut in_place = |header: &Header, region: &dyn Region| {
+            let place = Place::new(header, &Window::whole(header.layout()))?;
+            // SAFETY: the backend gives the header of this region.
+            let elements: ElementsMut<'_, T, D> = unsafe { place.elements_mut(region) }?;
             // SAFETY: the region is not published yet: nobody else has it.
             let mut view = unsafe { elements.view_mut() };
             for (index, element) in view.indexed_iter_mut() {
                 *element = f(index);
             }
             Ok(())
-        }))
+        };
+        self.make(layout, Some(Fill::InPlace(&mut in_place)))
     }
 
     /// Makes it, filled from an array of the same shape and any strides.
@@ -170,29 +183,22 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// # Errors
     /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch); those of [`zeros`](Self::zeros).
     pub fn copy_of(self, from: &ArrayRef<T, D>) -> Result<Array<T, D, M>> {
-        self.make(Some(|elements: &ElementsMut<'_, T, D>| {
-            if elements.shape() != from.shape() {
-                let (expected, found) = (elements.shape().to_vec(), from.shape().to_vec());
-                return Err(ErrorKind::ShapeMismatch { expected, found }.into());
-            }
-            // SAFETY: the region is not published yet: nobody else has it.
-            unsafe { elements.view_mut() }.assign(from);
-            Ok(())
-        }))
+        let layout = self.layout()?;
+        if layout.shape() != from.shape() {
+            let (expected, found) = (layout.shape().to_vec(), from.shape().to_vec());
+            return Err(ErrorKind::ShapeMismatch { expected, found }.into());
+        }
+        let order = self.order;
+        let mut fill = |to: &mut dyn Sink| contents::write_array(from, order, to);
+        self.make(layout, Some(Fill::InOrder(&mut fill)))
     }
 
-    fn make(
-        self,
-        mut contents: Option<impl FnMut(&ElementsMut<'_, T, D>) -> Result<()>>,
-    ) -> Result<Array<T, D, M>> {
-        let layout = Layout::new(self.shape.slice(), self.order, size_of::<T>())?;
-        let mut fill = |header: &Header, region: &dyn Region| {
-            let Some(contents) = &mut contents else { return Ok(()) };
-            let place = Place::new(header, &Window::whole(header.layout()))?;
-            // SAFETY: the backend gives the header of this region.
-            contents(&unsafe { place.elements_mut(region) }?)
-        };
-        Array::new(self.create(T::dtype(), layout, M::GUARDED, &mut fill)?)
+    fn layout(&self) -> Result<Layout> {
+        Layout::new(self.shape.slice(), self.order, size_of::<T>())
+    }
+
+    fn make(self, layout: Layout, fill: Option<Fill<'_>>) -> Result<Array<T, D, M>> {
+        Array::new(self.create(T::dtype(), layout, M::GUARDED, fill)?)
     }
 
     /// Makes an array of that type and layout, filled by `fill`, which may be called once more if
@@ -202,7 +208,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         dtype: DType,
         layout: Layout,
         guarded: bool,
-        fill: Fill<'_>,
+        mut fill: Option<Fill<'_>>,
     ) -> Result<Handle> {
         let spec = self.spec(dtype, layout, guarded)?;
         if self.backend == Some(BackendKind::Mmap) && self.workers == Workers::Spawned {
@@ -218,12 +224,12 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
                 (selection.chosen, Some(selection))
             }
         };
-        let made = match backends::create(backend, &spec, Some(&mut *fill)) {
+        let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::again)) {
             Ok(made) => made,
             Err(error) => {
                 let Some(next) = next_choice(&error, selection) else { return Err(error) };
                 tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
-                let made = backends::create(next.chosen, &spec, Some(fill))?;
+                let made = backends::create(next.chosen, &spec, fill)?;
                 return Ok(Handle::new(made)?.chosen_by(Some(next)));
             }
         };

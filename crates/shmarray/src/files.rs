@@ -1,5 +1,5 @@
 //! Arrays from `.npy` files, and back.
-#![allow(unsafe_code)] // fills a region that nobody else has yet; locks what is guarded
+#![allow(unsafe_code)] // reads bytes that lie in a region; locks what is guarded
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Dimension, Ix0};
 use shm_core::{
-    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Header, Name, Order, Region,
-    Result, Window,
+    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Order, Result,
+    Sink, Window,
 };
-use shm_ndarray::{bytes_mut, copy_bytes};
+use shm_ndarray::copy_bytes;
 use shm_npy::{NpyFile, NpyHeader, NpyWriter};
 use shm_select::Workers;
 use shm_sync::{Limit, Shared};
@@ -23,7 +23,7 @@ use crate::{Array, Builder, ErasedArray, GuardedArray, SharedArray};
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
 /// One of the last two methods does it.
 ///
-/// The elements are read into the shared memory itself: there is no second copy. Nobody else sees
+/// The elements go into the shared memory itself: there is no second copy. Nobody else sees
 /// the array before it is whole. It has the file's order, C or Fortran.
 ///
 /// ```
@@ -194,7 +194,7 @@ impl<'p, A: Loadable> Load<'p, A> {
     /// # Errors
     /// [`AlreadyExists`](ErrorKind::AlreadyExists); [`DTypeMismatch`](ErrorKind::DTypeMismatch) and
     /// [`NdimMismatch`](ErrorKind::NdimMismatch) if the file has another type of array; those of
-    /// [`NpyFile::open`] and [`NpyFile::read_into`]; those of [`Builder::zeros`]. Whatever fails,
+    /// [`NpyFile::open`] and [`NpyFile::copy_to`]; those of [`Builder::zeros`]. Whatever fails,
     /// nothing is left behind.
     pub fn create(mut self) -> Result<A> {
         let mut file = self.open()?;
@@ -280,11 +280,9 @@ impl<'p, A: Loadable> Load<'p, A> {
     fn make(&mut self, file: &mut NpyFile) -> Result<A> {
         let (dtype, layout) = (file.header().dtype().clone(), file.header().layout().clone());
         let progress = &mut self.progress;
-        let mut fill = |header: &Header, region: &dyn Region| {
-            // SAFETY: the backend gives the header of this region, which is not published yet.
-            file.read_into(unsafe { bytes_mut(header, region) }?, &mut *progress)
-        };
-        A::from_handle(self.options.create(dtype, layout, A::GUARDED, &mut fill)?)
+        let mut fill = |to: &mut dyn Sink| file.copy_to(to, &mut *progress);
+        let fill = Fill::InOrder(&mut fill);
+        A::from_handle(self.options.create(dtype, layout, A::GUARDED, Some(fill))?)
     }
 }
 

@@ -54,6 +54,7 @@ mod barrier;
 mod builder;
 mod choice;
 mod chunks;
+mod contents;
 mod detached;
 mod erased;
 #[cfg(feature = "npy")]

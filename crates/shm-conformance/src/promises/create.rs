@@ -1,10 +1,14 @@
 //! What create promises.
 
+use std::fs::File;
+use std::io::Write;
+use std::os::fd::AsFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use rustix::fs::{MemfdFlags, memfd_create};
 use shm_core::{
-    Access, Align, Backend, Cleanup, Commit, DType, ErrorKind, Field, Header, Layout, Order,
-    Region, Result, ScalarKind, Segment, Spec, TimeUnit, Unit,
+    Access, Align, Backend, Cleanup, Commit, DType, ErrorKind, Field, Fill, Header, Layout, Order,
+    Region, Result, ScalarKind, Segment, Sink, Spec, TimeUnit, Unit,
 };
 
 use crate::{Harness, bytes, spec, unique_name};
@@ -17,7 +21,7 @@ pub fn is_zero_filled<H: Harness>() {
         seen_in_fill = bytes::data(header, region);
         Ok(())
     };
-    let array = H::backend().create(&spec, Some(&mut look)).unwrap();
+    let array = H::backend().create(&spec, Some(Fill::InPlace(&mut look))).unwrap();
     assert_eq!(seen_in_fill, [0; 16_000]);
     assert_eq!(bytes::data(array.segment.header(), &array.region), [0; 16_000]);
 }
@@ -58,9 +62,55 @@ pub fn fills_before_it_returns<H: Harness>() {
         bytes::fill(header, region, 7);
         Ok(())
     };
-    let array = H::backend().create(&spec, Some(&mut fill)).unwrap();
+    let array = H::backend().create(&spec, Some(Fill::InPlace(&mut fill))).unwrap();
     let other = H::backend().attach(H::source(&array), Access::ReadOnly).unwrap();
     assert_eq!(bytes::data(other.segment.header(), &other.region), [7; 800]);
+}
+
+/// What is written in order lies in this order, whether it comes from memory or from a file; what is
+/// not written is zero.
+pub fn fills_in_order<H: Harness>() {
+    for commit in [Commit::Auto, Commit::Lazy, Commit::Reserve, Commit::Populate] {
+        let spec = Spec { commit, ..spec(&unique_name("in-order"), 30_000) };
+        let mut file = tempfile();
+        file.write_all(&[0, 0, 3, 3, 3]).unwrap();
+        let mut fill = |to: &mut dyn Sink| -> Result<()> {
+            to.write(&[1; 100_000])?;
+            to.write(&[])?;
+            to.write(&[2; 3])?;
+            assert_eq!(to.copy_from(file.as_fd(), 2, 0)?, 0);
+            assert_eq!(to.copy_from(file.as_fd(), 2, 3)?, 3);
+            assert_eq!(to.copy_from(file.as_fd(), 5, 3)?, 0, "behind the file's end");
+            to.write(&[4; 4])
+        };
+        let array = H::backend().create(&spec, Some(Fill::InOrder(&mut fill))).unwrap();
+        let mut expected = vec![1; 100_000];
+        expected.extend([2, 2, 2, 3, 3, 3, 4, 4, 4, 4]);
+        expected.resize(240_000, 0);
+        assert!(bytes::data(array.segment.header(), &array.region) == expected, "{commit:?}");
+        let other = H::backend().attach(H::source(&array), Access::ReadOnly).unwrap();
+        assert!(bytes::data(other.segment.header(), &other.region) == expected, "{commit:?}");
+    }
+}
+
+/// More than an array's bytes, from memory or from a file, are refused, and nothing is left.
+pub fn refuses_more_than_fits<H: Harness>() {
+    let name = unique_name("too-much");
+    let mut file = tempfile();
+    file.write_all(&[3; 9]).unwrap();
+    let mut writes = |to: &mut dyn Sink| to.write(&[1; 8]).and_then(|()| to.write(&[1]));
+    let mut copies = |to: &mut dyn Sink| to.copy_from(file.as_fd(), 0, 9).map(drop);
+    for fill in [Fill::InOrder(&mut writes), Fill::InOrder(&mut copies)] {
+        let error = H::backend().create(&spec(&name, 1), Some(fill)).map(drop).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::SegmentMismatch { .. }), "{error}");
+        assert_eq!(H::leftovers(&name), [""; 0]);
+    }
+}
+
+/// A file without a name.
+fn tempfile() -> File {
+    let made = memfd_create("shm-conformance", MemfdFlags::CLOEXEC);
+    made.unwrap().into()
 }
 
 /// An error in `fill` comes back as it is, and nothing is left.
@@ -69,7 +119,8 @@ pub fn leaves_nothing_if_fill_fails<H: Harness>() {
     let mut fail = |_: &Header, _: &dyn Region| -> Result<()> {
         Err(ErrorKind::ForkedChild { operation: "a test" }.into())
     };
-    let error = H::backend().create(&spec(&name, 1), Some(&mut fail)).map(drop).unwrap_err();
+    let error =
+        H::backend().create(&spec(&name, 1), Some(Fill::InPlace(&mut fail))).map(drop).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::ForkedChild { operation: "a test" }), "{error}");
     assert_eq!(H::leftovers(&name), [""; 0]);
     drop(H::backend().create(&spec(&name, 1), None).unwrap());
@@ -82,7 +133,7 @@ pub fn leaves_nothing_if_fill_panics<H: Harness>() {
         std::panic::resume_unwind(Box::new("not a failure, and no message"))
     };
     let result = catch_unwind(AssertUnwindSafe(|| {
-        H::backend().create(&spec(&name, 1), Some(&mut fail)).map(drop)
+        H::backend().create(&spec(&name, 1), Some(Fill::InPlace(&mut fail))).map(drop)
     }));
     assert!(result.is_err());
     assert_eq!(H::leftovers(&name), [""; 0]);

@@ -1,6 +1,8 @@
 //! What backends with names promise besides.
 
-use shm_core::{Access, Backend, ErrorKind, Header, Name, Named, Region, Result, Segment, Spec};
+use shm_core::{
+    Access, Backend, ErrorKind, Fill, Header, Name, Named, Region, Result, Segment, Spec,
+};
 
 use crate::{AttachedOf, NamedHarness, bytes, spec, unique_name};
 
@@ -21,7 +23,7 @@ fn create_with<H: NamedHarness>(spec: &Spec, value: u8) -> AttachedOf<H> {
         bytes::fill(header, region, value);
         Ok(())
     };
-    H::backend().create(spec, Some(&mut fill)).unwrap()
+    H::backend().create(spec, Some(Fill::InPlace(&mut fill))).unwrap()
 }
 
 fn assert_all<H: NamedHarness>(array: &AttachedOf<H>, value: u8) {
@@ -41,7 +43,7 @@ pub fn is_not_found_while_it_is_filled<H: NamedHarness>() {
         assert_not_found::<H>(&name);
         Ok(())
     };
-    let array = H::backend().create(&spec(&name, 10), Some(&mut look)).unwrap();
+    let array = H::backend().create(&spec(&name, 10), Some(Fill::InPlace(&mut look))).unwrap();
     drop(attach::<H>(&name).unwrap());
     drop(array);
 }

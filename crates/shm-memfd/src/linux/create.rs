@@ -8,7 +8,7 @@ use rustix::io::Errno;
 use shm_core::{
     Access, Attached, BackendKind, Commit, ErrorKind, Fill, Header, Name, Result, Spec,
 };
-use shm_map::{check_machine, commit, system_error, write_header};
+use shm_map::{check_machine, establish, system_error};
 use shm_presence::{join, stamp};
 
 use super::segment::MemfdSegment;
@@ -23,18 +23,13 @@ pub(super) fn create(spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<Mem
     // Others who are handed a descriptor for reading shall not open it for writing.
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
     join(fd.as_fd())?;
-    let len = header.mapped_len();
     let strategy = settle(spec.commit);
     if spec.commit == Commit::Auto && strategy == Commit::Lazy {
         check_machine(header.segment_len())?;
     }
-    let mapping = commit(fd.as_fd(), len, strategy)?;
-    write_header(fd.as_fd(), &header)?;
+    let mapping = establish(fd.as_fd(), &header, strategy, fill)?;
     fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW).map_err(fail("fcntl"))?;
-    if let Some(fill) = fill {
-        fill(&header, &mapping)?;
-    }
-    tracing::debug!(name = %spec.name, bytes = len, "created on memfd");
+    tracing::debug!(name = %spec.name, bytes = header.segment_len(), "created on memfd");
     Ok(MemfdSegment::new(header, fd, Access::ReadWrite, false).attached(mapping))
 }
 

@@ -3,7 +3,9 @@
 use std::os::unix::fs::MetadataExt;
 
 use shm_conformance::{bytes, spec};
-use shm_core::{Access, Attached, Backend, Handover, Header, Name, Region, Result, Segment, Spec};
+use shm_core::{
+    Access, Attached, Backend, Fill, Handover, Header, Name, Region, Result, Segment, Spec,
+};
 use shm_posix::{Posix, PosixSegment, Publish, Source};
 
 pub(crate) type Array = Attached<PosixSegment>;
@@ -19,7 +21,7 @@ pub(crate) fn try_create(publish: Publish, name: &Name, value: u8, force: bool) 
         bytes::fill(header, region, value);
         Ok(())
     };
-    Posix::with_publish(publish).create(&spec, Some(&mut fill))
+    Posix::with_publish(publish).create(&spec, Some(Fill::InPlace(&mut fill)))
 }
 
 pub(crate) fn attach(name: &Name, access: Access) -> Result<Array> {

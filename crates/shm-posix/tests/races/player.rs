@@ -2,8 +2,8 @@
 
 use shm_conformance::{bytes, process, spec};
 use shm_core::{
-    Access, Backend, Cleanup, ErrorKind, Handover, Header, Name, Named, Region, Result, Segment,
-    Spec,
+    Access, Backend, Cleanup, ErrorKind, Fill, Handover, Header, Name, Named, Region, Result,
+    Segment, Spec,
 };
 use shm_posix::{Posix, Publish};
 
@@ -107,7 +107,7 @@ impl<'a> Player<'a> {
                 bytes::fill(header, region, value);
                 Ok(())
             };
-            found(Posix::with_publish(publish).create(&spec, Some(&mut fill)))
+            found(Posix::with_publish(publish).create(&spec, Some(Fill::InPlace(&mut fill))))
         };
         let (since, array) = if force {
             (None, self.board.while_removing(self.worker, at, make))

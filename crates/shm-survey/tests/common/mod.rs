@@ -8,7 +8,7 @@ use rustix::thread::{
 };
 use shm_conformance::process::{self, Child};
 use shm_conformance::{bytes, private, spec};
-use shm_core::{Attached, Backend, Header, Name, Region, Result};
+use shm_core::{Attached, Backend, Fill, Header, Name, Region, Result};
 use shm_memfd::{Memfd, MemfdSegment};
 use shm_posix::{Posix, PosixSegment};
 use shm_survey::{Listing, Specimen, list};
@@ -22,13 +22,13 @@ pub(crate) fn path(entry: &str) -> PathBuf {
 /// An array on backend `shm`, its 800 bytes of data full of that value.
 pub(crate) fn named(name: &Name, value: u8) -> Attached<PosixSegment> {
     let mut fill = fill_with(value);
-    Posix::default().create(&spec(name, 100), Some(&mut fill)).unwrap()
+    Posix::default().create(&spec(name, 100), Some(Fill::InPlace(&mut fill))).unwrap()
 }
 
 /// The same on backend `memfd`.
 pub(crate) fn memfd(name: &Name, value: u8) -> Attached<MemfdSegment> {
     let mut fill = fill_with(value);
-    Memfd.create(&spec(name, 100), Some(&mut fill)).unwrap()
+    Memfd.create(&spec(name, 100), Some(Fill::InPlace(&mut fill))).unwrap()
 }
 
 fn fill_with(value: u8) -> impl FnMut(&Header, &dyn Region) -> Result<()> {
