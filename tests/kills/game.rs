@@ -3,11 +3,11 @@
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
+use shm_conformance::dice::Dice;
 use shm_conformance::leaks;
 use shmarray::BackendKind;
 
 use crate::board::{Board, Column, Common, State};
-use crate::dice::Dice;
 use crate::pool::{Pool, Worker, guard_against_hanging};
 use crate::report::{self, Line};
 

@@ -17,7 +17,6 @@ mod barrier;
 mod board;
 mod cases;
 mod claims;
-mod dice;
 mod game;
 mod guards;
 mod pool;

@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use rustix::process::{Signal, set_parent_process_death_signal};
+use shm_conformance::dice::Dice;
 use shm_conformance::process::{self, Child, HANGS};
 
 use crate::board::{Board, Column, Common, State};
-use crate::dice::Dice;
 use crate::game::Game;
 
 /// A process that plays a worker of a game.

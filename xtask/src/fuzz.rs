@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: generated inputs for everything that reads what comes from outside. It needs
-//! cargo-fuzz and a nightly compiler.
+//! `cargo xtask fuzz`: generated inputs for everything that reads what comes from outside. It needs a
+//! nightly compiler, and installs cargo-fuzz below the target directory where there is none.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +16,9 @@ use crate::tsan::nightly;
 pub(crate) const NAME: &str = "fuzz targets";
 
 const WHAT_IS_MISSING: &str = "it needs a nightly compiler (rustup toolchain install nightly) and \
-                               cargo-fuzz (cargo install cargo-fuzz --locked)";
+                               cargo-fuzz, which could not be installed";
+
+const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
 /// A target of `fuzz/`. The runs take some eight seconds with AddressSanitizer.
 struct Target {
@@ -85,9 +88,15 @@ fn checks(
 
 /// Builds the targets; tells what is missing.
 fn prepare(cargo: &Cargo, targets: &[&Target], bar: &ProgressBar) -> Result<Option<Check>> {
-    let Finished { status, output } = cargo::run(cargo_fuzz(cargo, &["--version"]), bar)?;
-    if !status.success() {
-        return Ok(Some(Check::failed(NAME, WHAT_IS_MISSING, &output)));
+    let asked = || cargo::run(cargo_fuzz(cargo, &["--version"]), bar);
+    if !asked()?.status.success() {
+        bar.suspend(|| println!("cargo install {CARGO_FUZZ}"));
+        let mut install = cargo.command(&["install", CARGO_FUZZ]);
+        install.arg("--root").arg(tools(cargo));
+        let Finished { output, .. } = cargo::run(install, bar)?;
+        if !asked()?.status.success() {
+            return Ok(Some(Check::failed(NAME, WHAT_IS_MISSING, &output)));
+        }
     }
     // cargo-fuzz itself would write another Cargo.lock.
     let tree = cargo.command(&["tree", "--quiet", "--manifest-path", "fuzz/Cargo.toml"]);
@@ -158,7 +167,17 @@ fn cargo_fuzz(cargo: &Cargo, args: &[&str]) -> Command {
     let mut command = nightly("cargo");
     // It would start the cargo that runs us.
     command.arg("fuzz").args(args).current_dir(cargo.root()).env_remove("CARGO");
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).chain([tools(cargo).join("bin")]);
+    if let Ok(path) = std::env::join_paths(folders) {
+        command.env("PATH", path);
+    }
     command
+}
+
+/// Where programs are installed that the tests need.
+fn tools(cargo: &Cargo) -> PathBuf {
+    cargo.target().join("tools")
 }
 
 #[cfg(test)]

@@ -41,6 +41,7 @@ pub(crate) fn run(quick: bool) -> Result<ExitCode> {
         matrix.check(loom::NAME, loom::models)?;
         matrix.check(tsan::NAME, tsan::check)?;
         matrix.check(python::NAME, python::check)?;
+        matrix.check("C++", |_, bar| tools::cpp(bar))?;
         matrix.check(fuzz::NAME, fuzz::check)?;
         for set in sets {
             matrix.check(&format!("what {set} pulls in"), |cargo, bar| {

@@ -21,6 +21,11 @@ pub(crate) fn python(bar: &ProgressBar) -> Result<Check> {
     installed("python3 with venv is there", is_there, "python3-venv", bar)
 }
 
+/// A C++ compiler: libFuzzer is written in that.
+pub(crate) fn cpp(bar: &ProgressBar) -> Result<Check> {
+    installed("a C++ compiler is there", on_path("c++"), "g++", bar)
+}
+
 /// What is missing is installed where we may, and asked for elsewhere.
 fn installed(name: &str, is_there: bool, package: &str, bar: &ProgressBar) -> Result<Check> {
     if is_there {

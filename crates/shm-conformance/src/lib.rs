@@ -11,6 +11,7 @@
 //! - `promises/`: the promises;
 //! - `identity_forks.rs`: those that need forks;
 //! - [`bytes`]: single bytes of a region, and writes that the kernel has to refuse;
+//! - [`dice`]: random numbers that a printed seed brings back;
 //! - [`kill`]: SIGKILL at each step of an operation;
 //! - [`leaks`]: descriptors, mappings and entries, counted before and after;
 //! - [`process`]: children that fork, run this program again, die and are waited for;
@@ -20,6 +21,7 @@
 #![cfg(target_os = "linux")]
 
 pub mod bytes;
+pub mod dice;
 mod harness;
 mod identity_forks;
 pub mod kill;

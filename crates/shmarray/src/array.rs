@@ -152,8 +152,8 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     }
 
     /// Where the first element of the whole array lies: bytes from the start of the segment, at least
-    /// 8192. It is for programs that map the segment without this library, as Python does:
-    /// `np.ndarray(shape, dtype, shm.buf, offset)`. What lies before it is not for them.
+    /// 12288. It is for programs that map the segment without this library, as Python does:
+    /// `np.ndarray(shape, dtype, shm.buf, offset, order=order)`. What lies before it is not for them.
     pub fn data_offset(&self) -> u64 {
         self.handle.header().data_offset()
     }

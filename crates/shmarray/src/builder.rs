@@ -153,6 +153,10 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
 
     /// Makes it, filled by a function of the index. If that panics, nothing is left behind.
     ///
+    /// `f` is called once for each index, and for all of them anew if the first backend runs out of
+    /// space, or, once per process, where unnamed files cannot be linked. So its result should depend on
+    /// the index alone.
+    ///
     /// # Errors
     /// Those of [`zeros`](Self::zeros).
     pub fn from_fn(self, mut f: impl FnMut(D::Pattern) -> T) -> Result<Array<T, D, M>> {

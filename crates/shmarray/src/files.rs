@@ -21,7 +21,8 @@ use crate::mode::{Guarded, Open, ReadWrite};
 use crate::{Array, Builder, ErasedArray, GuardedArray, SharedArray};
 
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
-/// One of the last two methods does it.
+/// [`create`](Self::create), [`replace`](Self::replace) or
+/// [`attach_or_create`](Self::attach_or_create) does it.
 ///
 /// The elements go into the shared memory itself: there is no second copy. Nobody else sees
 /// the array before it is whole. It has the file's order, C or Fortran.

@@ -26,6 +26,7 @@
 //! - from a `.npy` file and back: [`SharedArray::load`], [`Array::save`] (feature `npy`; members of
 //!   `.npz` archives with `npz`);
 //! - free many together: [`Manager`]; attach for one function: [`with_attached`];
+//! - by name alone, and what killed processes left: [`delete`], [`gc`], [`abandoned`] (feature `posix`);
 //! - whether a view lies in shared memory, and in which array: [`is_shared`], [`containing`];
 //! - memory that another program made, such as a block of Python's `multiprocessing.shared_memory`:
 //!   [`RawArray`] (feature `posix`);
@@ -49,6 +50,7 @@
 compile_error!("shmarray needs a backend: enable one of the features `posix`, `anon`, `memfd`");
 
 mod array;
+mod attached;
 mod backends;
 mod barrier;
 mod builder;
@@ -73,10 +75,10 @@ mod passable;
 mod progress;
 #[cfg(feature = "posix")]
 mod raw;
-mod wrap;
 mod write;
 
 pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
+pub use attached::{Attach, with_attached};
 pub use barrier::Barrier;
 pub use builder::Builder;
 pub use choice::{select, set_backend};
@@ -97,7 +99,6 @@ pub use passable::Passable;
 pub use progress::Progress;
 #[cfg(feature = "posix")]
 pub use raw::{Raw, RawArray, RawBuilder, ReadOnlyRawArray};
-pub use wrap::{Attach, with_attached};
 
 pub use ndarray;
 pub use shm_core::{

@@ -16,7 +16,7 @@ use crate::{Chunk, ReadGuard, WriteGuard};
 /// Whether all of a view's elements lie in a shared array that is mapped into this process.
 ///
 /// It looks at addresses only, so it is right for views of views, steps backwards, and guards. A
-/// view without elements lies nowhere. It takes no part of the array, and works in forked children.
+/// view without elements lies nowhere. It keeps nothing attached, and works in forked children.
 ///
 /// ```
 /// use shmarray::prelude::*;
@@ -54,7 +54,7 @@ pub struct Located {
     /// The array's own name, also if the view was made of a clone that was
     /// [`renamed`](crate::Array::renamed).
     pub name: Name,
-    /// The backend that it is on.
+    /// The backend that it is on: `Shm` for a raw segment, too.
     pub backend: BackendKind,
     /// The type of its elements.
     pub dtype: DType,
@@ -69,7 +69,7 @@ pub struct Located {
 /// What can be asked where it lies: arrays and views of ndarray, slices, ranges of pointers (as of
 /// [`as_ptr_range`](slice::as_ptr_range)), guards, chunks, and references to them.
 ///
-/// The elements of a [`SharedArray`](crate::SharedArray) always lie in shared memory; its views do.
+/// The elements of a [`SharedArray`](crate::SharedArray) always lie in shared memory; and so do its views'.
 pub trait Locate: sealed::Extended {}
 
 mod sealed {

@@ -301,8 +301,8 @@ impl Shown {
     }
 }
 
-/// What a raw array is taken for, or is to be. One of the last two methods attaches to a segment or
-/// makes one, in mode `M`.
+/// What a raw array is taken for, or is to be. [`attach`](Self::attach) attaches to a segment and
+/// [`create`](RawBuilder::create) makes one, in mode `M`.
 #[derive(Clone, Debug)]
 pub struct RawBuilder<T, D, M = ReadWrite> {
     shape: D,

@@ -14,7 +14,7 @@ pub(crate) const FOLDER: &str = "xtask/mutants";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mutant {
     pub(crate) name: String,
-    /// What it breaks, in the words of the design.
+    /// What it breaks, as the documents say it.
     pub(crate) promise: String,
     /// The file that it changes, from the root.
     pub(crate) file: String,

@@ -41,6 +41,8 @@ pub(crate) enum Verdict {
     Hung { test: Option<String>, output: String },
     /// It passed, after so many tests.
     Survived { ran: usize, output: String },
+    /// It did not pass, and no test of it failed: that shows nothing.
+    Odd { output: String },
     /// The mutant is no program.
     DoesNotBuild { output: String },
     /// What it takes away is not there.
@@ -59,6 +61,7 @@ impl Verdict {
             | Self::Died { output, .. }
             | Self::Hung { output, .. }
             | Self::Survived { output, .. }
+            | Self::Odd { output }
             | Self::DoesNotBuild { output }
             | Self::DoesNotApply { output } => output,
         }
@@ -72,6 +75,7 @@ impl Verdict {
         match signal {
             _ if status.success() => Self::Survived { ran: count(&output), output },
             Some(signal) => Self::Died { signal, test: unfinished(&output), output },
+            None if tests.is_empty() => Self::Odd { output },
             None => Self::Caught { tests, output },
         }
     }
@@ -88,6 +92,7 @@ impl fmt::Display for Verdict {
                 write!(f, "caught: hangs, killed after {} s{}", LIMIT.as_secs(), at(test))
             }
             Self::Survived { ran, .. } => write!(f, "SURVIVED {ran} tests"),
+            Self::Odd { .. } => f.write_str("ENDED WITHOUT A FAILED TEST"),
             Self::DoesNotBuild { .. } => f.write_str("DOES NOT BUILD"),
             Self::DoesNotApply { .. } => f.write_str("DOES NOT APPLY"),
         }

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 
 use rustix::fs::{FileType, lstat};
 use rustix::io::pread;
-use shm_core::{Access, Cleanup, Error, Name, Result};
+use shm_core::{Access, Cleanup, Error, Header, Name, Result};
 
 use shm_map::{read_header, system_error};
 use shm_presence::ask_others;
@@ -29,7 +29,7 @@ pub struct Abandoned {
     pub entry: String,
     /// Its size, in bytes.
     pub bytes: u64,
-    /// When it was written to by a system call, usually when it was made.
+    /// When it was last written to by a system call, usually when it was made.
     pub modified: SystemTime,
 }
 
@@ -72,7 +72,7 @@ fn is_begun(fd: BorrowedFd<'_>) -> Result<bool> {
     let mut start = [0; 8];
     let len = pread(fd, &mut start, 0)
         .map_err(|errno| system_error("pread", "a temporary entry", errno))?;
-    Ok(start[..len].iter().all(|byte| *byte == 0) || start == *b"SHMARRAY")
+    Ok(start[..len].iter().all(|byte| *byte == 0) || start == Header::MAGIC)
 }
 
 fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {

@@ -20,6 +20,7 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant, SystemTime};
 
+use shm_conformance::dice::Dice;
 use shm_conformance::process::{self, Alarm, Child};
 use shm_conformance::{leaks, private, unique_name};
 use shm_core::{Access, Cleanup, Name, Named};
@@ -27,7 +28,7 @@ use shm_posix::{Posix, Publish};
 
 use board::{Board, Count, NAMES, WORKERS};
 use common::{Array, attach, holds};
-use player::{Dice, Player, assert_persists, file_at, found};
+use player::{Player, assert_persists, file_at, found};
 
 /// Steps of a process that is not killed.
 const STEPS: u64 = 2000;
@@ -169,7 +170,7 @@ fn succession(player: &mut Player<'_>) {
 fn replace(player: &mut Player<'_>) {
     let mut newest: Option<Array> = None;
     for step in 1..=STEPS / 10 {
-        let publish = *player.dice.pick(&[Publish::Unnamed, Publish::Temporary]);
+        let publish = *player.dice.pick(&[Publish::Unnamed, Publish::Temporary]).unwrap();
         let value = u8::try_from(1 + step % 255).unwrap();
         let new = common::create(publish, &player.names[0], value, true);
         player.board.count(Count::Forced);
@@ -185,7 +186,7 @@ fn replace(player: &mut Player<'_>) {
 fn come_and_go(player: &mut Player<'_>) {
     let mut held = Vec::new();
     for _ in 0..STEPS {
-        let access = *player.dice.pick(&[Access::ReadOnly, Access::ReadWrite]);
+        let access = *player.dice.pick(&[Access::ReadOnly, Access::ReadWrite]).unwrap();
         held.extend(found(attach(&player.names[0], access)));
         player.board.count(Count::Attached);
         if held.len() > 2 || player.dice.one_in(2) {

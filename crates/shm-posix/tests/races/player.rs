@@ -1,5 +1,6 @@
 //! What a process of a race does, and what it finds out.
 
+use shm_conformance::dice::Dice;
 use shm_conformance::{bytes, process, spec};
 use shm_core::{
     Access, Backend, Cleanup, ErrorKind, Fill, Handover, Header, Name, Named, Region, Result,
@@ -9,38 +10,6 @@ use shm_posix::{Posix, Publish};
 
 use crate::board::{Board, Count, NAMES};
 use crate::common::{Array, attach, holds};
-
-/// A source of numbers that are different for each process (splitmix64).
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-
-    pub(crate) fn below(&mut self, sides: u64) -> u64 {
-        self.roll() % sides
-    }
-
-    pub(crate) fn one_in(&mut self, sides: u64) -> bool {
-        self.below(sides) == 0
-    }
-
-    pub(crate) fn index(&mut self, len: usize) -> usize {
-        usize::try_from(self.below(len as u64)).unwrap()
-    }
-
-    pub(crate) fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[self.index(from.len())]
-    }
-}
 
 /// An array that a process is attached to.
 struct Held {
@@ -93,13 +62,11 @@ impl<'a> Player<'a> {
     /// Creates under any policy, in any way.
     pub(crate) fn create(&mut self, force: bool) {
         let at = self.a_name();
-        let cleanup = *self.dice.pick(&[
-            Cleanup::LastOut,
-            Cleanup::LastOut,
-            Cleanup::Owner,
-            Cleanup::Persist,
-        ]);
-        let publish = *self.dice.pick(&[Publish::Unnamed, Publish::Temporary]);
+        let cleanup = *self
+            .dice
+            .pick(&[Cleanup::LastOut, Cleanup::LastOut, Cleanup::Owner, Cleanup::Persist])
+            .unwrap();
+        let publish = *self.dice.pick(&[Publish::Unnamed, Publish::Temporary]).unwrap();
         let value = u8::try_from(1 + self.dice.below(255)).unwrap();
         let spec = Spec { force, cleanup, ..spec(&self.names[at], 32) };
         let make = || {
@@ -125,7 +92,7 @@ impl<'a> Player<'a> {
 
     pub(crate) fn attach(&mut self) {
         let at = self.a_name();
-        let access = *self.dice.pick(&[Access::ReadOnly, Access::ReadWrite]);
+        let access = *self.dice.pick(&[Access::ReadOnly, Access::ReadWrite]).unwrap();
         let since = self.board.quiet(at);
         if let Some(array) = found(attach(&self.names[at], access)) {
             self.board.count(Count::Attached);
