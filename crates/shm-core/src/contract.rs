@@ -5,6 +5,7 @@
 //! [`Identified`] (tell participants alive from dead), [`Sealable`] (freeze).
 #![allow(unsafe_code)] // `unsafe trait Region`: views rely on its answers.
 
+use std::cell::Cell;
 use std::fmt;
 use std::ptr::NonNull;
 
@@ -82,6 +83,9 @@ pub enum Fill<'a> {
     /// One after the other, in the order of memory: the backend takes the fastest way, and sets no
     /// memory aside in advance for what is written anyway. What is not written is zero.
     InOrder(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>),
+    /// As [`InOrder`](Self::InOrder), by what should not be asked twice: memory is set aside first,
+    /// unless it is to be [`Lazy`](Commit::Lazy), and the cell is set to true before it is called.
+    Once(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>, &'a Cell<bool>),
 }
 
 impl Fill<'_> {
@@ -90,7 +94,13 @@ impl Fill<'_> {
         match self {
             Self::InPlace(fill) => Fill::InPlace(*fill),
             Self::InOrder(fill) => Fill::InOrder(*fill),
+            Self::Once(fill, begun) => Fill::Once(*fill, begun),
         }
+    }
+
+    /// Whether it has been called, and should not be again.
+    pub fn is_used_up(&self) -> bool {
+        matches!(self, Self::Once(_, begun) if begun.get())
     }
 }
 
@@ -99,6 +109,7 @@ impl fmt::Debug for Fill<'_> {
         f.write_str(match self {
             Self::InPlace(_) => "InPlace",
             Self::InOrder(_) => "InOrder",
+            Self::Once(..) => "Once",
         })
     }
 }

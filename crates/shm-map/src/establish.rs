@@ -4,9 +4,9 @@ use std::os::fd::BorrowedFd;
 
 use shm_core::{Access, Commit, Fill, Header, Result};
 
-use crate::file::{check_room, reserve_part};
+use crate::file::{check_room, reserve_within};
 use crate::sink::{FileSink, MemorySink};
-use crate::{Mapping, commit, set_len, write_header};
+use crate::{Mapping, commit, reserve, set_len, write_header};
 
 /// Makes a new, empty file a segment: gives it its size, its header and its contents, maps it, and
 /// sets memory aside as asked.
@@ -25,7 +25,19 @@ pub fn establish(
 ) -> Result<Mapping> {
     let len = header.mapped_len();
     let fill = match fill {
-        Some(Fill::InOrder(fill)) => fill,
+        Some(Fill::InOrder(fill)) => {
+            set_len(fd, header.segment_len())?;
+            check_room(Some(fd), header.segment_len())?;
+            fill
+        }
+        Some(Fill::Once(fill, begun)) => {
+            match strategy {
+                Commit::Lazy => set_len(fd, header.segment_len())?,
+                _ => reserve(fd, header.segment_len())?,
+            }
+            begun.set(true);
+            fill
+        }
         other => {
             let mapping = commit(fd, len, strategy)?;
             write_header(fd, header)?;
@@ -35,15 +47,13 @@ pub fn establish(
             return Ok(mapping);
         }
     };
-    set_len(fd, header.segment_len())?;
-    check_room(Some(fd), header.segment_len())?;
     write_header(fd, header)?;
     let mut sink = FileSink::new(fd, header);
     fill(&mut sink)?;
     let written = sink.position();
     if strategy != Commit::Lazy {
-        reserve_part(fd, 0..header.data_offset())?;
-        reserve_part(fd, written..header.segment_len())?;
+        reserve_within(fd, 0..header.data_offset())?;
+        reserve_within(fd, written..header.segment_len())?;
     }
     let mapping = Mapping::file(fd, len, Access::ReadWrite)?;
     if strategy == Commit::Populate {
@@ -60,5 +70,9 @@ pub fn fill_in_memory(mapping: &Mapping, header: &Header, fill: Fill<'_>) -> Res
     match fill {
         Fill::InPlace(fill) => fill(header, mapping),
         Fill::InOrder(fill) => fill(&mut MemorySink::new(mapping, header)),
+        Fill::Once(fill, begun) => {
+            begun.set(true);
+            fill(&mut MemorySink::new(mapping, header))
+        }
     }
 }

@@ -31,12 +31,15 @@ pub fn set_len(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
 /// beyond `RLIMIT_FSIZE`; [`ErrorKind::Os`].
 pub fn reserve(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
     check_file_size(len)?;
-    check_room(Some(fd), len)?;
-    reserve_part(fd, 0..len)
+    reserve_within(fd, 0..len)
 }
 
-/// Sets aside the memory of some of a file's bytes.
-pub(crate) fn reserve_part(fd: BorrowedFd<'_>, mut part: Range<u64>) -> Result<()> {
+/// Sets aside the memory of some of the bytes that a file has.
+///
+/// # Errors
+/// [`ErrorKind::NoSpace`] with what is needed and what is free; [`ErrorKind::Os`].
+pub fn reserve_within(fd: BorrowedFd<'_>, mut part: Range<u64>) -> Result<()> {
+    check_room(Some(fd), part.end)?;
     while !part.is_empty() {
         let chunk = CHUNK.min(part.end - part.start);
         retry_on_intr(|| fallocate(fd, FallocateFlags::empty(), part.start, chunk))

@@ -22,6 +22,6 @@ mod sink;
 pub use anchor::Anchor;
 pub use commit::commit;
 pub use establish::{establish, fill_in_memory};
-pub use file::{check_machine, read_header, reserve, set_len, write_header};
+pub use file::{check_machine, read_header, reserve, reserve_within, set_len, write_header};
 pub use limits::system_error;
 pub use mapping::Mapping;

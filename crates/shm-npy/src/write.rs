@@ -1,13 +1,15 @@
 //! A file that appears in one step.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io::{self, Write};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 use shm_core::{DType, Error, ErrorKind, Order, Result};
-use std::os::fd::AsRawFd;
 use tempfile::TempPath;
 
 use crate::header::encode;
@@ -37,14 +39,16 @@ impl NpyWriter {
     /// Begins a file of elements of that type, in that shape and order: version 1, or 3 if the name
     /// of a field needs it.
     ///
-    /// A symbolic link stays, and the file that it leads to is replaced.
+    /// A symbolic link stays, and the file that it leads to is replaced. The new one has the mode of
+    /// the old, and its owner if this process may give files away.
     ///
     /// # Errors
     /// [`Path`](ErrorKind::Path) if something other than a regular file stands there;
     /// [`InvalidDType`](ErrorKind::InvalidDType) for field names with control characters;
     /// [`ShapeOverflow`](ErrorKind::ShapeOverflow) and
-    /// [`TooManyDimensions`](ErrorKind::TooManyDimensions); [`NoSpace`](ErrorKind::NoSpace);
-    /// [`Os`](ErrorKind::Os).
+    /// [`TooManyDimensions`](ErrorKind::TooManyDimensions);
+    /// [`LimitReached`](ErrorKind::LimitReached) beyond `RLIMIT_FSIZE`;
+    /// [`NoSpace`](ErrorKind::NoSpace); [`Os`](ErrorKind::Os).
     pub fn create(
         path: impl AsRef<Path>,
         dtype: &DType,
@@ -52,9 +56,15 @@ impl NpyWriter {
         order: Order,
     ) -> Result<Self> {
         let header = encode(dtype, shape, order)?;
-        let path = target(path.as_ref())?;
-        let (file, named) = new_file(folder(&path)).map_err(os("open", &path))?;
+        let (path, predecessor) = target(path.as_ref())?;
         let all = shape.iter().product::<usize>() as u64 * dtype.itemsize() as u64; // `encode` checked it
+        check_file_size(all.saturating_add(header.len() as u64))?;
+        let (file, named) = new_file(folder(&path)).map_err(os("open", &path))?;
+        if let Some(old) = predecessor {
+            // Only root may give files away; for others the new file is their own.
+            let _ = fchown(&file, Some(old.uid()), Some(old.gid()));
+            file.set_permissions(old.permissions()).map_err(os("fchmod", &path))?;
+        }
         let mut writer = Self { file, named, path, all, left: all };
         writer.append(&header)?;
         Ok(writer)
@@ -109,12 +119,27 @@ impl NpyWriter {
     }
 }
 
-/// What a path leads to: itself, or behind symbolic links.
-fn target(path: &Path) -> Result<PathBuf> {
+/// Beyond `RLIMIT_FSIZE` the kernel sends SIGXFSZ, which kills: so it is not asked.
+fn check_file_size(len: u64) -> Result<()> {
+    match getrlimit(Resource::Fsize).current {
+        Some(most) if most < len => {
+            let (limit, hint) =
+                ("RLIMIT_FSIZE", "a file would be larger: raise it with `ulimit -f`");
+            Err(ErrorKind::LimitReached { limit, value: Some(most), hint }.into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What a path leads to: itself, or behind symbolic links; and the file that is there.
+fn target(path: &Path) -> Result<(PathBuf, Option<Metadata>)> {
     match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(path.into()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((path.into(), None)),
         Err(error) => Err(os("stat", path)(error)),
-        Ok(found) if found.is_file() => fs::canonicalize(path).map_err(os("realpath", path)),
+        Ok(found) if found.is_file() => {
+            let path = fs::canonicalize(path).map_err(os("realpath", path))?;
+            Ok((path, Some(found)))
+        }
         Ok(_) => {
             let reason = "it is not a regular file, so it is not replaced".into();
             Err(ErrorKind::Path { path: path.into(), reason }.into())

@@ -1,9 +1,10 @@
 //! SIGKILL at each step of writing a file, and file systems that make it hard. Needs strace(1).
-#![allow(clippy::unwrap_used)] // a failed step fails the test
+#![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 use std::fs;
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_conformance::{kill, private, process};
 use shm_core::{ErrorKind, Order};
 use shm_npy::{NpyFile, NpyWriter};
@@ -14,12 +15,14 @@ fn main() {
             ("write", |arguments| write(arguments[0].as_ref(), 7)),
             ("without unnamed files", |_| without_unnamed_files()),
             ("on a full disk", |_| on_a_full_disk()),
+            ("beyond a limit", |_| beyond_a_limit()),
         ],
         &[
             ("a_new_file_is_whole_or_not_there", new_file),
             ("a_file_is_replaced_as_a_whole", replaced),
             ("without_unnamed_files", || process::play("without unnamed files", &[])),
             ("on_a_full_disk", || process::play("on a full disk", &[])),
+            ("beyond_the_largest_file_that_is_allowed", || process::play("beyond a limit", &[])),
         ],
     );
 }
@@ -46,6 +49,24 @@ fn value(path: &Path) -> u8 {
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// To write beyond the limit would be SIGXFSZ, which kills.
+fn beyond_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.npy");
+    let maximum = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: Some(147), maximum }).unwrap();
+    let create = |len| NpyWriter::create(&path, &"|u1".parse().unwrap(), &[len], Order::C);
+    let error = create(20).map(drop).unwrap_err();
+    let ErrorKind::LimitReached { limit: "RLIMIT_FSIZE", value: Some(147), .. } = error.kind()
+    else {
+        panic!("{error}")
+    };
+    let mut writer = create(19).unwrap();
+    writer.write(&[7; 19]).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(names(folder.path()), ["large.npy"]);
 }
 
 fn new_file() {

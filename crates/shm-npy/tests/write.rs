@@ -94,3 +94,16 @@ fn a_path_without_a_folder() {
     assert_eq!(value(&folder.path().join("here.npy")), 4);
     assert_eq!(names(folder.path()), ["here.npy"]);
 }
+
+#[test]
+fn the_mode_of_what_is_replaced_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("private.npy");
+    write(&path, 1);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let owner = fs::metadata(&path).unwrap().uid();
+    write(&path, 2);
+    let found = fs::metadata(&path).unwrap();
+    assert_eq!((found.permissions().mode() & 0o777, found.uid()), (0o600, owner));
+    assert_eq!(value(&path), 2);
+}

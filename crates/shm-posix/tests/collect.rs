@@ -6,6 +6,7 @@ mod common;
 
 use std::io::{IoSlice, Read};
 use std::mem::MaybeUninit;
+use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, symlink};
 use std::os::unix::net::UnixStream;
 use std::process::Stdio;
@@ -17,6 +18,7 @@ use shm_conformance::process::{self, Alarm, Child};
 use shm_conformance::{leaks, private, spec, unique_name};
 use shm_core::{Access, Backend, Cleanup, Handover, Name, Named, Segment, Spec};
 use shm_posix::{Posix, Publish};
+use shm_presence::lock_name;
 
 use common::{attach, create, holds};
 
@@ -26,6 +28,8 @@ fn main() {
         ("each_process_collects_once", each_process_collects_once),
         ("the_first_create_looks_at_so_many_entries_and_no_more", bounded),
         ("foreign_files_are_left_alone", foreign_files),
+        ("a_copy_under_another_name_is_its_makers", copied),
+        ("a_name_that_is_locked_is_left_for_later", locked),
         ("what_is_stopped_or_in_flight_is_in_use", stopped_and_in_flight),
         ("what_is_used_is_never_collected", || busy_pool(collect_until_over)),
         ("what_is_used_in_another_pid_namespace_is_never_collected", pool_elsewhere),
@@ -55,6 +59,29 @@ fn orphan(cleanup: Cleanup) -> Name {
     });
     drop(holder); // killed
     name
+}
+
+fn copied() {
+    let (name, copy) = (orphan(Cleanup::LastOut), unique_name("copy"));
+    let path = |name: &Name| format!("/dev/shm/{name}");
+    std::fs::copy(path(&name), path(&copy)).unwrap();
+    let found = Posix::default().collect().unwrap();
+    assert!(entries_of(&found).contains(&name.as_str()), "{found:?}");
+    assert!(!entries_of(&found).contains(&copy.as_str()), "{found:?}");
+    std::fs::remove_file(path(&copy)).unwrap();
+}
+
+fn locked() {
+    let name = orphan(Cleanup::LastOut);
+    let path = format!("/dev/shm/{name}");
+    let busy = std::fs::File::options().read(true).write(true).open(&path).unwrap();
+    lock_name(busy.as_fd()).unwrap();
+    let found = Posix::default().collect().unwrap();
+    assert!(!entries_of(&found).contains(&name.as_str()), "{found:?}");
+    assert!(std::fs::exists(&path).unwrap());
+    drop(busy);
+    let found = Posix::default().collect().unwrap();
+    assert!(entries_of(&found).contains(&name.as_str()), "{found:?}");
 }
 
 fn entries_of(found: &[shm_posix::Abandoned]) -> Vec<&str> {

@@ -36,9 +36,8 @@ fn path(entry: impl AsRef<OsStr>) -> PathBuf {
 }
 
 /// The bytes of a whole segment.
-fn whole() -> Vec<u8> {
-    let name = unique_name("whole");
-    let _segment = create(Publish::Unnamed, &name, 1, false);
+fn whole(name: &Name) -> Vec<u8> {
+    let _segment = create(Publish::Unnamed, name, 1, false);
     fs::read(path(name.as_str())).unwrap()
 }
 
@@ -69,12 +68,13 @@ fn put_files(whole: &[u8]) -> Vec<String> {
         let garbage = [&b"SHMARRAY"[..], &noise].concat();
         fs::write(path(format!("magic-{number}")), garbage).unwrap();
         fs::write(path(format!("cut-{number}")), &whole[..random(whole.len())]).unwrap();
-        let mut garbled = whole.to_vec();
-        garbled[8 + random(1100)] ^= 1 << random(8);
         let name = format!("garbled-{number}");
+        let mut garbled = self::whole(&name.parse().unwrap());
+        garbled[8 + random(1100)] ^= 1 << random(8);
         fs::write(path(&name), &garbled).unwrap();
-        let header = Header::decode(&garbled, garbled.len() as u64);
-        segments.extend(header.is_ok_and(|it| it.cleanup() != Cleanup::Persist).then_some(name));
+        let is_segment = Header::decode(&garbled, garbled.len() as u64)
+            .is_ok_and(|it| it.cleanup() != Cleanup::Persist && it.name().as_str() == name);
+        segments.extend(is_segment.then_some(name));
     }
     let mut huge = whole[..8192].to_vec();
     huge[14] = 2; // it persists
@@ -100,7 +100,7 @@ fn nothing_foreign_is_touched() {
     if !private::is_private() {
         return println!("skipped: needs a /dev/shm of its own");
     }
-    let segments = put_files(&whole());
+    let segments = put_files(&whole(&unique_name("whole")));
     let _socket = UnixListener::bind(path("socket")).unwrap();
     symlink(path(&segments[0]), path("symlink")).unwrap();
     fs::create_dir(path("folder")).unwrap();
@@ -165,7 +165,7 @@ fn changing_files() {
     if !private::is_private() {
         return println!("skipped: needs a /dev/shm of its own");
     }
-    let bytes = whole();
+    let bytes = whole(&unique_name("whole"));
     let vandal = Child::fork(|| {
         process::die_if_hanging(100);
         for round in 0_usize.. {

@@ -4,8 +4,11 @@
 #[allow(dead_code)] // some of it is for the other tests
 mod common;
 
+use std::cell::Cell;
 use std::fs::File;
+use std::io::Write;
 use std::os::fd::AsRawFd;
+use std::path::Path;
 
 use rustix::fs::fstat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -14,7 +17,7 @@ use shm_conformance::{leaks, private, spec, unique_name};
 use shm_core::{
     Access, Backend, Commit, ErrorKind, Fill, Handover, Name, Result, Segment, Sink, Spec,
 };
-use shm_posix::{Posix, Publish};
+use shm_posix::{Posix, Publish, RawSegment};
 
 use common::{Array, assert_all, attach, create, holds, try_create};
 
@@ -123,6 +126,14 @@ fn size_of_files() {
     }
     before.assert_unchanged("files that are too large");
     drop(sized(&name, MIB / 2, Commit::Auto, Publish::Unnamed).unwrap());
+
+    // Attaching to a raw segment that is larger already makes nothing larger.
+    let everything = getrlimit(Resource::Fsize).maximum;
+    setrlimit(Resource::Fsize, Rlimit { current: everything, maximum: everything }).unwrap();
+    let raw = RawSegment::create(&name, 2 << 20, Commit::Auto, false).unwrap();
+    limit(Resource::Fsize, MIB);
+    drop(RawSegment::attach(&name, 2 << 20, Access::ReadWrite, Commit::Auto).unwrap());
+    raw.unlink().unwrap();
 }
 
 fn number_of_mappings() {
@@ -209,9 +220,43 @@ fn space_in_order() {
                 panic!("{error}")
             };
             assert!(*needs == 8 * MIB + 12_288 && *has <= 4 * MIB && *has > 3 * MIB, "{error}");
+            written_once(publish, commit);
         }
     }
     before.assert_unchanged("a full /dev/shm");
+}
+
+/// What is called once has its memory before: somebody else who takes the rest meanwhile does not
+/// matter, unless it is to be lazy.
+fn written_once(publish: Publish, commit: Commit) {
+    let begun = Cell::new(false);
+    let filler = Path::new("/dev/shm/filler");
+    let mut fill = |to: &mut dyn Sink| {
+        assert!(begun.get());
+        let mut file = File::create(filler).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+        to.write(&vec![7; 1 << 20])
+    };
+    let spec = Spec { commit, ..spec(&unique_name("once"), 1 << 17) };
+    let fill = Some(Fill::Once(&mut fill, &begun));
+    let made = Posix::with_publish(publish).create(&spec, fill).map(drop);
+    std::fs::remove_file(filler).unwrap();
+    match made {
+        Ok(()) => assert_ne!(commit, Commit::Lazy),
+        Err(error) => {
+            assert!(matches!(error.kind(), ErrorKind::NoSpace { .. }), "{error}");
+            assert_eq!(commit, Commit::Lazy, "{error}");
+        }
+    }
+
+    begun.set(false);
+    let mut fill = |_: &mut dyn Sink| -> Result<()> { panic!("called without memory") };
+    let spec = Spec { commit, ..shm_conformance::spec(&unique_name("once"), 1 << 20) };
+    let fill = Some(Fill::Once(&mut fill, &begun));
+    if commit != Commit::Lazy {
+        assert!(Posix::with_publish(publish).create(&spec, fill).is_err());
+        assert!(!begun.get());
+    }
 }
 
 fn number_of_files() {

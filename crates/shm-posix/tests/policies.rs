@@ -13,7 +13,7 @@ use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, spec, unique_name};
 use shm_core::{Access, Backend, Cleanup, ErrorKind, Name, Named, Spec};
 use shm_posix::{Posix, Publish};
-use shm_presence::lock_name;
+use shm_presence::{lock_name, try_alone};
 
 use common::{Array, assert_all, attach, create, holds};
 
@@ -27,9 +27,27 @@ fn main() {
             ("a_child_owns_nothing", child),
             ("a_name_that_changes_while_the_last_one_leaves", changes_meanwhile),
             ("a_name_that_cannot_be_locked_stays", cannot_be_locked),
+            ("a_creator_waits_for_whoever_collects_the_name", collected_meanwhile),
             ("a_name_that_is_replaced_is_never_free", never_free),
         ],
     );
+}
+
+/// Whoever makes sure that nobody is present holds the presence byte himself: that is not to be taken
+/// for an array in use.
+fn collected_meanwhile() {
+    let name = unique_name("asked");
+    drop(Child::idle(|| std::mem::forget(create_for(Cleanup::LastOut, &name)))); // killed
+    let collector = File::options().read(true).write(true).open(path(&name)).unwrap();
+    assert!(try_alone(collector.as_fd()).unwrap());
+    let error = Posix::default().create(&spec(&name, 100), None).map(drop).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Busy { .. }), "{error}");
+    drop(collector);
+    let array = create(Publish::Unnamed, &name, 1, false);
+    let error = Posix::default().create(&spec(&name, 100), None).map(drop).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::AlreadyExists { .. }), "{error}");
+    drop(array);
+    assert_eq!(leaks::entries(), [""; 0]);
 }
 
 fn path(name: &Name) -> PathBuf {

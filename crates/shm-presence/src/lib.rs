@@ -25,7 +25,9 @@ mod stamp;
 mod wait;
 
 pub use identity::{Identity, Owner, is_held};
-pub use presence::{ask_others, join, leave, lock_name, try_alone, unlock_name};
+pub use presence::{
+    ask_others, is_being_asked, is_name_locked, join, leave, lock_name, try_alone, unlock_name,
+};
 pub use reopen::reopen;
 pub use stamp::stamp;
 pub use wait::{PATIENCE, pause, wait_until};

@@ -50,7 +50,16 @@ pub(crate) fn release(fd: BorrowedFd<'_>, byte: Byte) -> Result<()> {
 
 /// Whether another description holds the byte in any way; takes nothing.
 pub(crate) fn is_held_elsewhere(fd: BorrowedFd<'_>, byte: Byte) -> Result<bool> {
-    let mut request = request(byte, libc::F_WRLCK);
+    conflicts(fd, byte, libc::F_WRLCK)
+}
+
+/// Whether another description holds the byte exclusively; takes nothing.
+pub(crate) fn is_held_exclusively(fd: BorrowedFd<'_>, byte: Byte) -> Result<bool> {
+    conflicts(fd, byte, libc::F_RDLCK)
+}
+
+fn conflicts(fd: BorrowedFd<'_>, byte: Byte, kind: i32) -> Result<bool> {
+    let mut request = request(byte, kind);
     // SAFETY: the fd is open, as it is borrowed; F_OFD_GETLK takes a `struct flock` to read and
     // write, whose `l_pid` is zero as it must be.
     let code = unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_GETLK, &raw mut request) };

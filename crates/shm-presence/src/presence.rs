@@ -50,6 +50,23 @@ pub fn ask_others(fd: BorrowedFd<'_>) -> Result<bool> {
     ofd::is_held_elsewhere(fd, Byte::PRESENCE)
 }
 
+/// Whether somebody is making sure at this moment that nobody is present, and keeps others from
+/// joining.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os).
+pub fn is_being_asked(fd: BorrowedFd<'_>) -> Result<bool> {
+    ofd::is_held_exclusively(fd, Byte::PRESENCE)
+}
+
+/// Whether somebody is changing at this moment what the segment's name means.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os).
+pub fn is_name_locked(fd: BorrowedFd<'_>) -> Result<bool> {
+    ofd::is_held_elsewhere(fd, Byte::NAME)
+}
+
 /// Locks what the segment's name means, until [`unlock_name`]; `fd` is open for writing.
 ///
 /// Whoever removes or replaces a name does this first, then looks again where the name leads, and

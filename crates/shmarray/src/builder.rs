@@ -1,6 +1,7 @@
 //! Making a new array, step by step.
 #![allow(unsafe_code)] // fills a region that nobody else has yet
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 
 use ndarray::{ArrayRef, Dimension, indices};
@@ -153,9 +154,8 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
 
     /// Makes it, filled by a function of the index. If that panics, nothing is left behind.
     ///
-    /// `f` is called once for each index, and for all of them anew if the first backend runs out of
-    /// space, or, once per process, where unnamed files cannot be linked. So its result should depend on
-    /// the index alone.
+    /// `f` is called once for each index, when the memory is there. Only where the system refuses to
+    /// publish an unnamed file, the first array of a process is filled twice, with all indices anew.
     ///
     /// # Errors
     /// Those of [`zeros`](Self::zeros).
@@ -166,7 +166,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             contents::write_each(indices(shape.clone()).into_iter().map(&mut f), to)
         };
         if order == Order::C {
-            return self.make(layout, Some(Fill::InOrder(&mut in_order)));
+            return self.make(layout, Some(Fill::Once(&mut in_order, &Cell::new(false))));
         }
         let mut in_place = |header: &Header, region: &dyn Region| {
             let place = Place::new(header, &Window::whole(header.layout()))?;
@@ -231,6 +231,8 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::again)) {
             Ok(made) => made,
             Err(error) => {
+                let is_used_up = fill.as_ref().is_some_and(Fill::is_used_up);
+                let selection = selection.filter(|_| !is_used_up);
                 let Some(next) = next_choice(&error, selection) else { return Err(error) };
                 tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
                 let made = backends::create(next.chosen, &spec, fill)?;

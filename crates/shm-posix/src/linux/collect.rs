@@ -13,7 +13,7 @@ use rustix::io::pread;
 use shm_core::{Access, Cleanup, Error, Header, Name, Result};
 
 use shm_map::{read_header, system_error};
-use shm_presence::ask_others;
+use shm_presence::{ask_others, is_name_locked};
 
 use super::directory::{DIRECTORY, FileId, Place};
 use super::names::remove_if_last;
@@ -85,8 +85,14 @@ fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {
     let stat = place.check(fd.as_fd())?;
     let bytes = stat.st_size.cast_unsigned();
     let is_draft = entry.starts_with(Place::TEMPORARY_PREFIX) && is_begun(fd.as_fd())?;
-    if !is_draft && read_header(fd.as_fd(), bytes)?.cleanup() == Cleanup::Persist {
-        return Ok(None);
+    if !is_draft {
+        let header = read_header(fd.as_fd(), bytes)?;
+        if header.cleanup() == Cleanup::Persist || !place.is_of(header.name()) {
+            return Ok(None);
+        }
+    }
+    if remove && is_name_locked(fd.as_fd())? {
+        return Ok(None); // somebody changes it, or was stopped in the middle: not to be waited for
     }
     if ask_others(fd.as_fd())? || (remove && remove_if_last(&place, FileId::from(&stat))?) {
         return Ok(None);

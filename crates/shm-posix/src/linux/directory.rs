@@ -42,6 +42,11 @@ impl Place {
         Self { path: format!("{DIRECTORY}/{file_name}") }
     }
 
+    /// Whether it is that of this name: a copy that somebody made under another name is his.
+    pub(crate) fn is_of(&self, name: &Name) -> bool {
+        self.path.strip_prefix(DIRECTORY) == Some(format!("/{name}").as_str())
+    }
+
     pub(crate) fn path(&self) -> &str {
         &self.path
     }

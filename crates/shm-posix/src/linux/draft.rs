@@ -13,7 +13,7 @@ use shm_map::system_error;
 use shm_presence::{join, wait_until};
 
 use super::directory::{DIRECTORY, Place};
-use super::names::{Bearer, collect_orphan};
+use super::names::{Bearer, collect_orphan, is_being_asked};
 
 /// How a segment exists before it is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -146,12 +146,19 @@ impl Draft {
         self.fd.as_fd()
     }
 
-    /// Gives it its name, unless the name is taken by more than an orphan.
+    /// Gives it its name, unless the name is taken by more than an orphan. Somebody who asks whether it
+    /// is one is waited for.
     pub(crate) fn publish(self, place: &Place) -> Result<OwnedFd> {
-        let mut linked = self.link(place);
-        if linked == Err(Errno::EXIST) && collect_orphan(place) {
+        let mut linked = Ok(());
+        let attempt = || {
             linked = self.link(place);
-        }
+            if linked == Err(Errno::EXIST) && collect_orphan(place) {
+                linked = self.link(place);
+            }
+            Ok(linked != Err(Errno::EXIST) || !is_being_asked(place))
+        };
+        let holder = "a process that checks whether anybody is attached";
+        wait_until(|| place.to_string(), holder, attempt)?;
         match linked {
             Ok(()) => Ok(self.into_published()),
             Err(Errno::EXIST) => {

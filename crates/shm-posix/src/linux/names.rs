@@ -91,7 +91,7 @@ pub(crate) fn collect_orphan(place: &Place) -> bool {
         let fd = place.open(Access::ReadOnly)?;
         let stat = place.check(fd.as_fd())?;
         let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
-        if header.cleanup() == Cleanup::Persist {
+        if header.cleanup() == Cleanup::Persist || !place.is_of(header.name()) {
             return Ok(false);
         }
         remove_if_last(place, FileId::from(&stat)).map(|in_use| !in_use)
@@ -100,6 +100,17 @@ pub(crate) fn collect_orphan(place: &Place) -> bool {
         tracing::debug!(%place, %error, "what bears the name stays");
         false
     })
+}
+
+/// Whether somebody asks at this moment whether anybody is present in what bears the name. What cannot
+/// be looked at is nothing to wait for.
+pub(crate) fn is_being_asked(place: &Place) -> bool {
+    let ask = || {
+        let fd = place.open(Access::ReadOnly)?;
+        place.check(fd.as_fd())?;
+        shm_presence::is_being_asked(fd.as_fd())
+    };
+    ask().unwrap_or(false)
 }
 
 fn remove_alone(place: &Place, alone: BorrowedFd<'_>, file: FileId) -> Result<()> {

@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::io::{pread, retry_on_intr};
 use shm_core::{Access, Commit, ErrorKind, Header, Name, Region, Result};
-use shm_map::{Mapping, commit, reserve, system_error};
+use shm_map::{Mapping, commit, reserve_within, system_error};
 use shm_presence::{fork, leave};
 
 use super::directory::{FileId, Place};
@@ -75,7 +75,7 @@ impl RawSegment {
             return Err(ErrorKind::Truncated { what, needs: needs_bytes, has: len }.into());
         }
         if access == Access::ReadWrite && strategy != Commit::Lazy {
-            reserve(fd.as_fd(), needs_bytes)?;
+            reserve_within(fd.as_fd(), 0..needs_bytes)?;
         }
         let mapping = Mapping::file(fd.as_fd(), needs, access)?;
         tracing::debug!(%name, bytes = needs, %access, "attached to a raw segment");
@@ -102,8 +102,9 @@ impl RawSegment {
     /// `shm_unlink(3)`.
     ///
     /// # Errors
-    /// [`ErrorKind::ForkedChild`] in a child that inherited it; [`ErrorKind::Busy`] if another
-    /// process changes the name at this moment and does not finish.
+    /// [`ErrorKind::ForkedChild`] in a child that inherited it; [`ErrorKind::AccessDenied`] if this
+    /// process may not write to it; [`ErrorKind::Busy`] if another process changes the name at this
+    /// moment and does not finish.
     pub fn unlink(&self) -> Result<()> {
         if self.born != fork::generation() {
             return Err(ErrorKind::ForkedChild { operation: "unlinking a raw segment" }.into());
