@@ -11,16 +11,18 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
+use shm_core::{Header, SLOT_COUNT, SLOT_LEN};
+use shm_survey::printable;
 use shmarray::{BackendKind, ErrorKind, Facts, Needs, Workers};
 
+use self::finding::{Finding, State};
 use crate::exit;
 use crate::out::{Out, Paint};
 use crate::units;
-use finding::{Finding, State};
-use shm_survey::printable;
 
-/// Bytes of a segment besides its elements, at least.
-const HEADER: u64 = 8192;
+/// Bytes of a segment besides its elements, if its dtype is not a very long one: the header, and the
+/// table of slots.
+const HEADER: u64 = Header::FIRST_READ as u64 + SLOT_COUNT as u64 * SLOT_LEN as u64;
 
 const HELP: &str = "\
 Marks: `!!` does not work, or a promise is weaker; `!` could be better; `?` cannot be found out.
@@ -218,4 +220,17 @@ fn print(report: &Report, out: &mut Out) -> Result<()> {
         writeln!(out, "{mark} {}", printable(line))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use shmarray::{BackendKind, SharedArray};
+
+    use super::HEADER;
+
+    #[test]
+    fn the_header_is_as_long_as_that_of_an_array() {
+        let array = SharedArray::<u8, _>::builder(1).backend(BackendKind::Mmap).zeros().unwrap();
+        assert_eq!(array.data_offset(), HEADER);
+    }
 }

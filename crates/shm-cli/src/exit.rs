@@ -1,5 +1,6 @@
 //! How the command ends, as a number for scripts.
 
+use std::fmt;
 use std::process::ExitCode;
 
 use shmarray::{Error, ErrorKind};
@@ -9,7 +10,7 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
   1  it failed, for another reason than these
-  2  the command line is not understood
+  2  the command line is not understood: its options and arguments; a slice or a name is 1
   3  there is no such array
   4  there is something in the way already";
 
@@ -20,8 +21,31 @@ pub(crate) const NOT_FOUND: u8 = 3;
 /// Something is in the way already.
 pub(crate) const IN_THE_WAY: u8 = 4;
 
-/// The number for an error: that of the first one in its chain that is ours.
+/// An error of this command's own that has a number.
+#[derive(Debug)]
+struct Refused {
+    number: u8,
+    text: String,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// An error with that number.
+pub(crate) fn refused(number: u8, text: impl Into<String>) -> anyhow::Error {
+    Refused { number, text: text.into() }.into()
+}
+
+/// The number for an error: that of the first one in its chain that has one.
 pub(crate) fn number(error: &anyhow::Error) -> u8 {
+    if let Some(refused) = error.downcast_ref::<Refused>() {
+        return refused.number;
+    }
     match error.chain().find_map(|cause| cause.downcast_ref::<Error>()).map(Error::kind) {
         Some(ErrorKind::NotFound { .. }) => NOT_FOUND,
         Some(ErrorKind::AlreadyExists { .. }) => IN_THE_WAY,
@@ -49,7 +73,7 @@ mod tests {
     use anyhow::Context;
     use shmarray::{BackendKind, ErrorKind};
 
-    use super::{FAILED, IN_THE_WAY, NOT_FOUND, number, of_all};
+    use super::{FAILED, IN_THE_WAY, NOT_FOUND, number, of_all, refused};
 
     #[test]
     fn errors_have_their_numbers_whatever_is_around_them() {
@@ -62,6 +86,7 @@ mod tests {
         let (name, backend) = ("x".to_owned(), BackendKind::Shm);
         let taken = shmarray::Error::from(ErrorKind::AlreadyExists { name, backend });
         assert_eq!(number(&taken.into()), IN_THE_WAY);
+        assert_eq!(number(&refused(NOT_FOUND, "so").context("a").context("b")), NOT_FOUND);
         assert_eq!(number(&anyhow::anyhow!("else")), FAILED);
     }
 

@@ -1,9 +1,10 @@
 //! `shmarray gc`.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
+use shmarray::Abandoned;
 
 use crate::out::Out;
 use crate::table::Table;
@@ -53,7 +54,7 @@ struct Garbage {
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
     let mut found = if arguments.dry_run { shmarray::abandoned() } else { shmarray::gc() }?;
     found.sort_by(|a, b| a.entry.cmp(&b.entry));
-    let garbage = |segment: shmarray::Abandoned| Garbage {
+    let garbage = |segment: Abandoned| Garbage {
         modified: units::utc(segment.modified),
         age_seconds: units::age(segment.modified).as_secs(),
         place: segment.entry,
@@ -70,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-fn print(report: &Report, out: &mut Out) -> std::io::Result<()> {
+fn print(report: &Report, out: &mut Out) -> io::Result<()> {
     let rounded = out.is_terminal();
     if !report.segments.is_empty() {
         let last = if rounded { ["SIZE", "AGE"] } else { ["BYTES", "SECONDS"] };

@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use shm_npy::{NpyFile, NpyHeader};
-use shm_survey::{Place, Specimen};
+use shm_survey::Specimen;
 use shmarray::{BackendKind, Cleanup, ErasedArray, ErrorKind, Load, Needs, Source};
 
 use crate::out::{Out, tell};
 use crate::overview::python_shape;
 use crate::progress::Progress;
 use crate::table::Table;
+use crate::{exit, found, words};
 
 const HELP: &str = "\
 The array is made on backend `shm`, since it has to stay when the command ends, and it persists: it is
@@ -31,7 +32,7 @@ pub(crate) struct Arguments {
     /// The name of the array
     name: String,
     /// Replace an array of that name; those who have it keep it
-    #[arg(long, conflicts_with = "attach")]
+    #[arg(long, conflicts_with = "attach", alias = "force")]
     replace: bool,
     /// Leave an array of that name as it is, if it has the type and the shape of the file
     #[arg(long)]
@@ -45,6 +46,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
     let Arguments { file, name, .. } = arguments;
     let header = header(file, arguments.member.as_deref())
         .with_context(|| format!("cannot load {}", file.display()))?;
+    refuse_foreign(name)?;
     let state = if arguments.attach { attach(arguments, &header)? } else { make(arguments)? };
     let layout = header.layout();
     let mut table = Table::new(&["NAME", "DTYPE", "SHAPE", "BYTES", "STATE"], &[3]);
@@ -60,12 +62,61 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn header(file: &Path, member: Option<&str>) -> shmarray::Result<NpyHeader> {
-    let file = match member {
-        Some(member) => NpyFile::open_member(file, member)?,
-        None => NpyFile::open(file)?,
+fn header(file: &Path, member: Option<&str>) -> Result<NpyHeader> {
+    let opened = match member {
+        Some(member) => NpyFile::open_member(file, member),
+        None => NpyFile::open(file),
     };
-    Ok(file.header().clone())
+    match opened {
+        Ok(file) => Ok(file.header().clone()),
+        Err(error) => Err(explained(file, member, error)),
+    }
+}
+
+/// The error of a file that is not what `--member`, or its absence, says, with what it is.
+fn explained(file: &Path, member: Option<&str>, error: shmarray::Error) -> anyhow::Error {
+    match (member, NpyFile::members(file)) {
+        (None, Ok(members)) => anyhow!(
+            "it is an .npz archive: name one of its arrays with --member; {}",
+            contents(&members)
+        ),
+        (Some(member), Ok(members)) if !members.iter().any(|name| name == member) => {
+            anyhow!("it has no array {member:?}; {}", contents(&members))
+        }
+        (Some(_), Err(_)) if NpyFile::open(file).is_ok() => {
+            anyhow!("it is not an .npz archive: leave out --member")
+        }
+        _ => error.into(),
+    }
+}
+
+/// Which arrays an archive has: the first of them, if there are many.
+fn contents(members: &[String]) -> String {
+    const MOST: usize = 16;
+    let some = &members[..members.len().min(MOST)];
+    match members.len() - some.len() {
+        _ if some.is_empty() => "it has none".to_owned(),
+        0 => format!("it has {}", some.join(", ")),
+        more => format!("it has {} and {more} more", some.join(", ")),
+    }
+}
+
+/// Refuses a name that something other than an array bears: `rm` leaves that alone, too.
+fn refuse_foreign(name: &str) -> Result<()> {
+    found::check(name)?;
+    let Err(error) = shm_survey::find_entry(name) else { return Ok(()) };
+    let text = if found::is_foreign(&error) {
+        format!(
+            "{name} is a file in /dev/shm that is no array; remove it with rm {}, or take another name",
+            words::for_shell(&format!("/dev/shm/{name}"))
+        )
+    } else if found::is_hidden(&error) {
+        format!("{name} is there and cannot be looked at; take another name: {error}")
+    } else {
+        // No entry, or no name: making the array tells. Or an array that is broken.
+        return Ok(());
+    };
+    if found::is_ours(name)? { Ok(()) } else { Err(exit::refused(exit::IN_THE_WAY, text)) }
 }
 
 /// Makes the array; tells what was done.
@@ -119,14 +170,13 @@ fn is_taken(error: &anyhow::Error) -> bool {
 
 /// The array of that name, unless killed processes left it: then it makes way for another.
 fn find(name: &str) -> Result<Option<Specimen>> {
-    let found = match shm_survey::find(name) {
+    let found = match shm_survey::find_entry(name) {
         Ok(found) => found,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let is_entry = matches!(found.place(), Place::Entry(entry) if entry == name);
     let stays = found.header().cleanup() == Cleanup::Persist || found.is_in_use()?;
-    Ok((is_entry && stays).then_some(found))
+    Ok(stays.then_some(found))
 }
 
 fn check(found: &Specimen, file: &NpyHeader) -> shmarray::Result<()> {

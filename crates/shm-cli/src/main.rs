@@ -7,6 +7,7 @@
 mod completions;
 mod doctor;
 mod exit;
+mod found;
 mod gc;
 mod load;
 mod ls;
@@ -19,8 +20,10 @@ mod save;
 mod show;
 mod stat;
 mod table;
+mod target;
 mod units;
 mod watch;
+mod words;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -96,7 +99,10 @@ impl Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::try_parse().unwrap_or_else(|mut error| {
+        show::explain(&mut error);
+        error.exit()
+    });
     let mut out = Out::new();
     let done = arguments.command.run(&mut out).and_then(|code| {
         out.flush()?;

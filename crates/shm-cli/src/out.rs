@@ -12,6 +12,7 @@ use serde::Serialize;
 use shm_survey::printable;
 
 use crate::table::Table;
+use crate::words;
 
 /// For `--help`: what the environment changes.
 pub(crate) const HELP: &str = "\
@@ -147,8 +148,9 @@ pub(crate) fn tell(message: impl Display) {
 
 /// Tells an error and what caused it, each once: some errors display their cause themselves.
 pub(crate) fn tell_error(error: &anyhow::Error) {
-    let mut text = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
+    let mut causes = error.chain().map(words::of);
+    let mut text = causes.next().unwrap_or_default();
+    for cause in causes {
         if !text.ends_with(&cause) {
             text = format!("{text}: {cause}");
         }

@@ -9,7 +9,7 @@ use shmarray::BackendKind;
 
 use crate::out::Paint;
 use crate::table::Cell;
-use crate::units;
+use crate::{units, words};
 
 /// Everything there is. Its fields are those of `shmarray ls --json`.
 #[derive(Debug, Serialize)]
@@ -95,7 +95,7 @@ impl Overview {
         let unreadable = unreadable.into_iter().map(|file| Unreadable {
             place: file.place.to_string(),
             bytes: file.len,
-            error: file.error.to_string(),
+            error: words::of_library(&file.error),
         });
         Ok(Self {
             segments: segments.collect(),

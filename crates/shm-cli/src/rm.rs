@@ -1,15 +1,17 @@
 //! `shmarray rm`.
 
+use std::fs;
 use std::io::Write;
+use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
 use shm_survey::{Holder, Holders, Place, printable};
 use shmarray::ErrorKind;
 
-use crate::exit;
 use crate::out::{Out, tell_error};
 use crate::overview::{Process, who};
+use crate::{exit, found, words};
 
 const HELP: &str = "\
 Only the name is removed: nobody can attach by it any more. Processes that have the array keep it, and
@@ -52,6 +54,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
 
 /// Removes one name; what is worth telling of it.
 fn remove(name: &str, holders: &Holders) -> anyhow::Result<String> {
+    found::check(name)?;
+    let entry = Entry::now(name);
     let done = match shm_survey::find(name) {
         Ok(seen) => match seen.place() {
             Place::Entry(_) if seen.is_in_use().unwrap_or(true) => {
@@ -71,36 +75,101 @@ fn remove(name: &str, holders: &Holders) -> anyhow::Result<String> {
                 ErrorKind::NotFound { .. } | ErrorKind::InvalidName { .. }
             ) =>
         {
-            return Err(error.into());
+            return Err(found::explained(name, error));
         }
-        Err(error) if is_ours(name)? => {
-            format!("removed, though it could not be read: {}", printable(&error.to_string()))
+        Err(error) if found::is_ours(name)? => {
+            format!(
+                "removed, though it could not be read: {}",
+                printable(&words::of_library(&error))
+            )
         }
-        Err(error) => {
+        Err(error) if found::is_foreign(&error) => {
             return Err(error).with_context(|| format!("{name} is no array, and left alone"));
         }
+        Err(error) if found::is_hidden(&error) => {
+            return Err(error)
+                .with_context(|| format!("{name} cannot be looked at, and left alone"));
+        }
+        Err(error) => return Err(error.into()),
     };
-    let is_free = shmarray::delete(name).map_err(|error| match error.kind() {
-        ErrorKind::InvalidName { .. } => anyhow!(error)
-            .context("a temporary entry, which `shmarray gc` removes if whoever made it is gone"),
-        _ => error.into(),
-    })?;
-    if !is_free {
-        let (name, backend) = (name.to_owned(), shmarray::BackendKind::Shm);
-        return Err(shmarray::Error::from(ErrorKind::AlreadyExists { name, backend }))
-            .context("the name was taken again while it was removed");
-    }
+    entry.delete()?;
     Ok(done)
 }
 
-/// Whether an entry that cannot be read begins as a segment does: what `shmarray ls` tells of.
-fn is_ours(name: &str) -> shmarray::Result<bool> {
-    let unreadable = shm_survey::list()?.unreadable;
-    Ok(unreadable.iter().any(|file| matches!(&file.place, Place::Entry(entry) if entry == name)))
+/// What a name leads to, before it is looked at more closely.
+struct Entry<'a> {
+    name: &'a str,
+    /// Device and inode.
+    file: Option<(u64, u64)>,
+}
+
+impl<'a> Entry<'a> {
+    fn now(name: &'a str) -> Self {
+        let about = fs::symlink_metadata(format!("/dev/shm/{name}"));
+        Self { name, file: about.ok().map(|about| (about.dev(), about.ino())) }
+    }
+
+    /// Removes the name, unless it leads to another file by now. What takes the name between these
+    /// two system calls, the look and the library's opening of the entry, is removed: the library
+    /// deletes by name.
+    fn delete(&self) -> anyhow::Result<()> {
+        let name = self.name;
+        let now = Self::now(name).file;
+        if now.is_some() && now != self.file {
+            bail!("{name} was replaced meanwhile, and left alone");
+        }
+        let is_free = shmarray::delete(name).map_err(|error| match error.kind() {
+            ErrorKind::InvalidName { .. } => anyhow!(error).context(
+                "a temporary entry, which `shmarray gc` removes if whoever made it is gone",
+            ),
+            _ => error.into(),
+        })?;
+        if !is_free {
+            let text = format!("{name} was taken again while it was removed");
+            return Err(exit::refused(exit::IN_THE_WAY, text));
+        }
+        Ok(())
+    }
 }
 
 /// The processes that have it.
 fn keepers(holders: &[Holder]) -> String {
     let processes = Vec::from_iter(holders.iter().map(Process::from));
     if processes.is_empty() { "somebody who is not to be seen".to_owned() } else { who(&processes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use shmarray::{BackendKind, SharedArray};
+
+    use super::Entry;
+    use crate::exit;
+
+    #[test]
+    fn what_has_taken_the_name_meanwhile_is_left_alone() {
+        let name = format!("rm-replaced-{}", std::process::id());
+        let path = format!("/dev/shm/{name}");
+        let array = || SharedArray::<u8, _>::builder(1).name(name.as_str());
+        let first = array().backend(BackendKind::Shm).zeros().unwrap();
+        let entry = Entry::now(&name);
+        drop(first);
+        let successor = array().backend(BackendKind::Shm).zeros().unwrap();
+        let error = entry.delete().unwrap_err();
+        assert!(error.to_string().ends_with("replaced meanwhile, and left alone"), "{error:#}");
+        assert_eq!(exit::number(&error), exit::FAILED);
+        drop(successor);
+
+        fs::write(&path, "foreign").unwrap();
+        assert!(entry.delete().is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"foreign");
+        fs::remove_file(&path).unwrap();
+
+        // What is gone needs no removing, and what is still there is removed.
+        assert!(entry.delete().is_ok());
+        let _third = array().backend(BackendKind::Shm).zeros().unwrap();
+        assert!(Entry::now(&name).delete().is_ok());
+        assert!(!fs::exists(&path).unwrap());
+    }
 }

@@ -1,16 +1,17 @@
 //! `shmarray save`: the elements of an array in a `.npy` file, read by `pread`.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
+use clap::ValueHint;
 use shm_npy::NpyWriter;
-use shm_survey::Specimen;
+use shm_survey::{Specimen, printable};
 
 use crate::out::{Out, tell};
 use crate::progress::Progress;
-use shm_survey::printable;
+use crate::{found, target};
 
 /// Bytes of a piece that is read and written.
 const PIECE: usize = 1 << 20;
@@ -24,7 +25,7 @@ has it guarded can save it under its lock (`GuardedArray::save`).
 
 Examples:
   shmarray save elevation elevation.npy
-  shmarray save 4711:5 tile.npy            a memfd array: descriptor 5 of process 4711
+  shmarray save 4711:5 tile.npy            a memfd array: file descriptor 5 of process 4711
 ";
 
 #[derive(Debug, clap::Args)]
@@ -33,14 +34,17 @@ pub(crate) struct Arguments {
     /// Its name, or the process and the file descriptor: PID:FD
     name: String,
     /// The file; one that is there is replaced
+    #[arg(value_parser = target::file, value_hint = ValueHint::FilePath)]
     file: PathBuf,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
-    let specimen = shm_survey::find(&arguments.name)?;
+    let specimen = found::find(&arguments.name)?;
     let file = &arguments.file;
+    let cannot = || format!("cannot save {}", arguments.name);
+    target::check_folder(file).with_context(cannot)?;
     warn(&specimen);
-    write(&specimen, file).with_context(|| format!("cannot save {}", arguments.name))?;
+    write(&specimen, file).with_context(cannot)?;
     let bytes = specimen.header().layout().nbytes();
     writeln!(out, "{}: {bytes} bytes of elements", printable(&file.display().to_string()))?;
     Ok(ExitCode::SUCCESS)
@@ -72,7 +76,7 @@ fn warn(specimen: &Specimen) {
     }
 }
 
-fn write(specimen: &Specimen, file: &std::path::Path) -> Result<()> {
+fn write(specimen: &Specimen, file: &Path) -> Result<()> {
     let header = specimen.header();
     let layout = header.layout();
     let mut writer = NpyWriter::create(file, header.dtype(), layout.shape(), layout.order())?;

@@ -17,12 +17,15 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
+use clap::ValueHint;
+use clap::error::{ContextKind, ContextValue};
 use shmarray::{DType, Window};
 
+use self::elements::Words;
+use self::gather::Read;
+use self::layout::Shown;
 use crate::out::Out;
-use elements::Words;
-use gather::Read;
-use layout::Shown;
+use crate::{exit, found, target};
 
 /// From this number of elements on only the ends of each axis are printed, as NumPy's `threshold`.
 const THRESHOLD: usize = 1000;
@@ -53,7 +56,7 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with = "png")]
     all: bool,
     /// Draw the part, which must have two dimensions, into this file; one that is there is replaced
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = target::file, value_hint = ValueHint::FilePath)]
     png: Option<PathBuf>,
     /// The number that gets the lowest colour [default: the lowest in the picture]
     #[arg(long, value_name = "NUMBER", requires = "png", allow_negative_numbers = true)]
@@ -64,7 +67,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
-    let specimen = shm_survey::find(&arguments.name)?;
+    let specimen =
+        found::find(&arguments.name).map_err(|error| without_brackets(&arguments.name, error))?;
     let header = specimen.header();
     let mut window = Window::whole(header.layout());
     if let Some(slice) = &arguments.slice {
@@ -79,6 +83,33 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
         None => print(read, header.dtype(), &window, arguments.all, out)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds what to write to the error of a command line whose slice is in several arguments.
+pub(crate) fn explain(error: &mut clap::Error) {
+    let is_show = std::env::args_os().nth(1).is_some_and(|argument| argument == "show");
+    if is_show
+        && error.kind() == clap::error::ErrorKind::UnknownArgument
+        && let Some(ContextValue::String(text)) = error.get(ContextKind::InvalidArg)
+        && !text.starts_with("--")
+    {
+        let tip = "write the slice as one argument: show NAME '0:3, 0:3'".into();
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
+}
+
+/// What to write instead of `name[slice]`, where there is no array of that name.
+fn without_brackets(text: &str, error: anyhow::Error) -> anyhow::Error {
+    let parts = text.strip_suffix(']').and_then(|text| text.split_once('['));
+    match parts {
+        Some((name, slice)) if exit::number(&error) == exit::NOT_FOUND => exit::refused(
+            exit::NOT_FOUND,
+            format!(
+                "there is no array {text:?}; write the slice as one argument: show {name} '{slice}'"
+            ),
+        ),
+        _ => error,
+    }
 }
 
 /// Prints the elements of a window.

@@ -6,19 +6,20 @@ use std::process::ExitCode;
 use serde::Serialize;
 use shm_survey::{Participant, Specimen};
 
+use crate::found;
 use crate::out::{Out, Paint, tell};
 use crate::overview::{Segment, abandoned};
 use crate::table::{Cell, Table};
 use crate::units;
 
 const HELP: &str = "\
-PARTICIPANTS are the processes that ever took a lock, a chunk or a place at a barrier in it, and so have
-a slot; their numbers are those of their own PID namespaces. PROCESSES are those that have it open or
-mapped now, as far as /proc shows.
+The table of slots has the processes that ever took a lock, a chunk or a place at a barrier in the
+array; their numbers are those of their own PID namespaces. The table of processes has those that have
+it open or mapped now, as far as /proc shows.
 
 Examples:
   shmarray stat elevation
-  shmarray stat 4711:5                     a memfd array: descriptor 5 of process 4711
+  shmarray stat 4711:5                     a memfd array: file descriptor 5 of process 4711
   shmarray stat elevation --json | jq .data_offset
 ";
 
@@ -83,7 +84,7 @@ struct Lock {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
-    let seen = shm_survey::find(&arguments.name)?;
+    let seen = found::find(&arguments.name)?;
     let details = Details::of(&seen)?;
     if arguments.json {
         out.json(&details)?;

@@ -14,8 +14,7 @@ use crate::{Place, Specimen, list};
 /// segment: [`ErrorKind::NotASegment`], [`ErrorKind::WrongOwner`], [`ErrorKind::AccessDenied`], and
 /// what reading its header yields. [`ErrorKind::LimitReached`], [`ErrorKind::Os`].
 pub fn find(name: &str) -> Result<Specimen> {
-    let entry = Place::entry(name)?;
-    match at(&entry) {
+    match find_entry(name) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
         found => return found,
     }
@@ -23,6 +22,14 @@ pub fn find(name: &str) -> Result<Specimen> {
         descriptor @ Place::Descriptor { .. } => at(&descriptor),
         Place::Entry(_) => by_name(name),
     }
+}
+
+/// The segment at that entry of `/dev/shm`.
+///
+/// # Errors
+/// Those of [`find`], but for [`ErrorKind::Ambiguous`].
+pub fn find_entry(name: &str) -> Result<Specimen> {
+    at(&Place::entry(name)?)
 }
 
 fn at(place: &Place) -> Result<Specimen> {

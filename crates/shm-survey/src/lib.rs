@@ -5,7 +5,7 @@
 //! never makes anybody believe that somebody is present.
 //!
 //! - [`list`]: every segment, in `/dev/shm` and among what processes have open;
-//! - [`find`]: one of them, by what a user calls it; both give a [`Specimen`];
+//! - [`find`], [`find_entry`]: one of them, by what a user calls it; all give a [`Specimen`];
 //! - [`holders`]: which processes have which segment open or mapped;
 //! - [`printable`]: text from outside, without what a terminal would obey.
 //!
@@ -30,7 +30,7 @@ mod processes;
 mod specimen;
 mod text;
 
-pub use find::find;
+pub use find::{find, find_entry};
 pub use listing::{Listing, Unreadable, list};
 pub use people::{Holder, Holders, holders};
 pub use place::Place;

@@ -2,8 +2,10 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
+use std::io;
 use std::os::fd::AsFd;
 
+use rustix::io::Errno;
 use shm_core::{Error, ErrorKind, Result};
 use shm_map::system_error;
 
@@ -42,11 +44,12 @@ pub struct Unreadable {
 /// open: memfds, and segments whose name is gone or in another mount namespace. Of those, the ones
 /// that somebody is present in are listed, each once, under the first process that has it.
 ///
-/// What comes or goes meanwhile may be listed or not.
+/// What comes or goes meanwhile may be listed or not. Where there is no `/dev/shm`, it has no
+/// entries.
 ///
 /// # Errors
 /// [`ErrorKind::Os`] if `/dev/shm` cannot be read; [`ErrorKind::LimitReached`] if this process is
-/// out of descriptors.
+/// out of file descriptors.
 pub fn list() -> Result<Listing> {
     let mut listing = Listing::default();
     let mut seen = HashSet::new();
@@ -61,7 +64,11 @@ pub fn list() -> Result<Listing> {
 impl Listing {
     fn add_entries(&mut self, seen: &mut HashSet<FileId>) -> Result<()> {
         let failed = |error| processes::failed(DIRECTORY, error);
-        for entry in std::fs::read_dir(DIRECTORY).map_err(failed)? {
+        let entries = match std::fs::read_dir(DIRECTORY) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            entries => entries.map_err(failed)?,
+        };
+        for entry in entries {
             let name = entry.map_err(failed)?.file_name();
             match Opened::entry(&name) {
                 Ok(opened) => {
@@ -105,8 +112,11 @@ impl Listing {
                 return Ok(());
             }
         };
-        let directory =
-            rustix::fs::stat(DIRECTORY).map_err(|errno| system_error("stat", DIRECTORY, errno))?;
+        let device = match rustix::fs::stat(DIRECTORY) {
+            Ok(directory) => Some(directory.st_dev),
+            Err(Errno::NOENT) => None,
+            Err(errno) => return Err(system_error("stat", DIRECTORY, errno)),
+        };
         for pid in pids {
             let descriptors = match processes::descriptors(pid) {
                 Ok(descriptors) => descriptors,
@@ -119,7 +129,7 @@ impl Listing {
             };
             for Descriptor { fd, id, has_name } in descriptors {
                 // What has a name here by now was made since the entries were listed.
-                let is_entry = has_name && id.0 == directory.st_dev;
+                let is_entry = has_name && Some(id.0) == device;
                 if !is_entry && !seen.contains(&id) {
                     self.add_descriptor(pid, fd, seen)?;
                 }
@@ -150,8 +160,8 @@ impl Listing {
     }
 }
 
-/// Whether anybody is present, or it cannot be told. Two who watch would otherwise show each other
-/// what both of them only look at, and so keep it, for ever.
+/// Whether anybody is present, or it cannot be told. Otherwise two `watch` would each list the
+/// segment that only the other holds open, for ever.
 fn is_present(opened: &Opened) -> bool {
     shm_presence::ask_others(opened.fd.as_fd()).unwrap_or(true)
 }

@@ -116,7 +116,7 @@ impl Opened {
             Errno::NOENT | Errno::SRCH | Errno::NXIO => ErrorKind::NotFound {
                 name: format!("{pid}:{fd}"),
                 backend: BackendKind::Memfd,
-                hint: "that process has ended, or has closed the descriptor",
+                hint: "that process has ended, or has closed the file descriptor",
             }
             .into(),
             Errno::ACCESS | Errno::PERM => denied(object()),
@@ -148,7 +148,8 @@ impl Opened {
         is_read && start == Header::MAGIC
     }
 
-    /// Whether this process has room for many descriptors more: they are given out from the lowest.
+    /// Whether this process has room for many file descriptors more: they are given out from the
+    /// lowest.
     pub(crate) fn leaves_room(&self) -> bool {
         let most = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         self.fd.as_raw_fd().unsigned_abs() < u32::try_from(most / 2).unwrap_or(u32::MAX)

@@ -43,7 +43,7 @@ impl Holders {
 ///
 /// # Errors
 /// [`Path`](shm_core::ErrorKind::Path) if `/proc` shows no processes;
-/// [`LimitReached`](shm_core::ErrorKind::LimitReached) if this process is out of descriptors.
+/// [`LimitReached`](shm_core::ErrorKind::LimitReached) if this process is out of file descriptors.
 pub fn holders() -> Result<Holders> {
     let mut all = Holders::default();
     for pid in processes::all()? {

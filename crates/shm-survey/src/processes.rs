@@ -73,7 +73,7 @@ pub(crate) fn descriptors(pid: u32) -> Result<Vec<Descriptor>, Closed> {
         let target = match std::fs::read_link(&path) {
             Ok(target) => target,
             Err(error) => match closed(error) {
-                Closed::Gone => continue, // the descriptor, at least
+                Closed::Gone => continue, // the file descriptor, at least
                 other => return Err(other),
             },
         };

@@ -10,7 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use super::finding::Finding;
 use crate::units;
 
-/// Fewer descriptors than this are worth a word: an array takes two.
+/// Fewer file descriptors than this are worth a word: an array takes two.
 const FEW_DESCRIPTORS: u64 = 1024;
 
 /// Fewer mappings than this: an array takes two.

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, open};
+use rustix::io::Errno;
 use shmarray::{BackendKind, Commit, MemfdArray, SharedArray, ndarray::Ix1};
 
 use super::finding::Finding;
@@ -24,8 +25,8 @@ fn proc() -> Finding {
         return found;
     }
     Finding { found: "missing".into(), ..found }.problem(
-        "memfd payloads, descriptors from other processes and freeze do not work; who has an array \
-         cannot be seen",
+        "memfd payloads, file descriptors from other processes and freeze do not work; who has an \
+         array cannot be seen",
     )
 }
 
@@ -36,13 +37,7 @@ fn unnamed_and_locks() -> (Finding, Finding) {
     let file = match open("/dev/shm", flags, Mode::RUSR | Mode::WUSR) {
         Ok(file) => file,
         Err(errno) => {
-            let weaker = "a crash while an array is made may leave a .shmarray-tmp-* entry, which the \
-                          next create removes";
-            let refused = format!("refused: {errno}");
-            return (
-                Finding::new(GROUP, unnamed, refused).problem(weaker),
-                Finding::unknown(GROUP, presence),
-            );
+            return (without_unnamed(unnamed, errno), Finding::unknown(GROUP, presence));
         }
     };
     let works = |what: &str| Finding::new(GROUP, what, "work");
@@ -52,6 +47,19 @@ fn unnamed_and_locks() -> (Finding, Finding) {
             .problem("backends shm and memfd cannot be used: nobody could tell who has an array"),
     };
     (works(unnamed), presence)
+}
+
+/// What it means that no unnamed file can be made. See open(2), `O_TMPFILE`.
+fn without_unnamed(what: &'static str, errno: Errno) -> Finding {
+    let found = Finding::new(GROUP, what, format!("refused: {errno}"));
+    match errno {
+        // The file system or the kernel has none, and a named one is made in its place.
+        Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL => found.problem(
+            "a crash while an array is made may leave a .shmarray-tmp-* entry, which the next create \
+             removes",
+        ),
+        _ => found.problem("no array of backend shm can be made in /dev/shm"),
+    }
 }
 
 /// Memory that is touched in advance. See `MADV_POPULATE_WRITE` in madvise(2).
@@ -88,4 +96,21 @@ fn frozen() -> Vec<Finding> {
             .problem("no array can be frozen"),
     };
     vec![Finding::new(GROUP, memfd, "works"), freeze]
+}
+
+#[cfg(test)]
+mod tests {
+    use rustix::io::Errno;
+
+    use super::without_unnamed;
+
+    #[test]
+    fn where_nothing_can_be_made_nothing_is_left() {
+        let advice = |errno| without_unnamed("unnamed", errno).advice.unwrap();
+        for errno in [Errno::NOENT, Errno::ROFS, Errno::ACCESS] {
+            assert_eq!(advice(errno), "no array of backend shm can be made in /dev/shm", "{errno}");
+        }
+        // A /dev/shm that is a folder of a file system without it.
+        assert!(advice(Errno::OPNOTSUPP).contains(".shmarray-tmp-*"));
+    }
 }

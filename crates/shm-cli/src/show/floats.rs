@@ -151,8 +151,10 @@ impl Column {
             column.right = column.exponent + 2 + most;
         }
         for value in values.filter(|value| !value.is_finite()) {
-            // As NumPy counts: a sign is reserved for all if there is -inf.
-            let needs = 3 + usize::from(value.is_infinite() && (is_signed || value < 0.0));
+            // As NumPy counts: a sign is reserved for all if there is -inf, or if all have one; then
+            // also beside nan, which has none.
+            let has_sign = is_signed || value == f64::NEG_INFINITY;
+            let needs = 3 + usize::from(has_sign);
             column.left = column.left.max(needs.saturating_sub(column.right + 1));
         }
         column

@@ -1,17 +1,20 @@
 //! A part of two dimensions as a PNG: one colour for each element, or for each block of a large one.
 
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Resource, getrlimit};
+use shm_survey::printable;
 use shmarray::{DType, Window};
 
 use super::colours::Scale;
 use super::gather::{Line, Read};
 use super::{elements, floats, glyphs};
 use crate::out::Out;
+use crate::overview::python_shape;
 use crate::progress::Progress;
-use shm_survey::printable;
+use crate::target;
 
 /// Pixels of the longer side, at most.
 const MAX_SIDE: usize = 2048;
@@ -44,10 +47,14 @@ pub(super) fn draw(
 ) -> Result<()> {
     ensure!(
         window.shape.len() == 2,
-        "a picture has 2 dimensions, this has shape {:?}; take a slice",
-        window.shape
+        "a picture has 2 dimensions, this has shape {}; take a slice",
+        python_shape(&window.shape)
     );
-    ensure!(!window.is_empty(), "there is nothing to draw in shape {:?}", window.shape);
+    ensure!(
+        !window.is_empty(),
+        "there is nothing to draw in shape {}",
+        python_shape(&window.shape)
+    );
     for limit in [min, max].into_iter().flatten() {
         ensure!(
             limit.is_finite(),
@@ -57,16 +64,19 @@ pub(super) fn draw(
     if let (Some(min), Some(max)) = (min, max) {
         ensure!(min < max, "--min {min} is not below --max {max}");
     }
+    let cannot = || format!("cannot write {}", path.display());
+    target::check_folder(path).with_context(cannot)?;
     let pixels = Pixels::read(read, dtype, window)?;
     let found = pixels.range();
     let scale = found.or(min.zip(max)).map(|(low, high)| {
         let low = min.unwrap_or(low.min(max.unwrap_or(low)));
         Scale { min: low, max: max.unwrap_or(high).max(low) }
     });
-    write(path, &pixels, scale).with_context(|| format!("cannot write {}", path.display()))?;
-    let (width, height) = (pixels.width, pixels.height);
-    write!(out, "{}: {width} x {height} ", printable(&path.display().to_string()))?;
-    let what = if [height, width] == window.shape[..] { "elements" } else { "means" };
+    write(path, &encode(&pixels, scale)?).with_context(cannot)?;
+    let (width, height) = (pixels.width * pixels.zoom(), pixels.height * pixels.zoom());
+    write!(out, "{}: {width} x {height} pixels, ", printable(&path.display().to_string()))?;
+    let is_whole = [pixels.height, pixels.width] == window.shape[..];
+    let what = if is_whole { "elements" } else { "means of elements" };
     match found {
         Some((low, high)) => writeln!(out, "{what} from {} to {}", short(low), short(high))?,
         None => writeln!(out, "{what}, none of them finite")?,
@@ -109,6 +119,11 @@ impl Pixels {
             progress.at(done, lines_of.indices.len() as u64);
         }
         Ok(Self { width, height, values: means.iter().map(|mean| mean.value()).collect() })
+    }
+
+    /// How many pixels of the picture each of these takes, along each side.
+    fn zoom(&self) -> usize {
+        (MIN_SIDE / self.width.max(self.height)).max(1)
     }
 
     /// The lowest and the highest finite number.
@@ -185,35 +200,46 @@ impl Mean {
     }
 }
 
-fn write(path: &Path, pixels: &Pixels, scale: Option<Scale>) -> Result<()> {
+/// Writes the whole file at once: a signal in that moment may leave the temporary one.
+fn write(path: &Path, png: &[u8]) -> Result<()> {
+    // Beyond the limit the kernel sends SIGXFSZ, which kills. See setrlimit(2).
+    if let Some(most) = getrlimit(Resource::Fsize).current {
+        ensure!(
+            png.len() as u64 <= most,
+            "it has {} bytes, and RLIMIT_FSIZE allows {most}: raise it with `ulimit -f`",
+            png.len()
+        );
+    }
     // Through a link, to what it leads to.
     let path = path.canonicalize().unwrap_or_else(|_| path.into());
     if let Ok(about) = path.symlink_metadata() {
         ensure!(about.is_file(), "it is not a regular file, so it is not replaced");
     }
     let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    let file = tempfile::Builder::new()
+    let mut file = tempfile::Builder::new()
         .prefix(".shmarray-")
         .suffix(".png")
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666)) // less the umask
         .tempfile_in(folder.unwrap_or(Path::new(".")))?;
-    encode(&mut BufWriter::new(file.as_file()), pixels, scale)?;
+    file.write_all(png)?;
     file.as_file().sync_all()?;
     file.persist(&path)?;
     Ok(())
 }
 
-fn encode(to: &mut impl Write, pixels: &Pixels, scale: Option<Scale>) -> Result<()> {
+/// The bytes of the file.
+fn encode(pixels: &Pixels, scale: Option<Scale>) -> Result<Vec<u8>> {
     let Pixels { width, height, .. } = *pixels;
-    let zoom = (MIN_SIDE / width.max(height)).max(1);
+    let zoom = pixels.zoom();
     let labels = scale.map(|scale| [short(scale.max), short(scale.min)]);
     let text = labels.iter().flatten().map(String::len).max().unwrap_or(0);
     let bar_at = width * zoom + GAP;
     let text_at = bar_at + BAR + GAP;
     let all_width = text_at + text * glyphs::WIDTH * POINT;
     let all_height = (height * zoom).max(MIN_SHORT);
+    let mut file = Vec::new();
     let mut encoder =
-        png::Encoder::new(&mut *to, u32::try_from(all_width)?, u32::try_from(all_height)?);
+        png::Encoder::new(&mut file, u32::try_from(all_width)?, u32::try_from(all_height)?);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     let mut writer = encoder.write_header()?;
@@ -245,7 +271,7 @@ fn encode(to: &mut impl Write, pixels: &Pixels, scale: Option<Scale>) -> Result<
     }
     rows.finish()?;
     writer.finish()?;
-    Ok(to.flush()?)
+    Ok(file)
 }
 
 /// A number in at most six digits.

@@ -8,6 +8,8 @@ use shm_ndarray::slice_window;
 use shmarray::Window;
 use shmarray::ndarray::SliceInfoElem;
 
+use crate::overview::python_shape;
+
 /// One part of a slice, between its commas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
@@ -29,13 +31,13 @@ pub(super) fn select(window: &Window, text: &str) -> Result<Window> {
         let info = complete(&parts, &window.shape)?;
         Ok::<_, anyhow::Error>(slice_window(window, &info)?)
     };
-    apply().with_context(|| format!("slice {text:?} of shape {:?}", window.shape))
+    apply().with_context(|| format!("slice {text:?} of shape {}", python_shape(&window.shape)))
 }
 
 fn parse(text: &str) -> Result<Vec<Part>> {
     let text = text.trim();
-    let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
-    let inner = inner.trim();
+    let within = |open, close| text.strip_prefix(open)?.strip_suffix(close);
+    let inner = within('[', ']').or_else(|| within('(', ')')).unwrap_or(text).trim();
     // As in Python, a comma may follow the last part.
     let inner = inner.strip_suffix(',').unwrap_or(inner);
     if inner.is_empty() {
@@ -127,7 +129,12 @@ fn range(start: Option<isize>, stop: Option<isize>, step: isize, len: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::words;
     use shmarray::{Layout, Order};
+
+    fn chained(error: &anyhow::Error) -> String {
+        Vec::from_iter(error.chain().map(words::of)).join(": ")
+    }
 
     fn selected(shape: &[usize], text: &str) -> Window {
         let window = Window::whole(&Layout::new(shape, Order::C, 1).unwrap());
@@ -159,6 +166,8 @@ mod tests {
             (&[], "None", 0, &[1], &[0]),
             (&[3], "..., 1", 1, &[], &[]),
             (&[3], "1, ...", 1, &[], &[]),
+            (&[4, 5], "(1,2)", 7, &[], &[]),
+            (&[4, 5], " ( 1, ) ", 5, &[5], &[1]),
         ] {
             let found = selected(shape, text);
             assert_eq!(
@@ -184,6 +193,8 @@ mod tests {
         let window = Window::whole(&Layout::new([4, 5], Order::C, 1).unwrap());
         for (text, expected) in [
             ("", "it is empty; write `...` for the whole array"),
+            ("()", "it is empty; write `...` for the whole array"),
+            ("(1]", "\"(1]\" is not an index, start:stop:step, `...` or `None`"),
             ("[]", "it is empty; write `...` for the whole array"),
             ("1,,2", "nothing between two commas; write `:` for a whole axis"),
             ("x", "\"x\" is not an index, start:stop:step, `...` or `None`"),
@@ -193,16 +204,16 @@ mod tests {
             ("1:2:3:4", "\"1:2:3:4\" has more than start:stop:step"),
             ("1,2,3", "it has 3 indices, the array 2 dimensions"),
             ("...,...", "it has `...` more than once"),
-            ("4", "invalid window: index 4 is out of bounds for axis 0 of length 4"),
-            ("0,-6", "invalid window: index -6 is out of bounds for axis 1 of length 5"),
+            ("4", "index 4 is out of bounds for axis 0 of length 4"),
+            ("0,-6", "index -6 is out of bounds for axis 1 of length 5"),
             (
                 "9223372036854775808",
                 "9223372036854775808 is not within -9223372036854775808 to 9223372036854775807: \
                  number too large to fit in target type",
             ),
         ] {
-            let error = format!("{:#}", select(&window, text).unwrap_err());
-            assert_eq!(error, format!("slice {text:?} of shape [4, 5]: {expected}"));
+            let error = chained(&select(&window, text).unwrap_err());
+            assert_eq!(error, format!("slice {text:?} of shape (4, 5): {expected}"));
         }
         let many = vec!["None"; 65].join(",");
         let error = format!("{:#}", select(&window, &many).unwrap_err());

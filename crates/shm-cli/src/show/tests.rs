@@ -52,7 +52,7 @@ fn arrays_and_slices_look_as_numpy_prints_them() {
         count += 1;
     }
     assert!(faults.is_empty(), "{faults}");
-    assert_eq!(count, 112);
+    assert_eq!(count, 113);
 }
 
 #[test]

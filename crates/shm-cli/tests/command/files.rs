@@ -76,8 +76,12 @@ pub(crate) fn members() {
     shmarray(&["load", text(&archive), "member", "--member", "first"]).expect(0);
     assert_eq!(shmarray(&["show", "member"]).expect(0).out, "[[0 1 2]\n [3 4 5]]\n");
     let done = shmarray(&["load", text(&archive), "other", "--member", "third"]).expect(1);
-    assert!(done.err.contains("no array \"third\""), "{done:#?}");
-    shmarray(&["load", text(&archive), "other"]).expect(1);
+    assert!(done.err.contains("it has no array \"third\"; it has first"), "{done:#?}");
+    let done = shmarray(&["load", text(&archive), "other"]).expect(1);
+    assert!(done.err.contains("with --member; it has first"), "{done:#?}");
+    let plain = repository("crates/shm-npy/tests/data/i4.npy");
+    let done = shmarray(&["load", text(&plain), "other", "--member", "first"]).expect(1);
+    assert!(done.err.ends_with("it is not an .npz archive: leave out --member\n"), "{done:#?}");
     shmarray(&["load", "nothing.npy", "other"]).expect(1);
     shmarray(&["rm", "member"]).expect(0);
     shmarray(&["stat", "other"]).expect(3);
@@ -89,7 +93,9 @@ pub(crate) fn taken() {
     shmarray(&["load", text(&i4), "taken"]).expect(0);
     let there = shmarray::ErasedArray::attach("taken").unwrap();
     let refused = shmarray(&["load", text(&i2), "taken"]).expect(4);
-    assert!(refused.err.contains("--replace"), "{refused:#?}");
+    let expected =
+        "take another name, `--replace`, or `--attach`: array \"taken\" exists already\n";
+    assert!(refused.err.ends_with(expected), "{refused:#?}");
     let attached = shmarray(&["load", text(&i4), "taken", "--attach"]).expect(0);
     assert_eq!(attached.row("taken").unwrap().last(), Some(&"was there"));
     for (other, what) in [(&i2, "dtype mismatch"), (&f4, "dtype mismatch")] {
@@ -98,6 +104,9 @@ pub(crate) fn taken() {
     }
     let deflated = file("version1.npy");
     shmarray(&["load", text(&deflated), "taken", "--attach"]).expect(0);
+    shmarray(&["load", text(&i2), "taken", "--force"]).expect(0);
+    let done = shmarray(&["load", text(&i4), "taken", "--replace"]).expect(0);
+    assert_eq!(done.row("taken").unwrap().last(), Some(&"loaded"));
     shmarray(&["load", text(&i2), "taken", "--replace"]).expect(0);
     assert_eq!(there.dtype().to_string(), "<i4", "who has it keeps it");
     assert_eq!(shmarray(&["stat", "taken", "--json"]).expect(0).json()["dtype"], "<i2");
@@ -106,6 +115,67 @@ pub(crate) fn taken() {
     let done = shmarray(&["load", text(&i2), "taken", "--attach"]).expect(0);
     assert_eq!(done.row("taken").unwrap().last(), Some(&"loaded"));
     shmarray(&["rm", "taken"]).expect(0);
+}
+
+/// What is no array is not taken over.
+pub(crate) fn foreign() {
+    let file = repository("crates/shm-npy/tests/data/i4.npy");
+    fs::write("/dev/shm/load-bytes", "none of ours").unwrap();
+    fs::write("/dev/shm/load-broken", "SHMARRAY and then nothing that fits").unwrap();
+    fs::write("/dev/shm/load-short", "SHM").unwrap();
+    fs::create_dir("/dev/shm/load-folder").unwrap();
+    std::os::unix::fs::symlink("load-bytes", "/dev/shm/load-link").unwrap();
+    for name in ["load-bytes", "load-short", "load-folder", "load-link"] {
+        for more in [&[][..], &["--replace"], &["--attach"], &["--force"]] {
+            let done = shmarray(&[&["load", text(&file), name], more].concat()).expect(4);
+            let expected = format!(
+                "shmarray: {name} is a file in /dev/shm that is no array; remove it with rm \
+                 /dev/shm/{name}, or take another name\n"
+            );
+            assert_eq!((done.err, done.out), (expected, String::new()));
+        }
+    }
+    assert_eq!(fs::read("/dev/shm/load-bytes").unwrap(), b"none of ours");
+    fs::rename("/dev/shm/load-short", "/dev/shm/load short").unwrap();
+    let done = shmarray(&["load", text(&file), "load short", "--replace"]).expect(4);
+    assert!(done.err.contains("rm '/dev/shm/load short', or"), "{done:#?}");
+    // What begins as ours do, and is broken, is ours.
+    shmarray(&["load", text(&file), "load-broken"]).expect(4);
+    shmarray(&["load", text(&file), "load-broken", "--replace"]).expect(0);
+    shmarray(&["rm", "load-broken"]).expect(0);
+    let done = shmarray(&["load", text(&file), "/dev/shm/load-x"]).expect(1);
+    assert!(done.err.contains("leave out /dev/shm/"), "{done:#?}");
+    fs::remove_dir("/dev/shm/load-folder").unwrap();
+    for name in ["load-bytes", "load short", "load-link"] {
+        fs::remove_file(format!("/dev/shm/{name}")).unwrap();
+    }
+}
+
+/// Where nothing can be written is said before anything is.
+pub(crate) fn nowhere() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = repository("crates/shm-npy/tests/data/i4.npy");
+    shmarray(&["load", text(&file), "nowhere"]).expect(0);
+    let missing = folder.path().join("nodir");
+    let (npy, png) = (missing.join("x.npy"), missing.join("x.png"));
+    let expected = format!("there is no folder {}\n", missing.display());
+    for arguments in
+        [&["save", "nowhere", text(&npy)][..], &["show", "nowhere", "--png", text(&png)]]
+    {
+        let done = shmarray(arguments).expect(1);
+        assert!(done.out.is_empty() && done.err.ends_with(&expected), "{done:#?}");
+    }
+    let below = file.join("x.npy");
+    let done = shmarray(&["save", "nowhere", text(&below)]).expect(1);
+    assert!(done.err.ends_with("i4.npy is no folder\n"), "{done:#?}");
+    for arguments in [&["save", "nowhere", "-"][..], &["show", "nowhere", "--png", "-"]] {
+        let mut command = command(arguments);
+        command.current_dir(folder.path());
+        let done = finished(command).expect(2);
+        assert!(done.err.contains("./-"), "{done:#?}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    shmarray(&["rm", "nowhere"]).expect(0);
 }
 
 /// The environment moves nothing that has to stay, and that is said.

@@ -8,30 +8,15 @@ use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use shm_conformance::dice::Dice;
 use shm_conformance::process::Child;
 use shm_conformance::{leaks, private};
 
 use crate::listing::{keep, shared};
 use crate::run::{command, finished, shmarray};
 
-/// Numbers that look random, and are the same each time. After xorshift64*.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_f491_4f6c_dd1d)
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % end as u64).unwrap()
-    }
-
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len).map(|_| self.next().to_le_bytes()[7]).collect()
-    }
+fn bytes(dice: &mut Dice, len: usize) -> Vec<u8> {
+    (0..len).map(|_| dice.roll().to_le_bytes()[7]).collect()
 }
 
 fn at(name: &str) -> PathBuf {
@@ -48,25 +33,25 @@ fn segment() -> Vec<u8> {
 }
 
 /// Fills the folder.
-fn fill(random: &mut Random) {
+fn fill(dice: &mut Dice) {
     let segment = segment();
     fs::write(at("well"), &segment).unwrap();
     for number in 0..12 {
-        let len = random.below(20_000);
-        fs::write(at(&format!("random-{number}")), random.bytes(len)).unwrap();
-        let garbage = [b"SHMARRAY".to_vec(), random.bytes(len)].concat();
+        let len = dice.index(20_000);
+        fs::write(at(&format!("random-{number}")), bytes(dice, len)).unwrap();
+        let garbage = [b"SHMARRAY".to_vec(), bytes(dice, len)].concat();
         fs::write(at(&format!("magic-{number}")), garbage).unwrap();
-        let cut = &segment[..random.below(segment.len())];
+        let cut = &segment[..dice.index(segment.len())];
         fs::write(at(&format!("cut-{number}")), cut).unwrap();
     }
     for number in 0..48 {
         // A few bytes of the header, or of what stands behind it, are others.
-        let mut bytes = segment.clone();
-        for _ in 0..=random.below(4) {
-            let place = if number % 2 == 0 { random.below(92) } else { 1024 + random.below(64) };
-            bytes[place] = random.bytes(1)[0];
+        let mut changed = segment.clone();
+        for _ in 0..=dice.index(4) {
+            let place = if number % 2 == 0 { dice.index(92) } else { 1024 + dice.index(64) };
+            changed[place] = bytes(dice, 1)[0];
         }
-        fs::write(at(&format!("changed-{number}")), bytes).unwrap();
+        fs::write(at(&format!("changed-{number}")), changed).unwrap();
     }
     for (name, start) in [("huge-zeros", &[][..]), ("huge-magic", b"SHMARRAY"), ("huge", &segment)]
     {
@@ -141,8 +126,7 @@ pub(crate) fn files() {
         return;
     }
     let before = leaks::entries();
-    let mut random = Random(0x5eed);
-    fill(&mut random);
+    fill(&mut Dice::new(0x5eed));
     let folder = tempfile::tempdir().unwrap();
     let names = || {
         let entries = fs::read_dir("/dev/shm").unwrap().map(|entry| entry.unwrap().file_name());
@@ -187,13 +171,13 @@ pub(crate) fn changing() {
     let segment = segment();
     fs::write(at("changing"), &segment).unwrap();
     let vandal = Child::fork(|| {
-        let mut random = Random(0xbad5eed);
+        let dice = &mut Dice::new(0xbad5eed);
         let file = File::options().write(true).open(at("changing")).unwrap();
         loop {
-            match random.below(6) {
-                0 => file.set_len(random.below(segment.len() + 5000) as u64).unwrap(),
+            match dice.index(6) {
+                0 => file.set_len(dice.index(segment.len() + 5000) as u64).unwrap(),
                 1 => file.set_len(segment.len() as u64).unwrap(),
-                2 => file.write_all_at(&random.bytes(64), random.below(1200) as u64).unwrap(),
+                2 => file.write_all_at(&bytes(dice, 64), dice.index(1200) as u64).unwrap(),
                 3 => {
                     let file = at("changing-new");
                     fs::write(&file, &segment).unwrap();

@@ -8,7 +8,7 @@ use shm_conformance::process::Child;
 use shmarray::prelude::*;
 use shmarray::{Cleanup, Order};
 
-use crate::run::shmarray;
+use crate::run::{command, finished, shmarray};
 
 /// Forks a child that does this and waits to be killed; its process id.
 pub(crate) fn held(work: impl FnOnce()) -> (Child, u32) {
@@ -179,6 +179,38 @@ pub(crate) fn memfds() {
     assert!(done.segment("memfd-open").is_some(), "and it is still there");
     drop(_child);
     assert_eq!(shmarray(&["ls", "--json"]).expect(0).segment("memfd-open"), None);
+}
+
+/// Without /dev/shm, there are memfd arrays, and nothing to collect.
+pub(crate) fn nowhere() {
+    if !private::is_private() {
+        return;
+    }
+    let child = Child::fork(|| {
+        assert!(private::hide("/dev"));
+        let run = |arguments: &[&str]| {
+            // Standard input of `command` is /dev/null, which is hidden too.
+            let mut command = command(arguments);
+            command.stdin(std::io::pipe().unwrap().0);
+            finished(command)
+        };
+        let array = SharedArray::<f64, Ix1>::builder(5).name("nowhere");
+        let _array = array.backend(BackendKind::Memfd).zeros().unwrap();
+        let listing = run(&["ls", "--json"]).expect(0);
+        assert_eq!(listing.segment("nowhere").unwrap()["backend"], "memfd");
+        assert_eq!(listing.json()["foreign"], 0);
+        run(&["stat", "nowhere"]).expect(0);
+        let drawn = run(&["watch", "--count", "1"]).expect(0);
+        assert!(drawn.out.contains("(nowhere)"), "{drawn:#?}");
+        for arguments in [&["gc"][..], &["gc", "--dry-run"]] {
+            let done = run(arguments).expect(0);
+            assert!(done.out.starts_with("0 arrays, 0 bytes"), "{done:#?}");
+        }
+        run(&["stat", "nobody"]).expect(3);
+        run(&["rm", "nobody"]).expect(3);
+        0
+    });
+    assert!(child.wait().success());
 }
 
 pub(crate) fn nameless() {

@@ -1,6 +1,8 @@
 //! `rm` and `gc`: what goes, what stays, and what is said of it.
 
 use std::fs;
+use std::os::unix::process::CommandExt;
+use std::process::Stdio;
 
 use serde_json::json;
 use shm_conformance::process::{Child, Partner, ready};
@@ -9,7 +11,7 @@ use shmarray::Cleanup;
 use shmarray::prelude::*;
 
 use crate::listing::{held, keep, shared};
-use crate::run::shmarray;
+use crate::run::{command, finished, shmarray};
 
 fn exists(entry: &str) -> bool {
     fs::exists(format!("/dev/shm/{entry}")).unwrap()
@@ -112,6 +114,22 @@ pub(crate) fn others() {
     for name in ["other-text", "other-empty", "other-link"] {
         fs::remove_file(format!("/dev/shm/{name}")).unwrap();
     }
+}
+
+/// Another user may not look into this process.
+pub(crate) fn hidden() {
+    let other = |arguments: &[&str]| {
+        let mut command = command(arguments);
+        command.uid(65534).gid(65534);
+        command
+    };
+    // Only root may become another user, who must be able to read the program.
+    if !other(&["--version"]).stdout(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        println!("not tested: it takes root, and a program that others may run");
+        return;
+    }
+    let done = finished(other(&["rm", &format!("{}:1", std::process::id())])).expect(1);
+    assert!(done.err.contains("cannot be looked at, and left alone: "), "{done:#?}");
 }
 
 pub(crate) fn several() {

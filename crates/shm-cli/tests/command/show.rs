@@ -4,6 +4,8 @@ use std::fs;
 use std::io::Cursor;
 use std::os::unix::fs::MetadataExt;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use shm_conformance::process::Child;
 use shmarray::prelude::*;
 use shmarray::{ErasedArray, ndarray};
 
@@ -41,6 +43,53 @@ pub(crate) fn printed() {
     shmarray(&["show", "printed", "--min", "1"]).expect(2);
 }
 
+/// What to write instead is said.
+pub(crate) fn mistaken() {
+    let is = |arguments: &[&str], code: i32, expected: &str| {
+        let done = shmarray(arguments).expect(code);
+        assert_eq!((done.out, done.err), (String::new(), format!("shmarray: {expected}\n")));
+    };
+    let missing = "there is no array \"typo\": neither in /dev/shm nor among the memfd arrays that \
+                   this user may see; `shmarray ls` lists all";
+    for subcommand in ["show", "stat", "rm"] {
+        is(&[subcommand, "typo"], 3, missing);
+    }
+    is(&["save", "typo", "typo.npy"], 3, missing);
+    for second in ["0:3", "-1", "-1:"] {
+        let done = shmarray(&["show", "a", "0:3", second]).expect(2);
+        let tip = "tip: write the slice as one argument: show NAME '0:3, 0:3'\n";
+        assert!(done.err.contains(tip), "{done:#?}");
+    }
+    let done = shmarray(&["show", "a", "0:3", "--typo"]).expect(2);
+    assert!(!done.err.contains("the slice"), "{done:#?}");
+    let one = "there is no array \"a[0:3]\"; write the slice as one argument: show a '0:3'";
+    is(&["show", "a[0:3]"], 3, one);
+    is(
+        &["show", "/dev/shm/a"],
+        1,
+        "\"/dev/shm/a\" is a path, and a name is wanted: leave out /dev/shm/",
+    );
+    let help = shmarray(&["show", "--help"]).expect(0).out;
+    assert!(help.contains("Usage: shmarray show [OPTIONS] <NAME> [SLICE]\n"), "{help}");
+
+    // A block of somebody else's, and what is too short for anything.
+    for (name, bytes) in [("mistaken-block", &[7; 8192][..]), ("mistaken-empty", &[])] {
+        let file = format!("/dev/shm/{name}");
+        fs::write(&file, bytes).unwrap();
+        let raw = format!(
+            "{file} is not an array of shmarray; if it is a raw segment (a block of Python's \
+             shared_memory, say), a program reads it with RawArray"
+        );
+        is(&["show", name], 1, &raw);
+        fs::remove_file(file).unwrap();
+    }
+    // A broken one of ours is told as such.
+    fs::write("/dev/shm/mistaken-broken", "SHMARRAY").unwrap();
+    let done = shmarray(&["show", "mistaken-broken"]).expect(1);
+    assert!(done.err.contains("truncated"), "{done:#?}");
+    fs::remove_file("/dev/shm/mistaken-broken").unwrap();
+}
+
 /// Of a tebibyte the corners are read, and no memory is taken.
 pub(crate) fn sparse() {
     let array = SharedArray::<u8, Ix2>::builder((1 << 20, 1 << 20)).name("sparse");
@@ -58,7 +107,12 @@ pub(crate) fn sparse() {
     assert!(done.err.contains("1099511627776 elements"), "{done:#?}");
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("part.png");
-    shmarray(&["show", "sparse", "::2048,::2048", "--png", file.to_str().unwrap()]).expect(0);
+    let path = file.to_str().unwrap();
+    let done = shmarray(&["show", "sparse", "::2048,::2048", "--png", path]).expect(0);
+    assert!(done.out.ends_with(": 512 x 512 pixels, elements from 0 to 0\n"), "{done:#?}");
+    let done = shmarray(&["show", "sparse", ":4096,:2048", "--png", path]).expect(0);
+    let expected = ": 1024 x 2048 pixels, means of elements from 0 to 1.75\n";
+    assert!(done.out.ends_with(expected), "{done:#?}");
     assert_eq!(blocks(), before, "reading has taken memory");
 }
 
@@ -82,7 +136,7 @@ pub(crate) fn drawn() {
         let array = SharedArray::<f64, Ix2>::builder((2, 2)).name(name).order(order);
         let _array = array.backend(BackendKind::Shm).copy_of(&values).unwrap();
         let done = shmarray(&["show", name, "--png", path]).expect(0);
-        assert_eq!(done.out, format!("{path}: 2 x 2 elements from -2 to 6\n"));
+        assert_eq!(done.out, format!("{path}: 256 x 256 pixels, elements from -2 to 6\n"));
         let (width, height, colours) = picture(&file);
         assert_eq!(height, 256);
         let corner = |x: usize, y: usize| colours[(1 + y * 128) * width + 1 + x * 128];
@@ -98,7 +152,7 @@ pub(crate) fn drawn() {
     let dem = repository("examples/data/jacksboro_dem.npy");
     let dem = ErasedArray::load(dem).name("drawn-dem").backend(BackendKind::Shm).create().unwrap();
     let done = shmarray(&["show", dem.name().as_str(), "--png", path]).expect(0);
-    assert_eq!(done.out, format!("{path}: 403 x 344 elements from 236 to 1076\n"));
+    assert_eq!(done.out, format!("{path}: 403 x 344 pixels, elements from 236 to 1076\n"));
     assert_eq!(picture(&file).1, 344);
 }
 
@@ -116,9 +170,9 @@ pub(crate) fn undrawn() {
         [load("c8", "un-c8"), load("scalar", "un-0"), load("empty", "un-no"), load("i4", "un-i4")];
     for (arguments, expected) in [
         (&["un-c8"][..], "<c8 has no order that colours could show"),
-        (&["un-0"], "a picture has 2 dimensions, this has shape []"),
-        (&["un-no"], "there is nothing to draw in shape [0, 3]"),
-        (&["un-i4", "0"], "a picture has 2 dimensions, this has shape [3]"),
+        (&["un-0"], "a picture has 2 dimensions, this has shape ()"),
+        (&["un-no"], "there is nothing to draw in shape (0, 3)"),
+        (&["un-i4", "0"], "a picture has 2 dimensions, this has shape (3,)"),
         (&["un-i4", "--min", "3", "--max", "-3"], "--min 3 is not below --max -3"),
         (&["un-i4", "--min", "nan"], "finite"),
     ] {
@@ -127,8 +181,36 @@ pub(crate) fn undrawn() {
     }
     let done = shmarray(&["show", "un-i4", "--png", folder.path().to_str().unwrap()]).expect(1);
     assert!(done.err.contains("not a regular file"), "{done:#?}");
-    shmarray(&["show", "un-i4", "--png", "/nowhere/picture.png"]).expect(1);
     assert_eq!(fs::read(&file).unwrap(), b"before");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     drop(arrays);
+}
+
+/// What is larger than a file may be is an error, not SIGXFSZ.
+pub(crate) fn limited() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picture.png");
+    let path = file.to_str().unwrap();
+    let values = ndarray::Array2::from_shape_fn((300, 300), |(y, x)| (y * x) as u64);
+    let array = SharedArray::<u64, Ix2>::builder((300, 300)).name("limited");
+    let _array = array.backend(BackendKind::Shm).copy_of(&values).unwrap();
+    let draw = ["show", "limited", "--png", path];
+    shmarray(&draw).expect(0);
+    let before = fs::read(&file).unwrap();
+    let bytes = before.len() as u64;
+    let drawn_within = |most: u64, code: i32| {
+        let child = Child::fork(|| {
+            let limit = Rlimit { current: Some(most), maximum: getrlimit(Resource::Fsize).maximum };
+            setrlimit(Resource::Fsize, limit).unwrap();
+            let done = shmarray(&draw).expect(code);
+            let told = format!("it has {bytes} bytes, and RLIMIT_FSIZE allows {most}");
+            assert_eq!(done.err.contains(&told), code == 1, "{done:#?}");
+            0
+        });
+        assert!(child.wait().success());
+        assert_eq!(fs::read(&file).unwrap(), before);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    };
+    drawn_within(bytes - 1, 1);
+    drawn_within(bytes, 0);
 }

@@ -4,6 +4,7 @@
 //! it replaces one, under a temporary name. Whether anybody is present, in whatever container or PID
 //! namespace, the kernel tells; and a name is only removed by who is alone in what it leads to.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::SystemTime;
@@ -45,10 +46,12 @@ pub(crate) fn once() {
 }
 
 /// Finds what is abandoned among the first `most` entries, and removes it if asked to. What is none
-/// of ours, or cannot be looked at, is left alone.
+/// of ours, or cannot be looked at, is left alone. Without that folder there is nothing.
 pub(crate) fn collect(remove: bool, most: usize) -> Result<Vec<Abandoned>> {
-    let entries = std::fs::read_dir(DIRECTORY)
-        .map_err(|error| Error::os("open", DIRECTORY.to_owned(), error))?;
+    let entries = match std::fs::read_dir(DIRECTORY) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        result => result.map_err(|error| Error::os("open", DIRECTORY.to_owned(), error))?,
+    };
     let mut found = Vec::new();
     for entry in entries.take(most).flatten() {
         let name = entry.file_name();
