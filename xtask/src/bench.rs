@@ -119,7 +119,8 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
     let plan = Plan::new(options.rounds()?, options.millis);
     let cores = std::thread::available_parallelism()?.get();
-    let mut warnings: Vec<_> = machine::load_warning(cores)?.into_iter().collect();
+    let warnings: Vec<_> = machine::load_warning(cores)?.into_iter().collect();
+    warnings.iter().for_each(|warning| println!("warning: {warning}"));
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}")?);
     bar.enable_steady_tick(Duration::from_secs(1));
@@ -131,13 +132,10 @@ fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
     let mut rows = contest::rows(contest)?;
     for key in python.as_ref().map(|python| python.join(&mut rows)).transpose()?.unwrap_or_default()
     {
-        warnings.push(format!("benches/python/peers.py has peers for {key}, which is no row"));
+        bar.suspend(|| println!("warning: benches/python/peers.py knows {key}, which is no row"));
     }
     rows.retain(|row| options.wants(row));
     ensure!(!rows.is_empty(), "no row is called so: they are named in benches/src/rows");
-    for warning in &warnings {
-        bar.suspend(|| println!("warning: {warning}"));
-    }
     let machine = Machine::here()?;
     let style = "{spinner} {elapsed} {bar:24} {pos}/{len} (about {eta} left) {prefix}: {wide_msg}";
     bar.set_style(ProgressStyle::with_template(style)?);

@@ -150,7 +150,7 @@ fn each(line: &Line) -> Vec<[String; 6]> {
     line.contenders.iter().map(cells).collect()
 }
 
-/// What "floor" means in a group: each meaning once, with the rows that it is of.
+/// What "floor" means in a group: what it means in most rows, and the rows where it is another.
 fn floors(group: &[Line]) -> Vec<String> {
     let mut meanings: Vec<(&str, Vec<&str>)> = Vec::new();
     for line in group.iter().filter(|line| line.not_ready.is_none()) {
@@ -159,13 +159,12 @@ fn floors(group: &[Line]) -> Vec<String> {
             None => meanings.push((&line.floor, vec![&line.title])),
         }
     }
-    if let [(meaning, _)] = meanings[..] {
-        return vec![format!("Floor: {meaning}.")];
-    }
-    let told = |(meaning, titles): (&str, Vec<&str>)| {
-        format!("Floor of {}: {meaning}.", titles.join("; "))
+    meanings.sort_by_key(|(_, titles)| std::cmp::Reverse(titles.len()));
+    let told = |(place, (meaning, titles)): (usize, (&str, Vec<&str>))| match place {
+        0 => format!("Floor: {meaning}."),
+        _ => format!("Floor of {}: {meaning}.", titles.join("; ")),
     };
-    meanings.into_iter().map(told).collect()
+    meanings.into_iter().enumerate().map(told).collect()
 }
 
 /// What contenders said of their measurements, and why some failed.
@@ -245,6 +244,14 @@ mod tests {
         ];
         assert_eq!(cells(&outcome.rows[0]), expected);
         assert_eq!(cells(&outcome.rows[1])[5], "x, 440 ns", "the best that did not fail");
+    }
+
+    #[test]
+    fn a_floor_that_most_rows_have_is_told_first() {
+        let mut group = ["a/1", "a/2", "a/3"].map(|key| fixture::line(key, &[("ours", 1.0)]));
+        group[0].floor = "memcpy".into();
+        let expected = ["Floor: the same calls, bare.", "Floor of title of a/1: memcpy."];
+        assert_eq!(floors(&group), expected);
     }
 
     #[test]

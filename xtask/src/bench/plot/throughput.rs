@@ -1,4 +1,4 @@
-//! Rows that move many bytes: GiB/s of each contender, as bars, the fastest first.
+//! Rows that move more bytes than caches hold: GiB/s of each contender, as bars, the fastest first.
 
 use super::super::contest::Role;
 use super::super::outcome::{Figures, Line, Outcome};
@@ -7,6 +7,9 @@ use super::{Anchor, MARGIN, Sheet, WIDTH, fitting};
 
 /// Where bars begin, and where the longest ends; left of them are names, right of them figures.
 const BARS: [f64; 2] = [230.0, WIDTH - 90.0];
+
+/// Rows that move fewer bytes measure caches.
+const LEAST: u64 = 64 << 20;
 
 const TOP: f64 = 92.0;
 const BAR: f64 = 17.0;
@@ -34,9 +37,9 @@ pub(crate) fn throughput(outcome: &Outcome) -> String {
     sheet.finish()
 }
 
-/// The rates of a row that moves bytes, the greatest first.
+/// The rates of such a row, the greatest first.
 fn sorted(line: &Line) -> Option<(&Line, Vec<(f64, &Figures)>)> {
-    let bytes = line.bytes?;
+    let bytes = line.bytes.filter(|bytes| *bytes >= LEAST)?;
     let contenders = line.contenders.iter();
     let mut bars: Vec<_> =
         contenders.filter_map(|one| Some((text::rate(bytes, one.ns?.median), one))).collect();
