@@ -127,6 +127,11 @@ impl Line {
         line
     }
 
+    /// Whether it could be run.
+    pub(crate) fn ran(&self) -> bool {
+        self.not_ready.is_none()
+    }
+
     /// The group of rows that it is in: what its key begins with.
     pub(crate) fn group(&self) -> &str {
         self.key.split('/').next().unwrap_or_default()
