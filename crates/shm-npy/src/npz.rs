@@ -60,7 +60,7 @@ impl Member {
         skipped.map_err(|error| read_error(path, error))?;
         let all = header.layout().nbytes();
         let mut piece = vec![0; all.min(PIECE)];
-        pieces(start, all, progress, |_, len| {
+        pieces(start, all, PIECE, progress, |_, len| {
             let count = loop {
                 match member.read(&mut piece[..len]) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
