@@ -14,10 +14,6 @@ use crate::NpyHeader;
 #[cfg(feature = "npz")]
 use crate::header::corrupt;
 
-/// Bytes between two reports of progress, unless the array takes more at once; a piece that stays in
-/// the processor's cache.
-pub(crate) const PIECE: usize = 1 << 20;
-
 /// A `.npy` file, or a member of an `.npz` archive, whose header has been read and checked.
 #[derive(Debug)]
 pub struct NpyFile {
