@@ -5,11 +5,13 @@
 //! anybody else is left.
 //!
 //! - `file.rs`: mappings, locks, memory set aside;
+//! - `large.rs`: a fresh gigabyte, found and filled;
 //! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend.
 #![allow(dead_code)]
 
 pub(crate) mod anonymous;
 pub(crate) mod file;
+pub(crate) mod large;
 pub(crate) mod memfd;
 pub(crate) mod named;
 
