@@ -50,13 +50,47 @@ pub(super) fn fill(bytes: usize) -> Run {
     })
 }
 
+/// What its services have in common, which stays in `/dev/shm` when they are gone, under a prefix of
+/// this process; removed when dropped.
+struct Common(String);
+
+impl Drop for Common {
+    fn drop(&mut self) {
+        for entry in std::fs::read_dir("/dev/shm").unwrap() {
+            let entry = entry.unwrap();
+            if entry.file_name().to_string_lossy().starts_with(&self.0) {
+                std::fs::remove_file(entry.path()).unwrap();
+            }
+        }
+    }
+}
+
+/// A node, in which services are made.
+struct Services {
+    node: Node<ipc::Service>,
+    _common: Common,
+}
+
+impl Services {
+    fn new() -> Self {
+        set_log_level(LogLevel::Error);
+        let name = name();
+        let common = Common(name.to_string());
+        let mut config = Config::default();
+        config.global.prefix = name;
+        let node = NodeBuilder::new().config(&config).create().unwrap();
+        Self { node, _common: common }
+    }
+}
+
 /// A service with a publisher that has room for such a message, in a node that is there already.
 pub(super) fn create_service(bytes: usize) -> Run {
-    set_log_level(LogLevel::Error);
-    let node = NodeBuilder::new().create::<ipc::Service>().unwrap();
-    let name = ServiceName::new(shmarray::unique_name("bench").unwrap().as_str()).unwrap();
+    let services = Services::new();
+    let name = ServiceName::new("bench").unwrap();
     each(move || {
-        let service = node.service_builder(&name).publish_subscribe::<[u8]>().create().unwrap();
+        let services = &services;
+        let service = services.node.service_builder(&name).publish_subscribe::<[u8]>();
+        let service = service.create().unwrap();
         let publisher = service.publisher_builder().initial_max_slice_len(bytes).create().unwrap();
         (publisher, service)
     })

@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use ipc_channel::ipc::{IpcSharedMemory, channel};
+use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory, channel};
 
 use super::fresh;
 use crate::Run;
@@ -18,23 +18,39 @@ pub(super) fn fill(bytes: usize) -> Run {
     fresh::filled(bytes, IpcSharedMemory::from_bytes)
 }
 
+/// Channels to a process that reads from what it receives, and back. They close before it is
+/// waited for.
+struct Link {
+    there: IpcSender<IpcSharedMemory>,
+    back: IpcReceiver<u8>,
+    _partner: Partner,
+}
+
+impl Link {
+    fn fork() -> Self {
+        let (there, received) = channel::<IpcSharedMemory>().unwrap();
+        let (answer, back) = channel().unwrap();
+        let near = Rc::new(Cell::new(Some((there, back))));
+        let far = Rc::clone(&near);
+        let partner = Partner::fork(move |_| {
+            drop(far.take()); // so that the channel is closed when the other process closes it
+            while let Ok(memory) = received.recv() {
+                answer.send(memory[0]).unwrap();
+            }
+        });
+        let (there, back) = near.take().unwrap();
+        Self { there, back, _partner: partner }
+    }
+
+    fn pass(&self, memory: &IpcSharedMemory) -> u8 {
+        self.there.send(memory.clone()).unwrap();
+        self.back.recv().unwrap()
+    }
+}
+
 pub(super) fn pass(bytes: usize) -> Run {
-    let (sender, receiver) = channel::<IpcSharedMemory>().unwrap();
-    let (answer, answered) = channel::<u8>().unwrap();
-    let near = Rc::new(Cell::new(Some((sender, answered))));
-    let far = Rc::clone(&near);
     stay_on(0);
-    let partner = Partner::fork(move |_| {
-        drop(far.take()); // so that the channel is closed when the other process drops them
-        while let Ok(memory) = receiver.recv() {
-            answer.send(memory[0]).unwrap();
-        }
-    });
-    let (sender, answered) = near.take().unwrap();
+    let link = Link::fork();
     let memory = IpcSharedMemory::from_byte(1, bytes);
-    each(move || {
-        let _ = &partner;
-        sender.send(memory.clone()).unwrap();
-        answered.recv().unwrap()
-    })
+    each(move || link.pass(&memory))
 }

@@ -34,17 +34,23 @@ pub(super) fn read() -> impl Fn(u64) + Clone + 'static {
     }
 }
 
-/// What two do that meet by events, as it has no barrier: each sets the other's and waits for its own.
-pub(super) fn events() -> [impl Fn(u64) + 'static; 2] {
+/// What two do that meet by events, as it has no barrier: one sets the other's and waits for its own,
+/// the other waits first, as an event that is set twice is set once.
+pub(super) fn events() -> [Box<dyn Fn(u64)>; 2] {
     let [one, other] = [event(), event()];
-    [(one, other), (other, one)].map(|(own, others)| {
-        move |count| {
-            for _ in 0..count {
-                others.set(EventState::Signaled).unwrap();
-                own.wait(Timeout::Infinite).unwrap();
-            }
+    let first = move |count| {
+        for _ in 0..count {
+            other.set(EventState::Signaled).unwrap();
+            one.wait(Timeout::Infinite).unwrap();
         }
-    })
+    };
+    let second = move |count| {
+        for _ in 0..count {
+            other.wait(Timeout::Infinite).unwrap();
+            one.set(EventState::Signaled).unwrap();
+        }
+    };
+    [Box::new(first), Box::new(second)]
 }
 
 fn event() -> &'static dyn EventImpl {
