@@ -17,21 +17,24 @@ const HEADING: f64 = 30.0;
 
 /// The plot, as SVG. Each group has its own scale.
 pub(crate) fn throughput(outcome: &Outcome) -> String {
-    let rows: Vec<_> = outcome.rows.iter().filter_map(sorted).collect();
-    let bars: usize = rows.iter().map(|(_, bars)| bars.len()).sum();
+    let groups = outcome.groups();
+    let groups: Vec<Vec<_>> =
+        groups.iter().map(|group| group.iter().copied().filter_map(sorted).collect()).collect();
+    let rows: usize = groups.iter().map(Vec::len).sum();
+    let bars: usize = groups.iter().flatten().map(|(_, bars)| bars.len()).sum();
     let count = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    let height = TOP + HEADING * count(rows.len()) + BAR * count(bars) + 24.0;
+    let height = TOP + HEADING * count(rows) + BAR * count(bars) + 24.0;
     let mut sheet = Sheet::new("GiB/s where bytes are moved: more is better", outcome, height);
     legend(&mut sheet, 72.0);
     let mut y = TOP;
-    for group in rows.chunk_by(|(a, _), (b, _)| a.group() == b.group()) {
+    for group in groups {
         let rates = group.iter().flat_map(|(_, bars)| bars.iter().map(|(rate, _)| *rate));
         let greatest = rates.fold(f64::MIN_POSITIVE, f64::max);
         for (line, bars) in group {
             sheet.text("group ink", [MARGIN, y + 20.0], Anchor::Start, &line.title);
             y += HEADING;
             for (rate, one) in bars {
-                bar(&mut sheet, one, (*rate, rate / greatest), y);
+                bar(&mut sheet, one, (rate, rate / greatest), y);
                 y += BAR;
             }
         }
