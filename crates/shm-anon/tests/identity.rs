@@ -1,4 +1,4 @@
-//! Identities across forks and deaths, and the file that carries their locks.
+//! Identities across forks and deaths, the files that carry their locks, and limits.
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 #![allow(unsafe_code)] // prctl(2) with a filter of system calls.
 
@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_anon::{Anon, AnonSegment};
 use shm_conformance::process::{self, Child};
-use shm_conformance::{identity_forks, spec, unique_name};
+use shm_conformance::{identity_forks, limits, spec, unique_name};
 use shm_core::{
     Access, Attached, Backend, ErrorKind, Identified, Name, Result, SLOT_COUNT, Segment,
 };
@@ -27,7 +27,8 @@ fn main() {
         ("a_file_without_a_name_does_where_memfd_is_refused", without_memfd),
         ("without_any_file_arrays_work_and_slots_do_not", without_files),
     ];
-    let tests: Vec<_> = identity_forks::<Mmap>().into_iter().chain(more).collect();
+    let tests: Vec<_> =
+        identity_forks::<Mmap>().into_iter().chain(more).chain(limits::<Mmap>()).collect();
     process::main(&[("refused", refused)], &tests);
 }
 
