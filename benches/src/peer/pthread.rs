@@ -1,4 +1,5 @@
 //! A robust mutex and a barrier of the C library, which processes share.
+#![allow(unsafe_code)] // pthreads
 
 use std::mem::MaybeUninit;
 
