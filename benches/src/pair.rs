@@ -5,6 +5,7 @@
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::ptr::null_mut;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
@@ -88,6 +89,26 @@ pub(crate) fn together(
         let start = Instant::now();
         here(count);
         socket.read_exact(&mut [0]).unwrap();
+        start.elapsed()
+    })
+}
+
+/// The same with two threads of this process, for what processes cannot share. The second is started
+/// for each measurement, outside the time.
+pub(crate) fn threads(cores: [usize; 2], work: Arc<dyn Fn(u64) + Send + Sync>) -> Run {
+    let met = shared_counter();
+    stay_on(cores[0]);
+    Box::new(move |count| {
+        let there = Arc::clone(&work);
+        let other = std::thread::spawn(move || {
+            stay_on(cores[1]);
+            meet(met);
+            there(count);
+        });
+        meet(met);
+        let start = Instant::now();
+        work(count);
+        other.join().unwrap();
         start.elapsed()
     })
 }

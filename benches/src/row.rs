@@ -114,6 +114,15 @@ pub(crate) fn each<T>(mut operation: impl FnMut() -> T + 'static) -> Run {
     })
 }
 
+/// A run of work that counts by itself.
+pub(crate) fn alone(mut work: impl FnMut(u64) + 'static) -> Run {
+    Box::new(move |count| {
+        let start = Instant::now();
+        work(count);
+        start.elapsed()
+    })
+}
+
 /// A run of an operation that uses up what `before` makes: that, and dropping what comes of the
 /// operation, are outside the time. For operations of many microseconds, as each reads the clock.
 #[allow(dead_code)]
