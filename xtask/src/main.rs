@@ -3,9 +3,11 @@
 //! It depends on no crate of ours, so that it also builds when they do not.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod cargo;
 mod cells;
 mod checks;
+mod environment;
 mod expected;
 mod features;
 mod fuzz;
@@ -35,6 +37,8 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Measure ours beside the bare system calls and beside what people use, in interleaved rounds
+    Bench(bench::Options),
     /// Throw generated inputs at what reads headers, payloads, messages and files (needs a nightly
     /// compiler and cargo-fuzz)
     Fuzz {
@@ -68,6 +72,7 @@ enum Task {
 
 fn main() -> anyhow::Result<ExitCode> {
     match Arguments::parse().task {
+        Task::Bench(options) => bench::run(&options),
         Task::Fuzz { target, runs } => fuzz::run(target.as_deref(), runs),
         Task::Loom => loom::run(),
         Task::Mutants { names, list } => mutants::run(&names, list),

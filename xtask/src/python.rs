@@ -1,17 +1,14 @@
 //! `cargo xtask python`: arrays shared with NumPy and cdxcore, of which a Python environment is made
 //! for the tests.
 
-use std::fs;
-use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use indicatif::ProgressBar;
 
-use crate::cargo::{self, Cargo};
-use crate::checks;
+use crate::cargo::Cargo;
 use crate::report::{self, Check, Tally};
-use crate::tools;
+use crate::{checks, environment, tools};
 
 /// What is checked, as the tables name it.
 pub(crate) const NAME: &str = "arrays shared with NumPy and cdxcore";
@@ -33,7 +30,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 
 /// Runs it as a check among others.
 pub(crate) fn check(cargo: &Cargo, bar: &ProgressBar) -> Result<Check> {
-    let python = match environment(cargo, bar) {
+    let python = match environment::python(cargo, "python", PACKAGES, bar) {
         Ok(python) => python,
         Err(error) => return Ok(Check::failed(NAME, "no environment", &format!("{error:#}\n"))),
     };
@@ -41,33 +38,4 @@ pub(crate) fn check(cargo: &Cargo, bar: &ProgressBar) -> Result<Check> {
     let mut command = cargo.command(&args);
     command.env(VARIABLE, python);
     checks::tests(NAME, command, bar)
-}
-
-/// The Python of an environment below the target directory; made if it is not there, or has other
-/// packages.
-fn environment(cargo: &Cargo, bar: &ProgressBar) -> Result<PathBuf> {
-    let (folder, packages) = (cargo.target().join("python"), cargo.root().join(PACKAGES));
-    let (python, installed) = (folder.join("bin/python"), folder.join("installed.txt"));
-    let wanted = fs::read(&packages).context(PACKAGES)?;
-    if fs::read(&installed).is_ok_and(|has| has == wanted) {
-        return Ok(python);
-    }
-    let mut create = Command::new("python3");
-    create.args(["-m", "venv", "--clear"]).arg(&folder);
-    done(create, bar)?;
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--disable-pip-version-check", "--no-deps"]);
-    install.arg("--requirement").arg(&packages);
-    done(install, bar)?;
-    fs::write(installed, wanted)?;
-    Ok(python)
-}
-
-fn done(command: Command, bar: &ProgressBar) -> Result<()> {
-    let what = format!("{command:?}");
-    let finished = cargo::run(command, bar)?;
-    if !finished.status.success() {
-        bail!("{what}: {}\n{}", finished.status, finished.output);
-    }
-    Ok(())
 }

@@ -1,0 +1,278 @@
+//! The outcome as tables: one for each group of rows, in the terminal and in Markdown.
+
+use std::fmt::Write as _;
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::contest::Role;
+use super::outcome::{Figures, Line, Outcome};
+use super::{PLOTS, text};
+
+/// The columns of the first table.
+const HEAD: [&str; 7] =
+    ["what", "ours", "floor", "ours ÷ floor", "goal", "best peer", "peer ÷ ours"];
+
+/// The columns of the table of all contenders.
+const EACH: [&str; 6] = ["what", "contender", "median", "quartiles", "least–greatest", "÷ floor"];
+
+/// Prints the ratios, and what a reader has to know of them.
+pub(crate) fn print(outcome: &Outcome) {
+    for group in groups(outcome) {
+        let mut table = Table::new();
+        table.load_style(presets::UTF8_BORDERS_ONLY).set_header(HEAD);
+        for line in group {
+            table.add_row(cells(line));
+        }
+        for column in [1, 2, 3, 6] {
+            if let Some(column) = table.column_mut(column) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        println!("\n{table}");
+        for line in floors(group).into_iter().chain(remarks(group)) {
+            println!("  {line}");
+        }
+    }
+    println!("\n{}", left_out(outcome).join("\n"));
+    for warning in &outcome.about.warnings {
+        println!("warning: {warning}");
+    }
+}
+
+/// Everything, as a page of Markdown.
+pub(crate) fn markdown(outcome: &Outcome) -> String {
+    let mut page = format!("# Figures of one run\n\n{}\n", about(outcome));
+    for warning in &outcome.about.warnings {
+        page += &format!("\n**Warning**: {warning}.\n");
+    }
+    page += "\nThe ratios are what counts: other machines have other times. A ratio is that of two\n\
+             medians; in parentheses are the quartiles of the ratios within each round. Above 1, the\n\
+             floor is faster than ours (`ours ÷ floor`), and ours than the peer (`peer ÷ ours`).\n";
+    for (file, title) in PLOTS {
+        page += &format!("\n![{title}]({file})\n");
+    }
+    for group in groups(outcome) {
+        page += &format!("\n## {}\n\n", heading(group));
+        page += &rows(&HEAD, &[1, 2, 3, 6], group.iter().map(cells));
+        page += &bullets(floors(group).into_iter().chain(remarks(group)));
+    }
+    let left_out = left_out(outcome);
+    if !left_out.is_empty() {
+        page += &format!("\n## Left out\n{}", bullets(left_out));
+    }
+    page += "\n## Every contender\n";
+    for group in groups(outcome) {
+        page += &format!("\n### {}, each\n\n", heading(group));
+        page += &rows(&EACH, &[2, 3, 4, 5], group.iter().flat_map(each));
+    }
+    page
+}
+
+/// Where and how it was made, in one sentence for each.
+fn about(outcome: &Outcome) -> String {
+    let about = &outcome.about;
+    let machine = &about.machine;
+    let mut text = format!(
+        "Made on {} by `{}`: medians of {} interleaved rounds, of measurements of at least {} ms, \
+         each in a\nprocess of its own. The machine: {} cores ({}), {} GiB of memory, {}, huge pages \
+         in shared memory: `{}`.\nBuilt by {}.",
+        about.date,
+        about.command,
+        about.rounds,
+        about.millis,
+        machine.cores,
+        machine.processor,
+        machine.memory,
+        machine.kernel,
+        machine.huge_pages,
+        about.compiler,
+    );
+    if let Some(python) = &about.python {
+        text += &format!(" Python peers: {python}.");
+    }
+    text
+}
+
+/// Rows that were measured, by group.
+fn groups(outcome: &Outcome) -> impl Iterator<Item = &[Line]> {
+    let groups = outcome.rows.chunk_by(|a, b| a.group() == b.group());
+    groups.filter(|group| group.iter().any(|line| line.not_ready.is_none()))
+}
+
+fn heading(group: &[Line]) -> &str {
+    group.first().map_or("", Line::group)
+}
+
+fn cells(line: &Line) -> [String; 7] {
+    let of = |role| line.best(role).or(line.contenders.iter().find(|one| one.role == role));
+    let median = |role| of(role).map_or_else(String::new, |one| text::median(line, one));
+    let peer = of(Role::Peer)
+        .map_or_else(String::new, |peer| format!("{}, {}", peer.name, text::median(line, peer)));
+    let ratio = |ratio: &Option<_>| ratio.as_ref().map_or_else(String::new, text::ratio);
+    if line.not_ready.is_some() {
+        return [line.title.as_str(), "left out", "", "", "", "", ""].map(String::from);
+    }
+    [
+        line.title.clone(),
+        median(Role::Ours),
+        median(Role::Floor),
+        ratio(&line.of_floor),
+        text::verdict(line),
+        peer,
+        ratio(&line.of_peer),
+    ]
+}
+
+/// A row of the second table for each contender.
+fn each(line: &Line) -> Vec<[String; 6]> {
+    let floor = line.best(Role::Floor).and_then(|floor| floor.ns);
+    let cells = |one: &Figures| {
+        let Some(ns) = one.ns else {
+            let error = one.error.clone().unwrap_or_default();
+            let failed = format!("failed: {error}");
+            return [line.title.as_str(), &one.name, &failed, "", "", ""].map(String::from);
+        };
+        let range = |[low, high]: [f64; 2]| {
+            // The greatest rate is that of the least time.
+            let [low, high] = if line.bytes.is_some() { [high, low] } else { [low, high] };
+            format!("{}–{}", text::value(line, low), text::value(line, high))
+        };
+        let ratio = floor.map_or_else(String::new, |floor| text::digits(ns.median / floor.median));
+        [
+            line.title.clone(),
+            one.name.clone(),
+            text::value(line, ns.median),
+            range(ns.quartiles),
+            range(ns.range),
+            ratio,
+        ]
+    };
+    line.contenders.iter().map(cells).collect()
+}
+
+/// What "floor" means in a group: each meaning once, with the rows that it is of.
+fn floors(group: &[Line]) -> Vec<String> {
+    let mut meanings: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in group.iter().filter(|line| line.not_ready.is_none()) {
+        match meanings.iter_mut().find(|(meaning, _)| *meaning == line.floor) {
+            Some((_, titles)) => titles.push(&line.title),
+            None => meanings.push((&line.floor, vec![&line.title])),
+        }
+    }
+    if let [(meaning, _)] = meanings[..] {
+        return vec![format!("Floor: {meaning}.")];
+    }
+    let told = |(meaning, titles): (&str, Vec<&str>)| {
+        format!("Floor of {}: {meaning}.", titles.join("; "))
+    };
+    meanings.into_iter().map(told).collect()
+}
+
+/// What contenders said of their measurements, and why some failed.
+fn remarks(group: &[Line]) -> Vec<String> {
+    let mut remarks = Vec::new();
+    for (line, one) in
+        group.iter().flat_map(|line| line.contenders.iter().map(move |one| (line, one)))
+    {
+        let failed = one.error.iter().map(|error| format!("failed: {error}"));
+        for remark in one.notes.iter().cloned().chain(failed) {
+            remarks.push(format!("{}, {}: {remark}", line.title, one.name));
+        }
+    }
+    remarks
+}
+
+/// The rows that could not be run, and why.
+fn left_out(outcome: &Outcome) -> Vec<String> {
+    let told = |line: &Line| Some(format!("{}: {}", line.title, line.not_ready.as_ref()?));
+    outcome.rows.iter().filter_map(told).collect()
+}
+
+/// A table of Markdown; the columns `right` are of figures.
+fn rows<const N: usize>(
+    head: &[&str; N],
+    right: &[usize],
+    rows: impl Iterator<Item = [String; N]>,
+) -> String {
+    let rule = (0..N).map(|column| if right.contains(&column) { "---:" } else { "---" });
+    let mut text = format!("| {} |\n|{}|\n", head.join(" | "), rule.collect::<Vec<_>>().join("|"));
+    for row in rows {
+        let cells = row.map(|cell| cell.replace('|', "\\|").replace('\n', " "));
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    text
+}
+
+/// A list of Markdown, with an empty line before it.
+fn bullets(items: impl IntoIterator<Item = String>) -> String {
+    let mut text = String::new();
+    for item in items {
+        let _ = write!(text, "\n- {item}");
+    }
+    if text.is_empty() { text } else { text + "\n" }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::contest::Goal;
+    use super::super::fixture;
+    use super::*;
+
+    fn outcome() -> Outcome {
+        let contenders = [("ours", 110.0), ("floor", 100.0), ("x", 440.0), ("y", 220.0)];
+        let mut first = fixture::line("create/1", &contenders);
+        (first.goal, first.met) = (Some(Goal::OfFloor(1.15)), Some(true));
+        let mut second = fixture::line("create/2", &contenders);
+        second.contenders[3].error = Some("out | of luck".into());
+        second.contenders[3].ns = None;
+        second.contenders[2].notes.push("warm".into());
+        let mut third = fixture::line("touch/1", &[("ours", 110.0)]);
+        third.not_ready = Some("shmem_enabled is never".into());
+        fixture::outcome(vec![first, second, third])
+    }
+
+    #[test]
+    fn a_row_of_the_table() {
+        let outcome = outcome();
+        let expected = [
+            "title of create/1",
+            "110 ns",
+            "100 ns",
+            "1.10 (1.10–1.10)",
+            "at most 1.15 × floor: met",
+            "y, 220 ns",
+            "2.00 (2.00–2.00)",
+        ];
+        assert_eq!(cells(&outcome.rows[0]), expected);
+        assert_eq!(cells(&outcome.rows[1])[5], "x, 440 ns", "the best that did not fail");
+    }
+
+    #[test]
+    fn a_rate_is_greatest_where_time_is_least() {
+        let mut line = fixture::line("touch/1", &[("ours", 1e9)]);
+        line.bytes = Some(1 << 30);
+        line.contenders[0].ns.as_mut().unwrap().range = [5e8, 2e9];
+        assert_eq!(each(&line)[0][4], "0.50 GiB/s–2.00 GiB/s");
+    }
+
+    #[test]
+    fn the_page_says_everything() {
+        let page = markdown(&outcome());
+        for part in [
+            "Made on 2026-01-31 by `cargo xtask bench`: medians of 3 interleaved rounds",
+            "2 cores (a processor), 24 GiB of memory, Linux 6.18.0 x86_64",
+            "**Warning**: the machine had other things to do.",
+            "](ratios.svg)",
+            "\n## create\n\n| what | ours |",
+            "|---|---:|---:|---:|---|---|---:|\n",
+            "| title of create/2 | x | 440 ns | 440 ns–440 ns | 440 ns–440 ns | 4.40 |",
+            "| y | failed: out \\| of luck |",
+            "- Floor: the same calls, bare.",
+            "- title of create/2, x: warm",
+            "## Left out\n\n- title of touch/1: shmem_enabled is never",
+        ] {
+            assert!(page.contains(part), "{part}\n\n{page}");
+        }
+        assert!(!page.contains("## touch"), "{page}");
+    }
+}
