@@ -6,7 +6,8 @@
 //!
 //! - `file.rs`: mappings, locks, memory set aside;
 //! - `large.rs`: a fresh gigabyte, found and filled;
-//! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend.
+//! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend;
+//! - `slot.rs`: a slot in one.
 #![allow(dead_code)]
 
 pub(crate) mod anonymous;
@@ -14,6 +15,7 @@ pub(crate) mod file;
 pub(crate) mod large;
 pub(crate) mod memfd;
 pub(crate) mod named;
+pub(crate) mod slot;
 
 /// Bytes of a header: what is written when a segment is made.
 const HEADER_LEN: usize = 1064;

@@ -4,6 +4,7 @@
 //! - `row.rs`: what a row is, and a measurement; `rows.rs` and `rows/`: all of them;
 //! - `floor/`: the bare system calls that keep the same promises;
 //! - `peer/`: other libraries, one in each file;
+//! - `hot.rs`: paths of ours whose instructions are counted;
 //! - `pair.rs`: a forked process that answers, or works at the same time; cores.
 //!
 //! The drivers measure one contender of one row in a process of its own, `contest`, which has one
@@ -14,10 +15,12 @@
 #![allow(clippy::unwrap_used, clippy::missing_panics_doc)] // a measurement that fails shall stop
 
 mod floor;
+mod hot;
 mod pair;
 mod peer;
 mod row;
 mod rows;
 
+pub use hot::{HOT_PATHS, HotPath};
 pub use row::{Contender, Goal, Role, Row, Run, measure, note, notes};
 pub use rows::all;

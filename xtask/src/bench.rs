@@ -4,12 +4,13 @@
 //! - `rounds.rs`: in which order, each measurement in a process of its own; `interrupt.rs`: Ctrl-C;
 //! - `outcome.rs`: medians, ratios and goals, which are kept as JSON; `machine.rs`: where they are from;
 //! - `table.rs`, `plot/`, `text.rs`: the same for readers;
-//! - `python.rs`: `--python`; `huge.rs`: `--huge`.
+//! - `python.rs`: `--python`; `huge.rs`: `--huge`; `instructions.rs`: `--instructions`.
 
 mod contest;
 #[cfg(test)]
 mod fixture;
 mod huge;
+mod instructions;
 mod interrupt;
 mod machine;
 mod outcome;
@@ -73,6 +74,13 @@ pub(crate) struct Options {
     /// Measure nothing: make page and plots anew of docs/performance/bench.json
     #[arg(long, exclusive = true)]
     redraw: bool,
+    /// Measure nothing: count the instructions of our hot paths, beside those that are kept (needs
+    /// valgrind)
+    #[arg(long, conflicts_with_all = ["rounds", "millis", "quick", "python", "huge"])]
+    instructions: bool,
+    /// Keep these counts in benches/instructions.toml
+    #[arg(long, requires = "instructions")]
+    keep: bool,
 }
 
 impl Options {
@@ -97,6 +105,9 @@ impl Options {
 
 /// Measures, prints the ratios, and writes everything down.
 pub(crate) fn run(options: &Options) -> Result<ExitCode> {
+    if options.instructions {
+        return instructions::run(options.filter.as_deref(), options.keep);
+    }
     let cargo = Cargo::new()?;
     let kept = cargo.root().join(KEPT);
     let folder = if options.is_whole() { kept } else { cargo.target().join("bench") };

@@ -53,7 +53,8 @@ fn installed(name: &str, is_there: bool, package: &str, bar: &ProgressBar) -> Re
     Ok(Check::failed(name, "apt-get could not install it", &output))
 }
 
-fn on_path(program: &str) -> bool {
+/// Whether a program of that name can be run.
+pub(crate) fn on_path(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use serde_json::{Value, json};
-use shmarray_bench::{Goal, Row, Run, all, measure, notes};
+use shmarray_bench::{Goal, HOT_PATHS, Row, Run, all, measure, notes};
 
 #[derive(Debug, Parser)]
 #[command(about = "Measures one contender of one row")]
@@ -37,6 +37,10 @@ enum Task {
     },
     /// Read how many operations, from lines of standard input, and answer each with its nanoseconds
     Serve { row: String, contender: String },
+    /// Print the name of each hot path, one a line
+    HotPaths,
+    /// Take a hot path so many times, for somebody who counts the instructions
+    Take { path: String, count: u64 },
 }
 
 fn main() -> ExitCode {
@@ -68,6 +72,12 @@ fn perform(task: Task) -> Result<(), String> {
                 println!("{}", run(count).as_nanos());
                 std::io::stdout().flush().unwrap();
             }
+        }
+        Task::HotPaths => HOT_PATHS.iter().for_each(|(name, _)| println!("{name}")),
+        Task::Take { path, count } => {
+            let found = HOT_PATHS.iter().find(|(name, _)| *name == path);
+            let (_, prepare) = found.ok_or(format!("no hot path {path}"))?;
+            prepare()(count);
         }
     }
     Ok(())

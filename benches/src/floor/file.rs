@@ -30,6 +30,16 @@ impl Map {
     }
 }
 
+impl Map {
+    /// Reads a byte of each page before the data: the words of the slots.
+    pub(crate) fn touch_slots(&self) {
+        for at in (0..DATA_OFFSET).step_by(4096) {
+            // SAFETY: every map here is longer than DATA_OFFSET.
+            unsafe { self.0.cast::<u8>().wrapping_add(at).read_volatile() };
+        }
+    }
+}
+
 impl Drop for Map {
     fn drop(&mut self) {
         // SAFETY: mapped by this value, and not used again.

@@ -1,7 +1,9 @@
-//! The file that carries the locks of anonymous arrays, which have none of their own.
+//! The files that carry the locks of anonymous arrays, which have none of their own.
 //!
-//! A process makes one for all its arrays, with a range of lock bytes for each, and keeps it. Forked
-//! children find it in the arrays they inherit, and make another for those that they create
+//! A process makes one for so many of its arrays, with a range of lock bytes for each. The kernel
+//! keeps the locks of a file in one list, and walks it whenever one is taken, dropped or asked for:
+//! in one file for tens of thousands of arrays each would take milliseconds. Forked children find the
+//! file of an array in the array that they inherit, and make others for those that they create
 //! themselves: siblings would give out the same range.
 
 use std::os::fd::{AsFd, OwnedFd};
@@ -16,6 +18,9 @@ use shm_presence::fork;
 /// Lock bytes from one array's slot 0 to the next one's.
 const SPACING: u64 = 4096;
 const _: () = assert!(SLOT_COUNT as u64 <= SPACING);
+/// The most arrays that live at a time with their locks in one file: so many locks as there are in
+/// a file of one array whose slots are all taken.
+const MOST: usize = SLOT_COUNT as usize;
 
 struct Companion {
     file: Option<Arc<OwnedFd>>,
@@ -58,13 +63,17 @@ pub(crate) fn range() -> Result<Range, Refusal> {
     fork::uninterrupted(|| {
         let mut known = COMPANION.lock().unwrap_or_else(PoisonError::into_inner);
         let born = fork::generation();
-        let file = match &known.file {
-            Some(file) if known.born == born => Arc::clone(file),
-            _ => {
-                let file = Arc::new(unnamed_file()?);
-                *known = Companion { file: Some(Arc::clone(&file)), born, next: 0 };
-                file
-            }
+        let file = match known.file.clone().filter(|_| known.born == born) {
+            Some(file) if Arc::strong_count(&file) <= MOST + 1 => file, // known, and this one
+            full => match (unnamed_file(), full) {
+                (Ok(file), _) => {
+                    let file = Arc::new(file);
+                    *known = Companion { file: Some(Arc::clone(&file)), born, next: 0 };
+                    file
+                }
+                (Err(_), Some(full)) => full, // slow is better than not at all
+                (Err(refusal), None) => return Err(refusal),
+            },
         };
         let first = known.next;
         known.next += SPACING;

@@ -6,14 +6,15 @@
 //! either, so nothing here can be passed to a process that was not forked: no `Handover`.
 //!
 //! Locks on slots need a file all the same: one that carries no data, which a process makes with its
-//! first anonymous array and keeps for all of them. Where the system refuses it, arrays work, and only their
+//! first anonymous array and keeps for all of them, up to 128 at a time; the next ones get another. Where
+//! the system refuses the first, arrays work, and only their
 //! [`slot_locks`](shm_core::Identified::slot_locks) do not.
 //!
 //! This crate does not choose a backend, knows no element types and makes no view.
 //!
 //! - `registry.rs`: names of this process, across forks at any instant;
 //! - `segment.rs`: a hold on a mapping;
-//! - `companion.rs`: the file that carries the locks.
+//! - `companion.rs`: the files that carry the locks.
 //!
 //! See mmap(2), `MAP_ANONYMOUS` and `MAP_SHARED`.
 #![deny(unsafe_code)]

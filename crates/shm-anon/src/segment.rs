@@ -83,8 +83,8 @@ impl Segment for AnonSegment {
 }
 
 impl Identified for AnonSegment {
-    /// Through the file that this process, or the one that it inherited the array from, made for
-    /// the locks of all its arrays.
+    /// Through a file that this process, or the one that it inherited the array from, made for the
+    /// locks of its arrays.
     fn slot_locks(&self) -> Result<SlotLocks<'_>> {
         self.inner.locks.as_ref().map(Range::locks).map_err(Refusal::to_error)
     }

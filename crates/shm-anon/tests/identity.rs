@@ -1,25 +1,34 @@
-//! Identities across forks and deaths, and the file that carries their locks.
+//! Identities across forks and deaths, the files that carry their locks, and limits.
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 #![allow(unsafe_code)] // prctl(2) with a filter of system calls.
 
 mod harness;
 
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_anon::{Anon, AnonSegment};
 use shm_conformance::process::{self, Child};
-use shm_conformance::{identity_forks, spec, unique_name};
-use shm_core::{Access, Attached, Backend, ErrorKind, Identified, Name, Result, Segment};
+use shm_conformance::{identity_forks, limits, spec, unique_name};
+use shm_core::{
+    Access, Attached, Backend, ErrorKind, Identified, Name, Result, SLOT_COUNT, Segment,
+};
 use shm_presence::{Identity, Owner, is_held};
 
 use harness::Mmap;
 
 fn main() {
-    let more: [(&str, fn()); 4] = [
+    let more: [(&str, fn()); 6] = [
         ("siblings_do_not_share_the_locks_of_what_they_create", siblings),
-        ("a_process_has_one_file_for_all_its_arrays", one_file),
+        ("a_process_has_one_file_for_its_arrays", one_file),
+        ("many_arrays_have_a_file_for_each_128", many_arrays),
+        ("out_of_descriptors_a_file_serves_more_arrays", no_file_more),
         ("a_file_without_a_name_does_where_memfd_is_refused", without_memfd),
         ("without_any_file_arrays_work_and_slots_do_not", without_files),
     ];
-    let tests: Vec<_> = identity_forks::<Mmap>().into_iter().chain(more).collect();
+    let tests: Vec<_> =
+        identity_forks::<Mmap>().into_iter().chain(more).chain(limits::<Mmap>()).collect();
     process::main(&[("refused", refused)], &tests);
 }
 
@@ -65,12 +74,14 @@ fn siblings() {
     assert_eq!([0, 1, 2].map(|slot| held(&old, slot)), [false, false, true]);
 }
 
+/// How many files for locks this process has open.
+fn files() -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").unwrap();
+    let open = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
+    open.filter(|target| target.to_str().unwrap().contains("shmarray-locks")).count()
+}
+
 fn one_file() {
-    let files = || {
-        let open = std::fs::read_dir("/proc/self/fd").unwrap();
-        let open = open.filter_map(|entry| std::fs::read_link(entry.unwrap().path()).ok());
-        open.filter(|target| target.to_str().unwrap().contains("shmarray-locks")).count()
-    };
     let mut arrays = vec![create("one"), create("two"), create("three")];
     assert_eq!(files(), 1);
     let child = Child::fork(|| {
@@ -85,6 +96,57 @@ fn one_file() {
     drop(arrays);
     drop(create("next"));
     assert_eq!(files(), 1);
+}
+
+/// Each takes a slot where no other array has one, and finds it free.
+fn take_first_of_each(arrays: &[Array]) -> Vec<Identity> {
+    let taken = arrays.iter().map(|array| {
+        let identity = Identity::new();
+        assert!(!held(array, 0), "the slot of another array");
+        assert_eq!(take(&identity, array).unwrap().slot, 0);
+        identity
+    });
+    taken.collect()
+}
+
+/// The kernel walks all locks of a file, so they are not all in one.
+fn many_arrays() {
+    let full = SLOT_COUNT as usize;
+    let mut arrays: Vec<_> = (0..2 * full + 1).map(|_| create("many")).collect();
+    assert_eq!(files(), 3);
+    let identities = take_first_of_each(&arrays);
+    let child = Child::fork(|| {
+        assert!(arrays.iter().all(|array| held(array, 0) && !held(array, 1)));
+        0
+    });
+    assert!(child.wait().success());
+    drop(identities);
+    assert!(arrays.iter().all(|array| !held(array, 0)));
+    arrays.drain(..2 * full);
+    assert_eq!(files(), 1, "a file goes with the last of its arrays");
+    for _ in 0..2 * full {
+        drop(create("short-lived"));
+    }
+    assert_eq!(files(), 1, "what is gone leaves its place to others");
+}
+
+fn no_file_more() {
+    let child = Child::fork(|| {
+        let full = SLOT_COUNT as usize;
+        let mut arrays: Vec<_> = (0..full).map(|_| create("full")).collect();
+        assert_eq!(files(), 1);
+        let lowest = u64::try_from(File::open("/dev/null").unwrap().as_raw_fd()).unwrap();
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        setrlimit(Resource::Nofile, Rlimit { current: Some(lowest), maximum }).unwrap();
+        arrays.extend((0..10).map(|_| create("more")));
+        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+        assert_eq!(files(), 1);
+        drop(take_first_of_each(&arrays));
+        drop(create("another"));
+        assert_eq!(files(), 2);
+        0
+    });
+    assert!(child.wait().success());
 }
 
 fn without_memfd() {

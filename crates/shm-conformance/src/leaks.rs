@@ -9,7 +9,7 @@ use crate::private;
 /// What this process holds at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
-    /// What each open descriptor leads to; not the file that a process keeps for the locks of all its
+    /// What each open descriptor leads to; not the files that a process has for the locks of its
     /// anonymous arrays.
     pub descriptors: Vec<PathBuf>,
     /// Size, access and file of each shared mapping.

@@ -1,7 +1,7 @@
 //! What every backend promises, as one suite of tests, and what tests with several processes need.
 //!
 //! A backend is finished when it passes [`suite!`], and [`named_suite!`], [`handover_suite!`] or
-//! [`identity_suite!`] with [`identity_forks`] if it has those abilities. `tests/minimal.rs` shows the least that is valid.
+//! [`identity_suite!`] with [`identity_forks`] and [`limits`] if it has those abilities. `tests/minimal.rs` shows the least that is valid.
 //!
 //! This crate is for tests only: its functions fail by panicking. It knows no backend, and nothing
 //! above `shm-presence`.
@@ -10,6 +10,7 @@
 //! - `suite.rs`: the lists of promises, one `#[test]` for each;
 //! - `promises/`: the promises;
 //! - `identity_forks.rs`: those that need forks;
+//! - `limits.rs`: those of a process that reaches a limit;
 //! - [`bytes`]: single bytes of a region, and writes that the kernel has to refuse;
 //! - [`dice`]: random numbers that a printed seed brings back;
 //! - [`kill`]: SIGKILL at each step of an operation;
@@ -26,6 +27,7 @@ mod harness;
 mod identity_forks;
 pub mod kill;
 pub mod leaks;
+mod limits;
 pub mod private;
 pub mod process;
 #[doc(hidden)]
@@ -37,3 +39,4 @@ pub use harness::{
     unique_name,
 };
 pub use identity_forks::identity_forks;
+pub use limits::limits;

@@ -1,4 +1,4 @@
-//! Identities across forks, deaths and PID namespaces.
+//! Identities across forks, deaths and PID namespaces, and limits that are reached.
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 #![allow(unsafe_code)] // mmap(2) of an address that must be free.
 
@@ -10,7 +10,7 @@ mod harness;
 use rustix::process::{Uid, geteuid};
 use rustix::thread::set_thread_uid;
 use shm_conformance::process::{self, Child, Partner};
-use shm_conformance::{identity_forks, private, unique_name};
+use shm_conformance::{identity_forks, limits, private, unique_name};
 use shm_core::{Access, ErrorKind, Identified, Name, Result, Segment};
 use shm_posix::Publish;
 use shm_presence::{Identity, Owner, is_held};
@@ -25,7 +25,8 @@ fn main() {
         ("a_reader_sees_who_is_alive_and_may_be_refused_a_slot", another_user),
         ("without_proc_no_slot_can_be_taken", without_proc),
     ];
-    let tests: Vec<_> = identity_forks::<Unnamed>().into_iter().chain(apart).collect();
+    let tests: Vec<_> =
+        identity_forks::<Unnamed>().into_iter().chain(apart).chain(limits::<Unnamed>()).collect();
     process::main(&[("outside", outside), ("inside", inside)], &tests);
 }
 

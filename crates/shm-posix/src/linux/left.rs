@@ -64,7 +64,9 @@ pub(crate) fn look_again() {
         } else {
             continue;
         }
-        remember(left);
+        // Without looking whether it is remembered: if it was left once more meanwhile, it is asked
+        // for twice. The list may be long, and this runs at each create and drop.
+        with(|names| names.push_back(left));
     }
 }
 

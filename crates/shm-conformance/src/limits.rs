@@ -1,0 +1,170 @@
+//! What a process keeps when it reaches a limit: the error names it with its figures, nothing is
+//! half made or lost, and all works again once something is dropped. For tests that fork.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use shm_core::{Access, Backend, Commit, ErrorKind, Result, SLOT_COUNT, Segment, Spec};
+use shm_presence::Identity;
+
+use crate::process::{self, Child};
+use crate::promises::identity::take;
+use crate::{AttachedOf, IdentityHarness, bytes, leaks, spec, unique_name};
+
+/// What a process can have beside what it has when the test begins.
+const ROOM: u64 = 20;
+
+/// The tests of a backend, for [`process::main`].
+pub fn limits<H: IdentityHarness>() -> [(&'static str, fn()); 4] {
+    [
+        ("out_of_descriptors_by_creating", || alone(descriptors::<H>)),
+        ("out_of_mappings", || alone(mappings::<H>)),
+        ("out_of_address_space", || alone(address_space::<H>)),
+        ("out_of_slots", || alone(slots::<H>)),
+    ]
+}
+
+/// Limits stay with the process that has them.
+fn alone(test: fn()) {
+    let child = Child::fork(|| {
+        process::die_if_hanging(60);
+        let before = leaks::Snapshot::take();
+        test();
+        before.assert_unchanged("the limit was reached");
+        0
+    });
+    let status = child.wait();
+    assert!(status.success(), "{status}");
+}
+
+fn limit(resource: Resource, current: Option<u64>) {
+    setrlimit(resource, Rlimit { current, ..getrlimit(resource) }).unwrap();
+}
+
+fn create<H: IdentityHarness>(len: usize) -> Result<AttachedOf<H>> {
+    let spec = spec(&unique_name("limit"), len);
+    H::backend().create(&Spec { commit: Commit::Lazy, ..spec }, None)
+}
+
+fn small<H: IdentityHarness>() -> Result<AttachedOf<H>> {
+    create::<H>(SLOT_COUNT as usize)
+}
+
+fn assert_refused<T>(result: Result<T>, name: &str, figure: u64) {
+    let error = result.map(drop).unwrap_err();
+    let ErrorKind::LimitReached { limit, value, .. } = error.kind() else { panic!("{error}") };
+    assert_eq!((*limit, *value), (name, Some(figure)), "{error}");
+    assert!(error.to_string().contains(&figure.to_string()), "{error}");
+}
+
+/// It can be made, found, written, locked and left.
+fn assert_all_works<H: IdentityHarness>() {
+    let array = small::<H>().unwrap();
+    let other = H::backend().attach(H::source(&array), Access::ReadOnly).unwrap();
+    let at = usize::try_from(array.segment.header().data_offset()).unwrap();
+    bytes::set(&array.region, at, 7);
+    assert_eq!(bytes::get(&other.region, at), 7);
+    take::<H>(&Identity::new(), &array).unwrap();
+}
+
+fn descriptors<H: IdentityHarness>() {
+    let held = small::<H>().unwrap();
+    let source = H::source(&held);
+    // The limit is on their numbers, so it is the lowest free one.
+    let lowest = u64::try_from(File::open("/dev/null").unwrap().as_raw_fd()).unwrap();
+    let (most, everything) = (lowest + ROOM, getrlimit(Resource::Nofile).current);
+    limit(Resource::Nofile, Some(most));
+    let mut arrays = Vec::new();
+    let refused = loop {
+        match small::<H>() {
+            Ok(array) if (arrays.len() as u64) < 2 * ROOM => arrays.push(array),
+            Ok(_) => break None, // a backend that needs none
+            Err(error) => break Some(error),
+        }
+    };
+    let identity = Identity::new();
+    if let Some(refused) = refused {
+        assert_refused::<()>(Err(refused), "RLIMIT_NOFILE", most);
+        assert!((4..=ROOM).contains(&(arrays.len() as u64)), "each takes one");
+        limit(Resource::Nofile, everything);
+        let before = leaks::Snapshot::take();
+        limit(Resource::Nofile, Some(most));
+        assert_refused(small::<H>(), "RLIMIT_NOFILE", most);
+        assert_refused(take::<H>(&identity, &held), "RLIMIT_NOFILE", most);
+        limit(Resource::Nofile, everything);
+        before.assert_unchanged("no descriptor was left");
+        limit(Resource::Nofile, Some(most));
+        assert_refused(H::backend().attach(source, Access::ReadOnly), "RLIMIT_NOFILE", most);
+    }
+    arrays.truncate(arrays.len() - 4);
+    assert_all_works::<H>();
+    take::<H>(&identity, &held).unwrap();
+    limit(Resource::Nofile, everything);
+}
+
+fn mappings<H: IdentityHarness>() {
+    let most = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+    let most: u64 = most.trim().parse().unwrap();
+    if most > 1_000_000 {
+        return println!("skipped: more mappings than this test can make");
+    }
+    let held = small::<H>().unwrap();
+    let [first, second] = [H::source(&held), H::source(&held)];
+    let other = H::backend().attach(first, Access::ReadOnly).unwrap();
+    let identity = Identity::new();
+    // Room from the start: memory for the list would take a mapping.
+    let mut regions = Vec::with_capacity(usize::try_from(most).unwrap());
+    let refused = loop {
+        match other.segment.map() {
+            Ok(region) => regions.push(region),
+            Err(error) => break error,
+        }
+    };
+    assert_refused::<()>(Err(refused), "vm.max_map_count", most);
+    // mremap(2) is refused three mappings before mmap(2).
+    let rest: Vec<_> = (0..4).map_while(|_| small::<H>().ok()).collect();
+    assert_refused(small::<H>(), "vm.max_map_count", most);
+    assert_refused(take::<H>(&identity, &held), "vm.max_map_count", most);
+    assert_refused(H::backend().attach(second, Access::ReadOnly), "vm.max_map_count", most);
+    drop(rest);
+    regions.truncate(regions.len() - 4);
+    assert_all_works::<H>();
+    take::<H>(&identity, &held).unwrap();
+}
+
+fn address_space<H: IdentityHarness>() {
+    const LARGE: usize = 256 << 20;
+    let held = create::<H>(LARGE / 8).unwrap();
+    let other = H::backend().attach(H::source(&held), Access::ReadOnly).unwrap();
+    let source = H::source(&held);
+    let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
+    let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
+    let most = pages * 4096 + LARGE as u64 / 4;
+    limit(Resource::As, Some(most));
+    assert_refused(create::<H>(LARGE / 8), "RLIMIT_AS", most);
+    assert_refused(H::backend().attach(source, Access::ReadOnly), "RLIMIT_AS", most);
+    assert_refused(other.segment.map(), "RLIMIT_AS", most);
+    assert_all_works::<H>();
+    drop(other);
+    drop(create::<H>(LARGE / 8).unwrap());
+}
+
+/// A process for each.
+fn slots<H: IdentityHarness>() {
+    let array = small::<H>().unwrap();
+    let mut children: Vec<_> = (0..SLOT_COUNT)
+        .map(|slot| {
+            Child::idle(|| {
+                let identity = Identity::new();
+                assert_eq!(take::<H>(&identity, &array).unwrap().slot, slot);
+                std::mem::forget(identity); // it ends with the process
+            })
+        })
+        .collect();
+    let late = Identity::new();
+    assert_refused(take::<H>(&late, &array), "slots of a segment", SLOT_COUNT.into());
+    assert_all_works::<H>(); // in another array
+    drop(children.swap_remove(77));
+    assert_eq!(take::<H>(&late, &array).unwrap().slot, 77);
+}
