@@ -457,6 +457,7 @@ PEERS = {
     "create/shm/4KiB": of_all(create, 4 * KIB),
     "create/memfd/4KiB": {"Python GridR": create(gridr("memfd"), 4 * KIB)},
     "create/mmap/4KiB": {"Python GridR": create(gridr("mmap"), 4 * KIB)},
+    "create/shm/1GiBuntouched": of_all(create, GIB),
     "untouched/memfd/1GiB": {
         "Python SharedMemory": create(Standard, GIB),
         "Python GridR": create(gridr("memfd"), GIB),
@@ -471,8 +472,8 @@ PEERS = {
         "Python SharedMemory": pass_name(Standard, 4 * KIB),
     },
     "lock/write": {"Python multiprocessing.Lock": lock},
-    "barrier/2-cores": {"Python multiprocessing.Barrier": barrier([0, 1])},
-    "barrier/1-core": {"Python multiprocessing.Barrier": barrier([0, 0])},
+    "barrier/2 cores": {"Python multiprocessing.Barrier": barrier([0, 1])},
+    "barrier/1 core": {"Python multiprocessing.Barrier": barrier([0, 0])},
     "fill-beside-others/memfd/1GiB": of_all(fill, GIB),
     "fill-beside-others/memfd/1GiB/huge": of_all(fill, GIB),
     "free/shm/1GiB": of_all(free, GIB),
