@@ -123,30 +123,37 @@ fn send_part(
 /// [`ErrorKind::Transport`] if the peer has closed before or within a message (the text says
 /// which), or the message is not complete within `timeout`; [`ErrorKind::BadMagic`],
 /// [`ErrorKind::UnsupportedVersion`], [`ErrorKind::Truncated`], [`ErrorKind::Oversized`],
-/// [`ErrorKind::Corrupt`] for its form; [`ErrorKind::LimitReached`] if this process may not have so many descriptors.
+/// [`ErrorKind::Corrupt`] for its form; [`ErrorKind::LimitReached`] if this process may not have so many
+/// descriptors: the kernel has dropped them, so the arrays of that message have to be sent again, but
+/// the next message comes whole.
 pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     let deadline = Deadline::after("receive", timeout);
-    let mut parcels = Vec::new();
+    let (mut parcels, mut place, mut refused) = (Vec::new(), Place::Start, None);
     loop {
         let mut fds = Some(Vec::new());
         let mut head = [0; PREAMBLE_LEN];
-        let place = if parcels.is_empty() { Place::Start } else { Place::Within };
-        fill(socket.as_fd(), &mut head, &mut fds, place, &deadline)?;
+        let withheld = fill(socket.as_fd(), &mut head, &mut fds, place, &deadline)?;
+        place = Place::Within;
+        refused = refused.or(withheld);
         let preamble = frame::preamble(&head)?;
         let fds = fds.unwrap_or_default();
-        if fds.len() != preamble.count {
+        if refused.is_none() && fds.len() != preamble.count {
             let (has, needs) = (fds.len(), preamble.count);
             let reason = format!("{has} descriptors came with a message of {needs} arrays");
             return Err(deadline.failed(reason));
         }
         let mut body = vec![0; preamble.body_len];
         fill(socket.as_fd(), &mut body, &mut None, Place::Within, &deadline)?;
-        let payloads = frame::body(preamble, &body)?;
-        let part = payloads.into_iter().zip(fds);
-        parcels.extend(part.map(|(payload, fd)| Parcel { payload, fd }));
+        if refused.is_none() {
+            let payloads = frame::body(preamble, &body)?;
+            let part = payloads.into_iter().zip(fds);
+            parcels.extend(part.map(|(payload, fd)| Parcel { payload, fd }));
+        } else {
+            parcels.clear(); // the rest is read, so that the next message begins where it should
+        }
         if !preamble.more {
             tracing::debug!(arrays = parcels.len(), "received over a socket");
-            return Ok(parcels);
+            return refused.map_or(Ok(parcels), Err);
         }
         deadline.check()?; // parts may follow without end
     }
@@ -159,15 +166,16 @@ enum Place {
     Within,
 }
 
-/// Reads so many bytes. Descriptors may come with the first of them if `fds` says so.
+/// Reads so many bytes. Descriptors may come with the first of them if `fds` says so; why the kernel
+/// withheld some of these, if it did, is given back.
 fn fill(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
     fds: &mut Option<Vec<OwnedFd>>,
     place: Place,
     deadline: &Deadline,
-) -> Result<()> {
-    let mut at = 0;
+) -> Result<Option<Error>> {
+    let (mut at, mut refused) = (0, None);
     while at < bytes.len() {
         let mut space = [MaybeUninit::uninit(); RECEIVE_LEN];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -186,7 +194,11 @@ fn fill(
         // Owned at once, so that whatever follows closes them.
         let came: Vec<OwnedFd> = control.drain().flat_map(descriptors).collect();
         if received.flags.contains(ReturnFlags::CTRUNC) {
-            return Err(withheld(socket, came.len(), deadline));
+            let error = withheld(socket, came.len(), deadline);
+            if at > 0 || fds.is_none() || received.bytes == 0 {
+                return Err(error);
+            }
+            refused = Some(error);
         }
         if received.bytes == 0 {
             if place == Place::Start && at == 0 {
@@ -212,7 +224,7 @@ fn fill(
             deadline.check()?; // bytes may dribble in as fast as they are read
         }
     }
-    Ok(())
+    Ok(refused)
 }
 
 /// Why the kernel gave only `came` of the descriptors, which the caller still holds. There was

@@ -248,23 +248,33 @@ fn another_user() {
     assert_eq!(status, 0, "the other user's end");
 }
 
+/// The message is lost, nothing that came of it stays, and the next one comes whole.
 fn descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
     let fd = memfd(0);
-    let payloads: Vec<_> = (0..20).map(|i| payload(BackendKind::Memfd, i)).collect();
-    let parcels: Vec<_> =
-        payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
-    let (here, there) = UnixStream::pair().unwrap();
-    send(&here, &parcels, SOON).unwrap();
-    let tight = Some(open_fds() as u64 + 10);
-    setrlimit(Resource::Nofile, Rlimit { current: tight, ..limit }).unwrap();
-    let error = receive(&there, SOON).unwrap_err();
-    setrlimit(Resource::Nofile, limit).unwrap();
-    let named = matches!(
-        error.kind(),
-        ErrorKind::LimitReached { limit: "RLIMIT_NOFILE", value, .. } if *value == tight
-    );
-    assert!(named, "{error}");
+    for count in [20, 300] {
+        let payloads: Vec<_> = (0..count).map(|i| payload(BackendKind::Memfd, i)).collect();
+        let parcels: Vec<_> =
+            payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
+        let (here, there) = UnixStream::pair().unwrap();
+        send(&here, &parcels, SOON).unwrap();
+        send(&here, &parcels[..3], SOON).unwrap();
+        let before = open_fds();
+        let tight = Some(before as u64 + 10);
+        setrlimit(Resource::Nofile, Rlimit { current: tight, ..limit }).unwrap();
+        let error = receive(&there, SOON).unwrap_err();
+        let next = receive(&there, SOON);
+        setrlimit(Resource::Nofile, limit).unwrap();
+        let named = matches!(
+            error.kind(),
+            ErrorKind::LimitReached { limit: "RLIMIT_NOFILE", value, .. } if *value == tight
+        );
+        assert!(named, "{error}");
+        let next = next.unwrap();
+        assert_eq!((next.len(), open_fds()), (3, before + 3));
+        drop(next);
+        assert_eq!(open_fds(), before);
+    }
 }
 
 fn with_credentials() {
