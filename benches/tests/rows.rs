@@ -5,11 +5,19 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 use shm_conformance::{leaks, private, process};
-use shmarray_bench::{Contender, Role, all};
+use shmarray_bench::{Contender, Role, Row, all};
 
-/// Rows that move more bytes are left to the drivers, and so are peers that make a gigabyte: some touch
-/// it all.
-const SMALL: u64 = 64 << 20;
+/// Whether it takes milliseconds: rows of more than 64 MiB, or among ten thousand arrays, are left to
+/// the drivers.
+fn is_small(row: &Row) -> bool {
+    let last = row.key.rsplit('/').next().and_then(|last| last.parse::<u64>().ok());
+    row.bytes.is_none_or(|bytes| bytes <= 64 << 20) && last.is_none_or(|others| others < 10_000)
+}
+
+/// Whether it may touch a gigabyte that the others do not.
+fn may_touch(row: &Row, contender: &Contender) -> bool {
+    contender.role == Role::Peer && row.key.contains("GiB")
+}
 
 fn main() {
     process::main(
@@ -42,13 +50,8 @@ fn each_row_says_what_it_is() {
 fn each_contender_runs() {
     private::shm("size=4g"); // room for what is set aside and not touched
     let before = leaks::entries();
-    for row in all() {
-        if (row.ready)().is_err() || row.bytes.is_some_and(|bytes| bytes > SMALL) {
-            continue;
-        }
-        let touches =
-            |contender: &&Contender| contender.role == Role::Peer && row.key.contains("GiB");
-        for contender in row.contenders.iter().filter(|contender| !touches(contender)) {
+    for row in all().iter().filter(|row| is_small(row) && (row.ready)().is_ok()) {
+        for contender in row.contenders.iter().filter(|contender| !may_touch(row, contender)) {
             let of = format!("{} of {}", contender.name, row.key);
             let mut contest = Command::new(env!("CARGO_BIN_EXE_contest"));
             let contest = contest.args(["run", &row.key, &contender.name, "--count", "1"]);
