@@ -125,7 +125,6 @@ pub(crate) fn alone(mut work: impl FnMut(u64) + 'static) -> Run {
 
 /// A run of an operation that uses up what `before` makes: that, and dropping what comes of the
 /// operation, are outside the time. For operations of many microseconds, as each reads the clock.
-#[allow(dead_code)]
 pub(crate) fn each_with<T, U>(
     mut before: impl FnMut() -> T + 'static,
     mut operation: impl FnMut(T) -> U + 'static,
