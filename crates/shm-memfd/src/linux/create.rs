@@ -16,10 +16,7 @@ use super::segment::MemfdSegment;
 pub(super) fn create(spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<MemfdSegment>> {
     let header = Header::new(spec, stamp())?;
     let fd = unnamed_file(&spec.name)?;
-    let fail = |call| {
-        let name = spec.name.to_string();
-        move |errno| system_error(call, name, errno)
-    };
+    let fail = |call| move |errno| system_error(call, spec.name.as_str(), errno);
     // Others who are handed a descriptor for reading shall not open it for writing.
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
     join(fd.as_fd())?;
