@@ -8,7 +8,7 @@ use rustix::mm::{MapFlags, mmap_anonymous};
 use super::DATA_OFFSET;
 use super::file::{Map, PROT};
 
-/// Makes an anonymous shared mapping with a header in it.
+/// Makes an anonymous shared mapping. What describes it stays in the memory of its process.
 pub(crate) fn create(bytes: usize) -> Map {
     let len = DATA_OFFSET + bytes;
     // SAFETY: the kernel chooses the address.
