@@ -1,13 +1,16 @@
 //! The bare system calls that keep the same promises, with nothing around them.
 //!
-//! Each includes what a promise needs: memory set aside (`fallocate`), the presence lock, a header
-//! of [`HEADER_LEN`] bytes written or read, publication in one step, and the question whether
-//! anybody else is left.
+//! Each includes what a promise needs: memory set aside (`fallocate`), no more than `RLIMIT_FSIZE`
+//! allows, mode 0600 whatever the umask, the presence lock, a header of [`HEADER_LEN`] bytes written
+//! or read, publication in one step, type and owner of what is attached to, and the question whether
+//! anybody else is left. A segment has as many bytes as ours has: with fewer, `fallocate` and first
+//! touches would be cheaper for no promise's sake.
 //!
 //! - `file.rs`: mappings, locks, memory set aside;
 //! - `large.rs`: a fresh gigabyte, found and filled;
 //! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend;
-//! - `slot.rs`: a slot in one.
+//! - `slot.rs`: a slot in one;
+//! - `socket.rs`: a descriptor handed to another process.
 #![allow(dead_code)]
 
 pub(crate) mod anonymous;
@@ -16,10 +19,11 @@ pub(crate) mod large;
 pub(crate) mod memfd;
 pub(crate) mod named;
 pub(crate) mod slot;
+pub(crate) mod socket;
 
 /// Bytes of a header: what is written when a segment is made.
 const HEADER_LEN: usize = 1064;
 /// Bytes read of it when a segment is attached.
-const HEADER_READ: usize = 4096;
-/// Slots and header together.
-const DATA_OFFSET: usize = 8192;
+const HEADER_READ: usize = 2048;
+/// Header and slots together: the page of the header, and a cache line for each of 128 participants.
+const DATA_OFFSET: usize = 12288;

@@ -14,7 +14,7 @@ pub(super) fn of(len: usize) -> Map {
     Map(unsafe { mmap_anonymous(null_mut(), len, PROT, MapFlags::SHARED) }.unwrap(), len)
 }
 
-/// Makes an anonymous shared mapping with a header in it.
+/// Makes an anonymous shared mapping. What describes it stays in the memory of its process.
 pub(crate) fn create(bytes: usize) -> Map {
     let len = DATA_OFFSET + bytes;
     // SAFETY: the kernel chooses the address.

@@ -1,11 +1,13 @@
 //! Mappings, locks and memory set aside.
 #![allow(unsafe_code)] // system calls
 
+use std::ops::Range;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr::null_mut;
 
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, fallocate, ftruncate};
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::process::{Resource, getrlimit};
 
 use super::DATA_OFFSET;
 
@@ -47,22 +49,42 @@ impl Drop for Map {
     }
 }
 
-pub(super) fn lock(fd: BorrowedFd<'_>, byte: i64, kind: i32) -> bool {
+/// Held shared by all who are present.
+pub(super) const PRESENCE: Range<i64> = 0..1;
+/// Held by whoever changes what the name means.
+pub(super) const NAME: Range<i64> = 1..2;
+/// Both, given up in one call.
+pub(super) const BOTH: Range<i64> = 0..2;
+
+pub(super) fn lock(fd: BorrowedFd<'_>, bytes: Range<i64>, kind: i32) -> bool {
     #[allow(clippy::cast_possible_truncation)]
     let request = libc::flock {
         l_type: kind as i16,
         l_whence: 0,
-        l_start: (1 << 62) + byte,
-        l_len: 1,
+        l_start: (1 << 62) + bytes.start,
+        l_len: bytes.end - bytes.start,
         l_pid: 0,
     };
     // SAFETY: an open descriptor and a valid struct.
     unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_SETLK, &raw const request) == 0 }
 }
 
+/// Sets the size and memory aside.
 pub(super) fn reserve(fd: BorrowedFd<'_>, len: usize) {
+    check_size(len);
     for at in (0..len).step_by(CHUNK) {
         let chunk = CHUNK.min(len - at) as u64;
         fallocate(fd, FallocateFlags::empty(), at as u64, chunk).unwrap();
     }
+}
+
+/// Sets the size alone.
+pub(super) fn set_len(fd: BorrowedFd<'_>, len: usize) {
+    check_size(len);
+    ftruncate(fd, len as u64).unwrap();
+}
+
+/// Beyond `RLIMIT_FSIZE` the kernel kills: whoever promises an error has to ask.
+fn check_size(len: usize) {
+    assert!(getrlimit(Resource::Fsize).current.is_none_or(|most| most >= len as u64));
 }

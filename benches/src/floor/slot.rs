@@ -21,7 +21,10 @@ impl Slot {
     pub(crate) fn take(fd: BorrowedFd<'_>) -> Self {
         let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
         let own = open(path.as_str(), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap();
-        assert!((0..128).any(|slot| lock(own.as_fd(), SLOTS + slot, libc::F_WRLCK)));
+        assert!((0..128).any(|slot| {
+            let byte = SLOTS + slot;
+            lock(own.as_fd(), byte..byte + 1, libc::F_WRLCK)
+        }));
         let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE);
         // SAFETY: the kernel chooses the address.
         let page = unsafe { mmap(null_mut(), PAGE, none, private, own.as_fd(), 0) }.unwrap();

@@ -1,7 +1,68 @@
 //! Making an array, mapped, and destroying it.
 
-use crate::Row;
+use shmarray::prelude::*;
+
+use super::attach::{GIB, SIZES, array, entry, fresh_name};
+use crate::floor::{anonymous, memfd, named};
+use crate::row::{anywhere, each};
+use crate::{Contender, Goal, Row, Run, peer};
 
 pub(crate) fn rows() -> Vec<Row> {
-    Vec::new()
+    let mut rows = Vec::new();
+    for backend in BackendKind::ALL {
+        for (size, bytes) in SIZES {
+            rows.push(row(backend, size, bytes, Commit::Auto));
+        }
+    }
+    rows.push(row(BackendKind::Shm, "1 GiB untouched", GIB, Commit::Lazy));
+    rows
+}
+
+/// Names are made outside the time, as the floor does not need new ones either.
+fn row(backend: BackendKind, size: &str, bytes: usize, commit: Commit) -> Row {
+    let reserved = backend == BackendKind::Shm && commit == Commit::Auto;
+    let mut contenders = vec![
+        Contender::ours(move || {
+            let name = fresh_name();
+            each(move || array(&name, backend, bytes, commit))
+        }),
+        Contender::floor(move || floor(backend, bytes, reserved)),
+    ];
+    contenders.extend(if bytes < GIB {
+        peer::create(bytes)
+    } else if reserved {
+        Vec::new() // nobody else sets memory aside
+    } else {
+        peer::create_untouched(bytes)
+    });
+    Row {
+        key: format!("create/{backend}/{}", size.replace(' ', "")),
+        title: format!("create+map+destroy, {backend}, {size}"),
+        floor: match backend {
+            BackendKind::Shm if reserved => {
+                "O_TMPFILE, its mode, presence, fallocate, mmap, header, linkat; then both locks, unlink"
+            }
+            BackendKind::Shm => {
+                "O_TMPFILE, its mode, presence, ftruncate, mmap, header, linkat; then both locks, unlink"
+            }
+            BackendKind::Mmap => "mmap and munmap",
+            _ => "memfd_create, mode, presence, ftruncate, mmap, header, seals; then munmap, close",
+        },
+        bytes: None,
+        goal: Some(Goal::OfFloor(1.15)),
+        ready: anywhere,
+        contenders,
+    }
+}
+
+fn floor(backend: BackendKind, bytes: usize, reserved: bool) -> Run {
+    match backend {
+        BackendKind::Shm => {
+            let path = entry(&fresh_name());
+            let create = if reserved { named::create } else { named::create_lazy };
+            each(move || create(&path, bytes).leave(&path))
+        }
+        BackendKind::Mmap => each(move || anonymous::create(bytes)),
+        _ => each(move || memfd::create(bytes)),
+    }
 }

@@ -37,6 +37,13 @@ pub use segment::{AnonRegion, AnonSegment};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Anon;
 
+impl Anon {
+    /// Whether an array of this process bears the name at this moment.
+    pub fn is_known(&self, name: &Name) -> bool {
+        registry::is_known(name)
+    }
+}
+
 impl Backend for Anon {
     const KIND: BackendKind = BackendKind::Mmap;
     type Segment = AnonSegment;
@@ -62,7 +69,7 @@ impl Backend for Anon {
         if let Some(fill) = fill {
             fill_in_memory(&mapping, &header, &plan, fill)?;
         }
-        let segment = AnonSegment::new(spec.name.clone(), header, mapping);
+        let segment = AnonSegment::new(header, mapping);
         registry::publish(&spec.name, segment.weak(), spec.force)?;
         tracing::debug!(name = %spec.name, bytes = len, "created on mmap");
         segment.attached()

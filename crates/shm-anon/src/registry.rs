@@ -3,7 +3,7 @@
 //! A forked child inherits a copy, whole at any instant: no fork falls between the steps of a
 //! change. The registry does not keep arrays alive; the handles do.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use shm_core::{BackendKind, ErrorKind, Name, Result};
@@ -11,31 +11,36 @@ use shm_presence::fork;
 
 use crate::segment::Inner;
 
-type Names = HashMap<Name, Weak<Inner>>;
+type Names = BTreeMap<Name, Weak<Inner>>;
 
-static NAMES: Mutex<Option<Names>> = Mutex::new(None);
+static NAMES: Mutex<Names> = Mutex::new(BTreeMap::new());
 
 /// The mutex is only ever held here, where no fork can happen, so a child finds it free.
 ///
 /// `steps` must not drop the last handle of an array, whose end comes here too.
 fn with<T>(steps: impl FnOnce(&mut Names) -> T) -> T {
-    fork::uninterrupted(|| {
-        let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
-        steps(names.get_or_insert_default())
-    })
+    fork::uninterrupted(|| steps(&mut NAMES.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 
 /// Gives an array its name.
 pub(crate) fn publish(name: &Name, array: Weak<Inner>, force: bool) -> Result<()> {
     with(|names| {
-        let taken = names.get(name).is_some_and(|known| known.strong_count() > 0);
-        if taken && !force {
+        if !force && is_alive(names, name) {
             let name = name.to_string();
             return Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Mmap }.into());
         }
         names.insert(name.clone(), array);
         Ok(())
     })
+}
+
+fn is_alive(names: &Names, name: &Name) -> bool {
+    names.get(name).is_some_and(|array| array.strong_count() > 0)
+}
+
+/// Whether an array bears the name.
+pub(crate) fn is_known(name: &Name) -> bool {
+    with(|names| is_alive(names, name))
 }
 
 /// The array that bears the name.

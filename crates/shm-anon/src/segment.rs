@@ -4,9 +4,7 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
 
-use shm_core::{
-    Access, Attached, Header, Identified, Name, Paging, Region, Result, Segment, SlotLocks,
-};
+use shm_core::{Access, Attached, Header, Identified, Paging, Region, Result, Segment, SlotLocks};
 use shm_map::Mapping;
 
 use crate::companion::{self, Range, Refusal};
@@ -21,7 +19,6 @@ pub struct AnonSegment {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    name: Name,
     header: Header,
     mapping: Mapping,
     /// Given when it is made, as children that are forked before the first lock must share it.
@@ -30,14 +27,14 @@ pub(crate) struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        registry::withdraw(&self.name, Some(&raw const *self));
-        tracing::debug!(name = %self.name, "detached from mmap");
+        registry::withdraw(self.header.name(), Some(&raw const *self));
+        tracing::debug!(name = %self.header.name(), "detached from mmap");
     }
 }
 
 impl AnonSegment {
-    pub(crate) fn new(name: Name, header: Header, mapping: Mapping) -> Self {
-        let inner = Inner { name, header, mapping, locks: companion::range() };
+    pub(crate) fn new(header: Header, mapping: Mapping) -> Self {
+        let inner = Inner { header, mapping, locks: companion::range() };
         Self { inner: Arc::new(inner), access: Access::ReadWrite }
     }
 
@@ -76,8 +73,8 @@ impl Segment for AnonSegment {
 
     /// Takes its name away, in this process.
     fn destroy(&self) -> Result<()> {
-        registry::withdraw(&self.inner.name, Some(Arc::as_ptr(&self.inner)));
-        tracing::debug!(name = %self.inner.name, "destroyed on mmap");
+        registry::withdraw(self.header().name(), Some(Arc::as_ptr(&self.inner)));
+        tracing::debug!(name = %self.header().name(), "destroyed on mmap");
         Ok(())
     }
 }

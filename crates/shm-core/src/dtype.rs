@@ -3,7 +3,7 @@
 //! The common language is NumPy's `descr`: `<f4`, `|S16`, `<M8[ns]`, or a list of named fields for
 //! structures. Source: the NumPy format, "The array interface protocol" and `numpy.lib.format`.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use serde::{Deserialize, Serialize};
 
@@ -180,17 +180,22 @@ impl fmt::Display for Scalar {
             ByteOrder::Big => ">",
             ByteOrder::None => "|",
         })?;
-        match self.kind {
-            ScalarKind::Bool => f.write_str("b1"),
-            ScalarKind::Int(n) => write!(f, "i{n}"),
-            ScalarKind::UInt(n) => write!(f, "u{n}"),
-            ScalarKind::Float(n) => write!(f, "f{n}"),
-            ScalarKind::BFloat16 => f.write_str("V2"),
-            ScalarKind::Complex(n) => write!(f, "c{n}"),
-            ScalarKind::Bytes(n) => write!(f, "S{n}"),
-            ScalarKind::Void(n) => write!(f, "V{n}"),
-            ScalarKind::DateTime(unit) => write!(f, "M8{unit}"),
-            ScalarKind::TimeDelta(unit) => write!(f, "m8{unit}"),
+        let (code, size) = match self.kind {
+            ScalarKind::Bool => ("b", 1),
+            ScalarKind::Int(n) => ("i", n.into()),
+            ScalarKind::UInt(n) => ("u", n.into()),
+            ScalarKind::Float(n) => ("f", n.into()),
+            ScalarKind::BFloat16 => ("V", 2),
+            ScalarKind::Complex(n) => ("c", n.into()),
+            ScalarKind::Bytes(n) => ("S", n),
+            ScalarKind::Void(n) => ("V", n),
+            ScalarKind::DateTime(unit) => return write!(f, "M8{unit}"),
+            ScalarKind::TimeDelta(unit) => return write!(f, "m8{unit}"),
+        };
+        f.write_str(code)?;
+        match char::from_digit(size, 10) {
+            Some(digit) => f.write_char(digit), // of most; a header is written with each array
+            None => write!(f, "{size}"),
         }
     }
 }
@@ -282,7 +287,7 @@ impl From<DType> for String {
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let fields = match self {
-            Self::Scalar(scalar) => return write!(f, "{scalar}"),
+            Self::Scalar(scalar) => return scalar.fmt(f),
             Self::Struct(fields) => fields,
         };
         f.write_str("[")?;

@@ -67,7 +67,7 @@ pub struct Header {
 
 impl Header {
     /// Bytes that are worth reading at first: enough for all but very long structured dtypes.
-    pub const FIRST_READ: usize = 4096;
+    pub const FIRST_READ: usize = 2048;
 
     /// The most bytes that [`encode`](Self::encode) yields.
     pub const MAX_LEN: usize =

@@ -30,7 +30,7 @@ impl fmt::Display for Order {
 
 /// The shape and order of a whole array: contiguous, of a size that fits the address space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked", into = "Unchecked")]
+#[serde(try_from = "Unchecked")]
 pub struct Layout {
     // Invariant: at most MAX_NDIM, and the product of the non-zero lengths is at most isize::MAX,
     // both alone and with the itemsize.
@@ -99,21 +99,27 @@ impl Layout {
     /// Distance between neighbours along each axis, in elements.
     pub fn strides(&self) -> Vec<isize> {
         let mut strides = vec![0; self.shape.len()];
-        let mut step = 1;
-        let axes: &mut dyn Iterator<Item = usize> = match self.order {
-            Order::C => &mut (0..self.shape.len()).rev(),
-            Order::Fortran => &mut (0..self.shape.len()),
-        };
-        for axis in axes {
-            // The invariant: no product of non-zero lengths exceeds isize::MAX.
-            strides[axis] = isize::try_from(step).unwrap_or(isize::MAX);
-            step *= self.shape[axis].max(1);
-        }
+        // The invariant: no product of non-zero lengths exceeds isize::MAX.
+        self.each_stride(|axis, step| strides[axis] = isize::try_from(step).unwrap_or(isize::MAX));
         strides
+    }
+
+    /// Tells of each axis the distance between neighbours, in elements, beginning with the axis
+    /// whose index changes fastest.
+    pub fn each_stride(&self, mut tell: impl FnMut(usize, usize)) {
+        let mut step = 1;
+        let mut next = |axis: usize| {
+            tell(axis, step);
+            step *= self.shape[axis].max(1);
+        };
+        match self.order {
+            Order::C => (0..self.shape.len()).rev().for_each(&mut next),
+            Order::Fortran => (0..self.shape.len()).for_each(&mut next),
+        }
     }
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Unchecked {
     shape: Vec<usize>,
     order: Order,
@@ -125,11 +131,5 @@ impl TryFrom<Unchecked> for Layout {
 
     fn try_from(raw: Unchecked) -> Result<Self> {
         Self::new(raw.shape, raw.order, raw.itemsize)
-    }
-}
-
-impl From<Layout> for Unchecked {
-    fn from(layout: Layout) -> Self {
-        Self { shape: layout.shape, order: layout.order, itemsize: layout.itemsize }
     }
 }

@@ -23,6 +23,14 @@ impl Window {
         Self { offset: 0, shape: layout.shape().to_vec(), strides: layout.strides() }
     }
 
+    /// Whether it shows the whole array of that layout, as [`whole`](Self::whole) does.
+    pub fn is_whole(&self, layout: &Layout) -> bool {
+        self.offset == 0
+            && self.shape == layout.shape()
+            && self.strides.len() == self.shape.len()
+            && self.is_contiguous(layout.order())
+    }
+
     /// Number of elements it shows; `None` where that overflows.
     pub fn len(&self) -> Option<usize> {
         self.shape.iter().try_fold(1_usize, |len, n| len.checked_mul(*n))
@@ -42,6 +50,9 @@ impl Window {
     /// [`ErrorKind::InvalidWindow`] with the figures that do not fit; [`ErrorKind::ShapeOverflow`]
     /// as for [`Layout::new`].
     pub fn check(&self, layout: &Layout) -> Result<()> {
+        if self.is_whole(layout) {
+            return Ok(()); // of most arrays
+        }
         let fail = |reason: String| Err(ErrorKind::InvalidWindow { reason }.into());
         let (ndim, total) = (self.shape.len(), layout.len());
         if ndim != self.strides.len() {

@@ -31,21 +31,31 @@ impl Payload {
     /// [`ErrorKind::Oversized`] beyond [`MAX_PAYLOAD_LEN`] bytes, as only a huge structured dtype
     /// can be.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let body = bincode::serde::encode_to_vec(self, config())
+        let mut bytes = Vec::with_capacity(256);
+        self.append_to(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Appends the compact form to a message, and tells its length in bytes.
+    ///
+    /// # Errors
+    /// As [`to_bytes`](Self::to_bytes); what was appended by then is of no use.
+    pub fn append_to(&self, message: &mut Vec<u8>) -> Result<usize> {
+        let backend = self.descriptor.backend;
+        let code = (0_u8..).zip(BACKENDS).find(|(_, kind)| *kind == backend).map_or(0, |(i, _)| i);
+        let [a, b, c] = MAGIC;
+        let start = message.len();
+        message.extend([a, b, c, VERSION, code, 0, 0, 0]);
+        bincode::serde::encode_into_std_write(self, message, config())
             .map_err(|error| ErrorKind::Corrupt { what: "payload", reason: error.to_string() })?;
-        let has = PREFIX_LEN + body.len();
-        let Some(len) = u16::try_from(body.len()).ok().filter(|_| has <= MAX_PAYLOAD_LEN) else {
+        let has = message.len() - start;
+        let body = u16::try_from(has - PREFIX_LEN).ok().filter(|_| has <= MAX_PAYLOAD_LEN);
+        let Some(body) = body else {
             let (max, has) = (MAX_PAYLOAD_LEN as u64, has as u64);
             return Err(ErrorKind::Oversized { what: "payload", max, has }.into());
         };
-        let backend = self.descriptor.backend;
-        let code = (0_u8..).zip(BACKENDS).find(|(_, kind)| *kind == backend).map_or(0, |(i, _)| i);
-        let mut bytes = Vec::with_capacity(has);
-        bytes.extend(MAGIC);
-        bytes.extend([VERSION, code, 0]);
-        bytes.extend(len.to_le_bytes());
-        bytes.extend(body);
-        Ok(bytes)
+        message[start + PREFIX_LEN - 2..start + PREFIX_LEN].copy_from_slice(&body.to_le_bytes());
+        Ok(has)
     }
 
     /// Reads the compact form.

@@ -81,6 +81,35 @@ impl<T: Element, D: Dimension> Place<T, D> {
     /// the window has not the dimensions of `D`; [`ErrorKind::Corrupt`] for a header that
     /// contradicts itself; those of [`Window::check`].
     pub fn new(header: &Header, window: &Window) -> Result<Self> {
+        Self::check_header(header)?;
+        Self::raw(header.layout(), header.data_offset(), window)
+    }
+
+    /// As [`new`](Self::new), for the window that shows the whole array.
+    ///
+    /// # Errors
+    /// As for [`new`](Self::new).
+    pub fn whole(header: &Header) -> Result<Self> {
+        Self::check_header(header)?;
+        let layout = header.layout();
+        Self::check_ndim(layout.ndim())?;
+        let (data, end) = Self::bounds(layout, header.data_offset())?;
+        let (mut dim, mut steps) = (D::zeros(layout.ndim()), D::zeros(layout.ndim()));
+        dim.slice_mut().copy_from_slice(layout.shape());
+        let shape = if layout.is_empty() {
+            dim.into_shape_with_order().into() // ndarray's own strides are zero then
+        } else {
+            layout.each_stride(|axis, stride| {
+                if dim[axis] > 1 {
+                    steps[axis] = stride;
+                }
+            });
+            dim.strides(steps)
+        };
+        Ok(Self { lowest: data, end, shape, inverted: Vec::new(), elements: PhantomData })
+    }
+
+    fn check_header(header: &Header) -> Result<()> {
         let (at, layout) = (header.data_offset(), header.layout());
         if *header.dtype() != T::dtype() {
             let (expected, found) = (T::dtype().to_string(), header.dtype().to_string());
@@ -91,7 +120,7 @@ impl<T: Element, D: Dimension> Place<T, D> {
             let reason = format!("{len} elements of {itemsize} bytes at offset {at}");
             return Err(corrupt(reason));
         }
-        Self::raw(layout, at, window)
+        Ok(())
     }
 
     /// Checks that a window of an array without a header has elements `T` in `D` dimensions:
@@ -108,15 +137,42 @@ impl<T: Element, D: Dimension> Place<T, D> {
     /// [`ErrorKind::ShapeOverflow`] if offset and array together do not fit the address space;
     /// those of [`Window::check`].
     pub fn raw(layout: &Layout, data_offset: u64, window: &Window) -> Result<Self> {
-        let itemsize = size_of::<T>();
         let ndim = window.shape.len();
-        if let Some(expected) = D::NDIM
-            && expected != ndim
-        {
-            let found = ndim;
-            return Err(ErrorKind::NdimMismatch { expected, found }.into());
-        }
+        Self::check_ndim(ndim)?;
         window.check(layout)?;
+        let (data, end) = Self::bounds(layout, data_offset)?;
+        let (mut dim, mut steps) = (D::zeros(ndim), D::zeros(ndim));
+        dim.slice_mut().copy_from_slice(&window.shape);
+        let (mut inverted, mut first) = (Vec::new(), window.offset);
+        let shape = if window.is_empty() {
+            dim.into_shape_with_order().into() // ndarray's own strides are zero then
+        } else {
+            let axes = window.shape.iter().zip(&window.strides).enumerate();
+            for (axis, (&len, &stride)) in axes.filter(|(_, (len, _))| **len > 1) {
+                steps[axis] = stride.unsigned_abs();
+                if stride < 0 {
+                    inverted.push(Axis(axis));
+                    first -= steps[axis] * (len - 1); // not below zero: `check` went there
+                }
+            }
+            dim.strides(steps)
+        };
+        let lowest = data + first * size_of::<T>();
+        Ok(Self { lowest, end, shape, inverted, elements: PhantomData })
+    }
+
+    fn check_ndim(found: usize) -> Result<()> {
+        match D::NDIM {
+            Some(expected) if expected != found => {
+                Err(ErrorKind::NdimMismatch { expected, found }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Where the whole array begins and ends in its region, in bytes.
+    fn bounds(layout: &Layout, data_offset: u64) -> Result<(usize, usize)> {
+        let itemsize = size_of::<T>();
         if layout.itemsize() != itemsize {
             let reason = format!("the layout has elements of {} bytes", layout.itemsize());
             return Err(ErrorKind::InvalidDType { descr: T::dtype().to_string(), reason }.into());
@@ -134,24 +190,7 @@ impl<T: Element, D: Dimension> Place<T, D> {
             let shape = layout.shape().to_vec();
             return Err(ErrorKind::ShapeOverflow { shape, itemsize }.into());
         };
-
-        let (mut dim, mut steps) = (D::zeros(ndim), D::zeros(ndim));
-        dim.slice_mut().copy_from_slice(&window.shape);
-        let (mut inverted, mut first) = (Vec::new(), window.offset);
-        let shape = if window.is_empty() {
-            dim.into_shape_with_order().into() // ndarray's own strides are zero then
-        } else {
-            let axes = window.shape.iter().zip(&window.strides).enumerate();
-            for (axis, (&len, &stride)) in axes.filter(|(_, (len, _))| **len > 1) {
-                steps[axis] = stride.unsigned_abs();
-                if stride < 0 {
-                    inverted.push(Axis(axis));
-                    first -= steps[axis] * (len - 1); // not below zero: `check` went there
-                }
-            }
-            dim.strides(steps)
-        };
-        Ok(Self { lowest: data + first * itemsize, end, shape, inverted, elements: PhantomData })
+        Ok((data, end))
     }
 
     /// Length of each axis, in elements.

@@ -34,23 +34,25 @@ pub(crate) struct Preamble {
 }
 
 /// The bytes of one part.
-pub(crate) fn encode(payloads: &[&Payload], more: bool) -> Result<Vec<u8>> {
-    let mut body = Vec::new();
-    for payload in payloads {
-        let bytes = payload.to_bytes()?;
-        let len = u16::try_from(bytes.len()).unwrap_or(u16::MAX); // MAX_PAYLOAD_LEN is less
-        body.extend(len.to_le_bytes());
-        body.extend(bytes);
-    }
+pub(crate) fn encode<'a>(
+    payloads: impl ExactSizeIterator<Item = &'a Payload>,
+    more: bool,
+) -> Result<Vec<u8>> {
     let count = u16::try_from(payloads.len()).unwrap_or(u16::MAX); // MOST is less
-    let body_len = u32::try_from(body.len()).unwrap_or(u32::MAX); // MOST payloads are less
-    let mut part = Vec::with_capacity(PREAMBLE_LEN + body.len());
+    let mut part = Vec::with_capacity(PREAMBLE_LEN + 256 * payloads.len());
     part.extend(MAGIC);
     part.extend([VERSION, more.into()]);
     part.extend(count.to_le_bytes());
-    part.extend(body_len.to_le_bytes());
-    part.extend([0; 4]);
-    part.extend(body);
+    part.extend([0; 8]);
+    for payload in payloads {
+        let at = part.len();
+        part.extend([0; 2]);
+        let len = payload.append_to(&mut part)?;
+        let len = u16::try_from(len).unwrap_or(u16::MAX); // MAX_PAYLOAD_LEN is less
+        part[at..at + 2].copy_from_slice(&len.to_le_bytes());
+    }
+    let body_len = u32::try_from(part.len() - PREAMBLE_LEN).unwrap_or(u32::MAX); // MOST are less
+    part[8..12].copy_from_slice(&body_len.to_le_bytes());
     Ok(part)
 }
 
@@ -145,14 +147,14 @@ mod tests {
     #[test]
     fn what_goes_in_comes_out() {
         let (one, two) = (payload(BackendKind::Memfd), payload(BackendKind::Shm));
-        let part = encode(&[&one, &two], false).unwrap();
+        let part = encode([&one, &two].into_iter(), false).unwrap();
         assert_eq!(decode(&part).unwrap(), [one, two]);
-        assert!(decode(&encode(&[], false).unwrap()).unwrap().is_empty());
+        assert!(decode(&encode([].into_iter(), false).unwrap()).unwrap().is_empty());
     }
 
     #[test]
     fn each_wrong_form_has_its_error() {
-        let part = encode(&[&payload(BackendKind::Memfd)], false).unwrap();
+        let part = encode([&payload(BackendKind::Memfd)].into_iter(), false).unwrap();
         let with = |at: usize, byte: u8| {
             let mut bad = part.clone();
             bad[at] = byte;
@@ -166,7 +168,7 @@ mod tests {
         assert!(matches!(with(6, 2).kind(), ErrorKind::Truncated { .. }));
         assert!(matches!(with(6, 0).kind(), ErrorKind::Oversized { max: 0, .. }));
         assert!(matches!(with(15, 1).kind(), ErrorKind::Corrupt { .. }));
-        let mmap = encode(&[&payload(BackendKind::Mmap)], false).unwrap();
+        let mmap = encode([&payload(BackendKind::Mmap)].into_iter(), false).unwrap();
         assert!(matches!(decode(&mmap).unwrap_err().kind(), ErrorKind::NoHandle { .. }));
     }
 
@@ -178,7 +180,7 @@ mod tests {
 
         #[test]
         fn any_change_is_an_error_or_payloads(at in 0_usize..120, byte: u8, cut in 0_usize..140) {
-            let mut part = encode(&[&payload(BackendKind::Memfd)], false).unwrap();
+            let mut part = encode([&payload(BackendKind::Memfd)].into_iter(), false).unwrap();
             let at = at % part.len();
             part[at] = byte;
             part.truncate(cut);

@@ -40,44 +40,51 @@ const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1
 pub fn send(socket: &UnixStream, parcels: &[Outgoing<'_>], timeout: Duration) -> Result<()> {
     let deadline = Deadline::after("send", timeout);
     let own = own_descriptions(socket, parcels)?;
-    let own = parcels.iter().zip(&own).map(|(parcel, own)| Outgoing {
-        fd: own.as_ref().map_or(parcel.fd, AsFd::as_fd),
-        ..*parcel
-    });
-    for (bytes, fds) in parts(&own.collect::<Vec<_>>())? {
-        send_part(socket.as_fd(), &bytes, &fds, &deadline)?;
+    let fds: Vec<_> = if own.is_empty() {
+        parcels.iter().map(|parcel| parcel.fd).collect()
+    } else {
+        own.iter().map(AsFd::as_fd).collect()
+    };
+    for (bytes, fds) in parts(parcels, &fds)? {
+        send_part(socket.as_fd(), &bytes, fds, &deadline)?;
     }
     tracing::debug!(arrays = parcels.len(), "sent over a socket");
     Ok(())
 }
 
-/// All parts of a message: at least one, which may be empty.
-fn parts<'a>(parcels: &[Outgoing<'a>]) -> Result<Vec<(Vec<u8>, Vec<BorrowedFd<'a>>)>> {
+/// All parts of a message with their descriptors: at least one, which may be empty.
+fn parts<'a, 'fd>(
+    mut parcels: &[Outgoing<'_>],
+    mut fds: &'a [BorrowedFd<'fd>],
+) -> Result<Vec<(Vec<u8>, &'a [BorrowedFd<'fd>])>> {
     let mut parts = Vec::new();
-    let mut rest = parcels;
     loop {
-        let (part, following) = rest.split_at(rest.len().min(MOST));
-        rest = following;
-        let payloads: Vec<_> = part.iter().map(|parcel| parcel.payload).collect();
-        let bytes = frame::encode(&payloads, !rest.is_empty())?;
-        parts.push((bytes, part.iter().map(|parcel| parcel.fd).collect()));
-        if rest.is_empty() {
+        let count = parcels.len().min(MOST);
+        let (part, part_fds);
+        (part, parcels) = parcels.split_at(count);
+        (part_fds, fds) = fds.split_at(count);
+        let payloads = part.iter().map(|parcel| parcel.payload);
+        parts.push((frame::encode(payloads, !parcels.is_empty())?, part_fds));
+        if parcels.is_empty() {
             return Ok(parts);
         }
     }
 }
 
 /// For a peer of another user, who may not reopen what he gets: a description of his own for each.
-fn own_descriptions(socket: &UnixStream, parcels: &[Outgoing<'_>]) -> Result<Vec<Option<OwnedFd>>> {
+/// None for one of this user.
+fn own_descriptions(socket: &UnixStream, parcels: &[Outgoing<'_>]) -> Result<Vec<OwnedFd>> {
     let peer = socket_peercred(socket)
         .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
-    let is_another = peer.uid != geteuid();
+    if peer.uid == geteuid() {
+        return Ok(Vec::new());
+    }
     let own = |Outgoing { fd, .. }: &Outgoing<'_>| {
         let mode = fcntl_getfl(fd).map_err(|errno| system_error("fcntl", "an array", errno))?;
         let writable = mode.contains(OFlags::RDWR);
         reopen(*fd, if writable { Access::ReadWrite } else { Access::ReadOnly })
     };
-    parcels.iter().map(|parcel| is_another.then(|| own(parcel)).transpose()).collect()
+    parcels.iter().map(own).collect()
 }
 
 fn send_part(
@@ -128,6 +135,9 @@ fn send_part(
 /// the next message comes whole.
 pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     let deadline = Deadline::after("receive", timeout);
+    if !timeout.is_zero() {
+        deadline.wait(socket.as_fd(), PollFlags::IN)?; // most who receive are there before it
+    }
     let (mut parcels, mut place, mut refused) = (Vec::new(), Place::Start, None);
     loop {
         let mut fds = Some(Vec::new());
@@ -192,7 +202,12 @@ fn fill(
             Err(errno) => return Err(system_error("recvmsg", "a socket", errno)),
         };
         // Owned at once, so that whatever follows closes them.
-        let came: Vec<OwnedFd> = control.drain().flat_map(descriptors).collect();
+        let mut came = Vec::new();
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(fds) = message {
+                came.extend(fds);
+            }
+        }
         if received.flags.contains(ReturnFlags::CTRUNC) {
             let error = withheld(socket, came.len(), deadline);
             if at > 0 || fds.is_none() || received.bytes == 0 {
@@ -211,7 +226,7 @@ fn fill(
             )));
         }
         match fds {
-            Some(fds) if at == 0 => fds.extend(came),
+            Some(fds) if at == 0 => *fds = came,
             _ if came.is_empty() => {}
             _ => {
                 let count = came.len();
@@ -236,13 +251,6 @@ fn withheld(socket: BorrowedFd<'_>, came: usize, deadline: &Deadline) -> Error {
             "the system withheld descriptors after the first {came}: a security module, or a \
              limit that was reached for a moment"
         )),
-    }
-}
-
-fn descriptors(message: RecvAncillaryMessage<'_>) -> Vec<OwnedFd> {
-    match message {
-        RecvAncillaryMessage::ScmRights(fds) => fds.collect(),
-        _ => Vec::new(),
     }
 }
 

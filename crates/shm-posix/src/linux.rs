@@ -7,7 +7,7 @@ use shm_core::{
     Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Spec,
 };
 use shm_map::{Home, Mapping, PagePlan, establish, read_header};
-use shm_presence::{PATIENCE, join, reopen, stamp, wait_until};
+use shm_presence::{PATIENCE, join, reopen, stamp, try_join, wait_until};
 
 mod collect;
 mod directory;
@@ -80,8 +80,7 @@ impl Posix {
         let fill = fill.as_mut().map(Fill::again);
         let mapping = establish(draft.fd(), &header, &plan, spec.commit, fill)?;
         let len = header.mapped_len();
-        let file = FileId::from(&place.check(draft.fd())?);
-        let hold = Hold::new(spec.name.clone(), header, file, Access::ReadWrite, true);
+        let hold = Hold::new(place.clone(), header, draft.file(), Access::ReadWrite, true);
         let fd = if spec.force { draft.replace(&place)? } else { draft.publish(&place)? };
         let segment = PosixSegment::new(hold, fd);
         tracing::debug!(name = %spec.name, bytes = len, ?publish, "created on shm");
@@ -115,7 +114,7 @@ impl Backend for Posix {
         let plan = PagePlan::of_segment(stat.st_blksize, &header);
         let mapping = Mapping::in_pages(fd.as_fd(), bytes, access, &plan)?;
         tracing::debug!(%name, bytes, %access, "attached on shm");
-        let hold = Hold::new(name, header, FileId::from(&stat), access, false);
+        let hold = Hold::new(place, header, FileId::from(&stat), access, false);
         Ok(PosixSegment::new(hold, fd).attached(mapping))
     }
 }
@@ -132,9 +131,12 @@ fn present_by_name(place: &Place, access: Access) -> Result<(OwnedFd, Stat)> {
     let mut found = None;
     let attempt = || {
         let fd = place.open(access)?;
-        place.check(fd.as_fd())?;
-        join(fd.as_fd())?;
-        let stat = place.check(fd.as_fd())?;
+        let present = try_join(fd.as_fd());
+        let mut stat = place.check(fd.as_fd())?; // first: what is none of ours is not waited for
+        if !present? {
+            join(fd.as_fd())?;
+            stat = place.check(fd.as_fd())?;
+        }
         let still_there = stat.st_nlink > 0;
         if still_there {
             found = Some((fd, stat));
@@ -150,9 +152,8 @@ fn present_by_name(place: &Place, access: Access) -> Result<(OwnedFd, Stat)> {
 
 /// The sender holds it, so it cannot go away; its name may be gone already.
 fn present_by_fd(place: &Place, fd: BorrowedFd<'_>, access: Access) -> Result<(OwnedFd, Stat)> {
-    place.check(fd)?;
+    let stat = place.check(fd)?; // before anything else is opened through it
     let own = reopen(fd, access)?;
     join(own.as_fd())?;
-    let stat = place.check(own.as_fd())?;
     Ok((own, stat))
 }

@@ -5,10 +5,13 @@
 #![allow(unsafe_code)] // pthread_atfork and a pthread mutex.
 
 use std::cell::UnsafeCell;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
 /// How many forks lie between the first process and this one.
 static GENERATION: AtomicU64 = AtomicU64::new(0);
+
+/// The id of this process.
+static PID: AtomicU32 = AtomicU32::new(0);
 
 /// Held across every fork: see [`uninterrupted`].
 static LOCK: Lock = Lock(UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER));
@@ -22,6 +25,12 @@ unsafe impl Sync for Lock {}
 #[inline]
 pub fn generation() -> u64 {
     GENERATION.load(Relaxed)
+}
+
+/// The id of this process in its PID namespace, as getpid(2). No system call.
+#[inline]
+pub fn pid() -> u32 {
+    PID.load(Relaxed)
 }
 
 /// Runs a few steps that no fork of this process may fall between: it takes the one lock that
@@ -63,10 +72,16 @@ extern "C" fn unlock() {
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Relaxed);
+    learn_pid();
     unlock();
 }
 
+fn learn_pid() {
+    PID.store(std::process::id(), Relaxed);
+}
+
 extern "C" fn register() {
+    learn_pid();
     // SAFETY: the three handlers live as long as the program and call only what may be called in
     // a forked child.
     let code = unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(in_child)) };

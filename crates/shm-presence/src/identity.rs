@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 use shm_core::{Access, ErrorKind, Result, SlotLocks};
 use shm_map::Anchor;
 
-use crate::ofd::{self, Byte};
+use crate::ofd::{self, Bytes};
 use crate::{fork, reopen};
 
 /// A slot and the generation in which it was taken: who, in words that processes share.
@@ -96,7 +96,7 @@ impl Identity {
             }
             let own = reopen(locks.fd, Access::ReadWrite)?;
             for slot in 0..count {
-                if ofd::try_exclusive(own.as_fd(), Byte::slot(locks.first, slot)?)? {
+                if ofd::try_exclusive(own.as_fd(), Bytes::slot(locks.first, slot)?)? {
                     let owner = Owner { slot, generation: raise(slot) };
                     debug_assert_ne!(owner.generation, 0, "zero names nobody");
                     std::mem::forget(anchor.replace(Anchor::new(own)?)); // a parent's, if any
@@ -135,5 +135,5 @@ impl Drop for Identity {
 /// # Errors
 /// [`ErrorKind::Os`].
 pub fn is_held(locks: SlotLocks<'_>, slot: u32) -> Result<bool> {
-    ofd::is_held_elsewhere(locks.fd, Byte::slot(locks.first, slot)?)
+    ofd::is_held_elsewhere(locks.fd, Bytes::slot(locks.first, slot)?)
 }

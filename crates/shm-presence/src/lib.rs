@@ -4,7 +4,7 @@
 //! description (OFD lock). The kernel drops it with the last reference to that description, however
 //! its holders end. This crate maps no segment, and reads and writes none of its bytes.
 //!
-//! - *presence* ([`join`], [`leave`], [`try_alone`], [`ask_others`]): a shared lock on one common byte, held
+//! - *presence* ([`join`], [`try_join`], [`leave`], [`try_alone`], [`ask_others`]): a shared lock on one common byte, held
 //!   through the description that the data is mapped with;
 //! - *name lock* ([`lock_name`], [`unlock_name`]): held by whoever changes what a name means;
 //! - *identity* ([`Identity`], [`Owner`], [`is_held`]): an exclusive lock on the byte of one slot,
@@ -26,7 +26,8 @@ mod wait;
 
 pub use identity::{Identity, Owner, is_held};
 pub use presence::{
-    ask_others, is_being_asked, is_name_locked, join, leave, lock_name, try_alone, unlock_name,
+    ask_others, is_being_asked, is_name_locked, join, leave, lock_name, try_alone, try_join,
+    unlock_name,
 };
 pub use reopen::reopen;
 pub use stamp::stamp;

@@ -4,7 +4,7 @@ use std::os::fd::BorrowedFd;
 
 use shm_core::Result;
 
-use crate::ofd::{self, Byte};
+use crate::ofd::{self, Bytes};
 use crate::wait::wait_until;
 
 /// Becomes present in a segment, through the description that it is mapped with.
@@ -18,17 +18,26 @@ pub fn join(fd: BorrowedFd<'_>) -> Result<()> {
     wait_until(
         || "a segment".into(),
         "a process that checks whether anybody is attached",
-        || ofd::try_shared(fd, Byte::PRESENCE),
+        || try_join(fd),
     )
 }
 
-/// Gives the presence byte up, shared or exclusive, also where a forked child shares the
-/// description: whoever was alone lets the others join again, whatever was forked meanwhile.
+/// Becomes present, or tells that a process is making sure at this moment that nobody is.
+///
+/// # Errors
+/// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
+pub fn try_join(fd: BorrowedFd<'_>) -> Result<bool> {
+    ofd::try_shared(fd, Bytes::PRESENCE)
+}
+
+/// Gives presence up, shared or exclusive, and the name if it is [locked](lock_name): also where a
+/// forked child shares the description. Whoever was alone lets the others join again, whatever was
+/// forked meanwhile.
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub fn leave(fd: BorrowedFd<'_>) -> Result<()> {
-    ofd::release(fd, Byte::PRESENCE)
+    ofd::release(fd, Bytes::PRESENCE_AND_NAME)
 }
 
 /// Becomes the only one present, or tells that somebody else is.
@@ -39,7 +48,7 @@ pub fn leave(fd: BorrowedFd<'_>) -> Result<()> {
 /// # Errors
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
 pub fn try_alone(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::try_exclusive(fd, Byte::PRESENCE)
+    ofd::try_exclusive(fd, Bytes::PRESENCE)
 }
 
 /// Whether anybody is present through another description than this one.
@@ -47,7 +56,7 @@ pub fn try_alone(fd: BorrowedFd<'_>) -> Result<bool> {
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub fn ask_others(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::is_held_elsewhere(fd, Byte::PRESENCE)
+    ofd::is_held_elsewhere(fd, Bytes::PRESENCE)
 }
 
 /// Whether somebody is making sure at this moment that nobody is present, and keeps others from
@@ -56,7 +65,7 @@ pub fn ask_others(fd: BorrowedFd<'_>) -> Result<bool> {
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub fn is_being_asked(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::is_held_exclusively(fd, Byte::PRESENCE)
+    ofd::is_held_exclusively(fd, Bytes::PRESENCE)
 }
 
 /// Whether somebody is changing at this moment what the segment's name means.
@@ -64,7 +73,7 @@ pub fn is_being_asked(fd: BorrowedFd<'_>) -> Result<bool> {
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub fn is_name_locked(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::is_held_elsewhere(fd, Byte::NAME)
+    ofd::is_held_elsewhere(fd, Bytes::NAME)
 }
 
 /// Locks what the segment's name means, until [`unlock_name`]; `fd` is open for writing.
@@ -79,7 +88,7 @@ pub fn lock_name(fd: BorrowedFd<'_>) -> Result<()> {
     wait_until(
         || "the name of a segment".into(),
         "a process that removes or replaces it",
-        || ofd::try_exclusive(fd, Byte::NAME),
+        || ofd::try_exclusive(fd, Bytes::NAME),
     )
 }
 
@@ -88,5 +97,5 @@ pub fn lock_name(fd: BorrowedFd<'_>) -> Result<()> {
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub fn unlock_name(fd: BorrowedFd<'_>) -> Result<()> {
-    ofd::release(fd, Byte::NAME)
+    ofd::release(fd, Bytes::NAME)
 }

@@ -4,6 +4,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 use shm_core::{Access, ErrorKind, Result};
 use shm_map::system_error;
 
@@ -17,7 +18,7 @@ use shm_map::system_error;
 /// segment: its sender reopens it); [`ErrorKind::Path`] without `/proc`;
 /// [`ErrorKind::LimitReached`]; [`ErrorKind::Os`].
 pub fn reopen(fd: BorrowedFd<'_>, access: Access) -> Result<OwnedFd> {
-    let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
+    let path = ["/proc/self/fd/", DecInt::new(fd.as_raw_fd()).as_str()].concat();
     let mode = match access {
         Access::ReadWrite => OFlags::RDWR,
         Access::ReadOnly => OFlags::RDONLY,

@@ -20,7 +20,7 @@ pub fn stamp() -> Stamp {
     Stamp {
         uuid: Builder::from_unix_timestamp_millis(milliseconds, &next_bits()).into_uuid(),
         created: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
-        creator: std::process::id(),
+        creator: fork::pid(),
     }
 }
 

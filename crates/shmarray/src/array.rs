@@ -81,7 +81,10 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     pub(crate) fn new(handle: Handle) -> Result<Self> {
         M::check(&handle)?;
-        let place = Place::new(handle.header(), handle.window())?;
+        let place = match handle.part() {
+            Some(part) => Place::new(handle.header(), part)?,
+            None => Place::whole(handle.header())?,
+        };
         let region: *const (dyn Region + 'static) = handle.region();
         // SAFETY: the region lies in an Arc of `handle`, which is dropped after `elements` and
         // never changed, so it outlives them and does not move.
@@ -236,7 +239,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow), with the figures, for an index out
     /// of bounds or a step of zero.
     pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Array<T, I::OutDim, M>> {
-        self.show(slice_window(self.handle.window(), info.as_ref())?)
+        self.show(slice_window(&self.handle.window(), info.as_ref())?)
     }
 
     /// Its elements in another shape, in the order of the whole array. The same memory.

@@ -123,6 +123,17 @@ pub(crate) fn attach(
     }
 }
 
+/// Whether an anonymous array of this process bears the name at this moment.
+pub(crate) fn is_anonymous(name: &Name) -> bool {
+    #[cfg(feature = "anon")]
+    return shm_anon::Anon.is_known(name);
+    #[cfg(not(feature = "anon"))]
+    {
+        let _ = name;
+        false
+    }
+}
+
 /// Attaches to a descriptor that was handed over.
 #[cfg(feature = "pass")]
 pub(crate) fn attach_fd(

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut, Range};
 use std::time::Duration;
 
 use ndarray::{ArrayRef, ArrayViewMut, Axis, Dimension, Slice};
-use shm_core::{Element, ErrorKind, Result, Window};
+use shm_core::{Element, ErrorKind, Result};
 use shm_sync::{Claim, Limit, Pass, PassProgress};
 
 use crate::GuardedArray;
@@ -60,7 +60,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// [`InvalidWindow`](ErrorKind::InvalidWindow) if this handle shows a part of the array.
     pub fn chunks_of_pass(&self, number: u32, axis: Axis, rows: usize) -> Result<Chunks<'_, T, D>> {
         let layout = self.handle().header().layout();
-        if *self.handle().window() != Window::whole(layout) {
+        if self.handle().part().is_some() {
             let (shows, whole) = (self.shape(), layout.shape());
             let reason = format!(
                 "chunks are of a whole array of shape {whole:?}; this handle shows {shows:?} of it"

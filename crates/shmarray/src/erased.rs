@@ -25,23 +25,15 @@ impl ErasedArray {
 
     pub(crate) fn open(name: &str, access: Access) -> Result<Handle> {
         let name = Name::new(name)?;
-        let mut result = Err(ErrorKind::BackendNotCompiled {
-            backend: BackendKind::Shm,
-            feature: BackendKind::Shm.feature(),
-        }
-        .into());
+        let named = COMPILED.contains(&BackendKind::Shm);
         // What only this process has goes before what the whole machine sees.
-        for backend in [BackendKind::Mmap, BackendKind::Shm] {
-            if !COMPILED.contains(&backend) {
-                continue;
-            }
-            result = backends::attach(backend, &name, access).and_then(Handle::new);
-            match &result {
-                Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
-                _ => break,
+        if backends::is_anonymous(&name) || (!named && COMPILED.contains(&BackendKind::Mmap)) {
+            match backends::attach(BackendKind::Mmap, &name, access) {
+                Err(error) if named && matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
+                found => return Handle::new(found?),
             }
         }
-        result
+        Handle::new(backends::attach(BackendKind::Shm, &name, access)?)
     }
 
     /// Attaches by name for reading and writing: to an anonymous array of this process, or else
@@ -103,7 +95,7 @@ impl ErasedArray {
 
     /// Length of each axis, in elements.
     pub fn shape(&self) -> &[usize] {
-        &self.handle.window().shape
+        self.handle.shape()
     }
 
     /// Number of dimensions.

@@ -315,7 +315,7 @@ fn save(handle: &Handle, path: &Path) -> Result<()> {
     let is_guarded = handle.header().guarded() && !handle.is_frozen();
     let _lock = if is_guarded { Some(lock(handle)?) } else { None };
     let (header, window, region) = (handle.header(), handle.window(), handle.region());
-    let (order, in_memory) = order_of(window);
+    let (order, in_memory) = order_of(&window);
     let mut writer = NpyWriter::create(path, header.dtype(), &window.shape, order)?;
     // SAFETY: region and header are of the same segment.
     unsafe { copy_bytes(header, &in_memory, region, |bytes| writer.write(bytes)) }?;

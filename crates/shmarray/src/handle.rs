@@ -1,6 +1,7 @@
 //! What every kind of array has inside: a mapping, its segment, and the window it shows.
 #![allow(unsafe_code)] // vouches that region and header belong together, and for how long
 
+use std::borrow::Cow;
 use std::fmt;
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use shm_core::{
     Access, BackendKind, Descriptor, ErrorKind, Header, Name, Origin, Payload, Region, Result,
     SlotLocks, Window,
 };
-use shm_presence::Identity;
+use shm_presence::{Identity, fork};
 use shm_select::Selection;
 use shm_sync::{Attachment, Words};
 
@@ -29,7 +30,8 @@ pub struct Handle {
 #[derive(Clone)]
 pub struct Held {
     segment: AnySegment,
-    window: Window,
+    /// The part that it shows, if not the whole.
+    window: Option<Window>,
     /// What this handle goes by in this process, if not by the segment's name.
     label: Option<Name>,
     selection: Option<Arc<Selection>>,
@@ -39,9 +41,8 @@ pub struct Held {
 
 impl Handle {
     pub(crate) fn new((region, segment): (AnyRegion, AnySegment)) -> Result<Self> {
-        let window = Window::whole(segment.header().layout());
         let identity = Arc::default();
-        Self::mapped(region, Held { segment, window, label: None, selection: None, identity })
+        Self::mapped(region, Held { segment, window: None, label: None, selection: None, identity })
     }
 
     /// The region is of the segment that is held.
@@ -94,9 +95,8 @@ impl Handle {
             let missing = "the seals of a frozen array".into();
             return Err(ErrorKind::NotSealed { missing }.into());
         }
-        if let Some(window) = &descriptor.window {
-            handle.held.window = window.clone();
-        }
+        let is_whole = |window: &&Window| window.is_whole(handle.header().layout());
+        handle.held.window = descriptor.window.as_ref().filter(|w| !is_whole(w)).cloned();
         Ok(handle)
     }
 
@@ -106,17 +106,17 @@ impl Handle {
         let backend = segment.kind();
         let Some(fd) = segment.fd() else { return Err(no_handle("making a payload", backend)) };
         let mut descriptor = Descriptor::of(backend, segment.header(), segment.is_frozen());
-        descriptor.window =
-            (*window != Window::whole(segment.header().layout())).then(|| window.clone());
+        descriptor.window = window.clone();
         let origin = (backend == BackendKind::Memfd)
-            .then(|| Origin { pid: std::process::id(), fd: fd.as_raw_fd().cast_unsigned() });
+            .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
         Ok(Payload { descriptor, origin })
     }
 
     /// The same memory, another part of it. The window has been checked.
     pub(crate) fn showing(&self, window: Window) -> Self {
         let mut other = self.clone();
-        other.held.window = window;
+        let is_whole = window.is_whole(self.header().layout());
+        other.held.window = (!is_whole).then_some(window);
         other
     }
 
@@ -166,8 +166,20 @@ impl Held {
         self.label.as_ref().unwrap_or_else(|| self.header().name())
     }
 
-    pub(crate) fn window(&self) -> &Window {
-        &self.window
+    /// The part that it shows, if not the whole.
+    pub(crate) fn part(&self) -> Option<&Window> {
+        self.window.as_ref()
+    }
+
+    /// What it shows.
+    pub(crate) fn window(&self) -> Cow<'_, Window> {
+        let whole = || Cow::Owned(Window::whole(self.header().layout()));
+        self.part().map_or_else(whole, Cow::Borrowed)
+    }
+
+    /// Length of each axis, in elements.
+    pub(crate) fn shape(&self) -> &[usize] {
+        self.part().map_or_else(|| self.header().layout().shape(), |part| &part.shape)
     }
 
     pub(crate) fn backend(&self) -> BackendKind {
@@ -219,7 +231,7 @@ impl fmt::Debug for Held {
             self.name().as_str(),
             self.backend(),
             self.header().dtype(),
-            self.window.shape
+            self.shape()
         )
     }
 }

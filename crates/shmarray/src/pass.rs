@@ -61,9 +61,10 @@ pub fn take(key: &str) -> Result<Received> {
 /// [`NoHandle`](shm_core::ErrorKind::NoHandle) on backend `mmap`, before anything is sent;
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over.
 pub fn send(socket: &UnixStream, arrays: &[&dyn Passable], timeout: Duration) -> Result<()> {
-    let handles: Vec<&Handle> = arrays.iter().map(|array| array.handle()).collect();
-    let payloads = handles.iter().map(|handle| handle.payload()).collect::<Result<Vec<_>>>()?;
-    let outgoing = handles.iter().zip(&payloads).map(|(handle, payload)| {
+    let payloads = arrays.iter().map(|array| array.handle().payload());
+    let payloads = payloads.collect::<Result<Vec<_>>>()?;
+    let outgoing = arrays.iter().zip(&payloads).map(|(array, payload)| {
+        let handle = array.handle();
         let fd = handle.segment().fd();
         Outgoing::new(payload, fd.ok_or_else(|| no_handle("sending", handle.backend()))?)
     });

@@ -34,11 +34,13 @@ impl FromStr for DType {
         if !parser.rest.is_empty() {
             return Err(fail(format!("unexpected {:?} at its end", parser.rest)));
         }
-        // With every blank, bracket and escape it can be longer than it came.
-        let written = dtype.to_string().len();
-        if written > Self::MAX_DESCR_LEN {
-            let max = Self::MAX_DESCR_LEN;
-            return Err(fail(format!("{written} bytes when it is written again, at most {max}")));
+        if let DType::Struct(_) = &dtype {
+            // With every blank, bracket and escape it can be longer than it came.
+            let (written, max) = (dtype.to_string().len(), Self::MAX_DESCR_LEN);
+            if written > max {
+                let reason = format!("{written} bytes when it is written again, at most {max}");
+                return Err(fail(reason));
+            }
         }
         match dtype.itemsize() {
             0 => Err(fail("elements of no bytes are not supported".into())),

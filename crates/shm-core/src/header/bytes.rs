@@ -244,7 +244,9 @@ fn utf8<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str> {
 
 /// The caller has checked the length.
 fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
-    std::array::from_fn(|i| bytes[at + i])
+    let mut array = [0; N];
+    array.copy_from_slice(&bytes[at..at + N]);
+    array
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {

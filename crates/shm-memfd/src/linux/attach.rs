@@ -17,15 +17,19 @@ const FIXED_SIZE: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW);
 const FROZEN: SealFlags = FIXED_SIZE.union(SealFlags::WRITE).union(SealFlags::SEAL);
 
 pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSegment>> {
-    let fd = match source {
-        Source::Origin(origin) => open_origin(origin, access)?,
+    // Seals are for good: what has them keeps them.
+    let (fd, seals) = match source {
+        Source::Origin(origin) => {
+            let fd = open_origin(origin, access)?;
+            let seals = seals_of(fd.as_fd())?;
+            (fd, seals)
+        }
         Source::Fd(fd) => {
-            seals_of(fd.as_fd())?; // before anything else is opened through it
-            own_description(fd, access)?
+            let seals = seals_of(fd.as_fd())?; // before anything else is opened through it
+            (own_description(fd, access)?, seals)
         }
     };
     let object = || format!("descriptor {}", fd.as_raw_fd());
-    let seals = seals_of(fd.as_fd())?;
     if !seals.contains(FIXED_SIZE) {
         let missing = format!("{:?}", FIXED_SIZE.difference(seals));
         return Err(ErrorKind::NotSealed { missing }.into());

@@ -40,10 +40,7 @@ fn create_in(
 ) -> Result<Attached<MemfdSegment>> {
     let header = header.clone().with_huge(plan.is_huge());
     let fd = unnamed_file(&spec.name, plan.memfd_flags())?;
-    let fail = |call| {
-        let name = spec.name.to_string();
-        move |errno| system_error(call, name, errno)
-    };
+    let fail = |call| move |errno| system_error(call, spec.name.as_str(), errno);
     // Others who are handed a descriptor for reading shall not open it for writing.
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
     join(fd.as_fd())?;

@@ -26,7 +26,7 @@ impl fmt::Display for Place {
 
 impl Place {
     pub(crate) fn of(name: &Name) -> Self {
-        Self { path: format!("{DIRECTORY}/{name}") }
+        Self::entry(name.as_str())
     }
 
     /// A temporary entry: a name that no array can have.
@@ -37,14 +37,14 @@ impl Place {
 
     pub(crate) const TEMPORARY_PREFIX: &'static str = ".shmarray-tmp-";
 
-    /// An entry that a listing of the directory gave.
+    /// An entry of the directory.
     pub(crate) fn entry(file_name: &str) -> Self {
-        Self { path: format!("{DIRECTORY}/{file_name}") }
+        Self { path: [DIRECTORY, "/", file_name].concat() }
     }
 
     /// Whether it is that of this name: a copy that somebody made under another name is his.
     pub(crate) fn is_of(&self, name: &Name) -> bool {
-        self.path.strip_prefix(DIRECTORY) == Some(format!("/{name}").as_str())
+        self.path == Self::of(name).path
     }
 
     pub(crate) fn path(&self) -> &str {

@@ -4,15 +4,15 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, fchmod, fstat, linkat, open, rename, renameat_with,
-    unlink,
+    AtFlags, CWD, Mode, OFlags, RenameFlags, Stat, fchmod, fstat, linkat, open, rename,
+    renameat_with, unlink,
 };
 use rustix::io::Errno;
 use shm_core::{BackendKind, Error, ErrorKind, Result};
 use shm_map::system_error;
 use shm_presence::{join, wait_until};
 
-use super::directory::{DIRECTORY, Place};
+use super::directory::{DIRECTORY, FileId, Place};
 use super::names::{Bearer, collect_orphan, is_being_asked};
 
 /// How a segment exists before it is published.
@@ -73,6 +73,7 @@ pub(crate) struct Draft {
     // Dropped first: until then the entry has somebody present.
     temporary: Option<Temporary>,
     fd: OwnedFd,
+    file: FileId,
 }
 
 /// A temporary entry, removed on drop unless it was renamed.
@@ -121,7 +122,7 @@ impl Draft {
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => return Err(refused()),
             result => result.map_err(open_error)?,
         };
-        Self { temporary: None, fd }.prepare()
+        Ok(Self::prepare(None, fd)?.0)
     }
 
     /// `None` if a sweep took the entry before this became present in it.
@@ -130,16 +131,23 @@ impl Draft {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         let fd = open(temporary.place.path(), flags, MODE);
         let fd = fd.map_err(open_error)?;
-        let draft = Self { temporary: Some(temporary), fd }.prepare()?;
-        let stat = fstat(draft.fd()).map_err(|errno| system_error("fstat", DIRECTORY, errno))?;
+        let (draft, stat) = Self::prepare(Some(temporary), fd)?;
         Ok((stat.st_nlink > 0).then_some(draft))
     }
 
-    /// Gives it its mode, whatever the umask, and becomes present in it.
-    fn prepare(self) -> Result<Self> {
-        fchmod(&self.fd, MODE).map_err(|errno| system_error("fchmod", DIRECTORY, errno))?;
-        join(self.fd())?;
-        Ok(self)
+    /// Becomes present in it, and sees to its mode, whatever the umask.
+    fn prepare(temporary: Option<Temporary>, fd: OwnedFd) -> Result<(Self, Stat)> {
+        join(fd.as_fd())?;
+        let stat = fstat(&fd).map_err(|errno| system_error("fstat", DIRECTORY, errno))?;
+        if Mode::from_raw_mode(stat.st_mode) != MODE {
+            fchmod(&fd, MODE).map_err(|errno| system_error("fchmod", DIRECTORY, errno))?;
+        }
+        Ok((Self { temporary, fd, file: FileId::from(&stat) }, stat))
+    }
+
+    /// Which file it is.
+    pub(crate) fn file(&self) -> FileId {
+        self.file
     }
 
     pub(crate) fn fd(&self) -> BorrowedFd<'_> {

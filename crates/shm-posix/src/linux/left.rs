@@ -39,35 +39,50 @@ struct Left {
     turns: u32,
 }
 
+impl Left {
+    fn new(place: Place, file: FileId) -> Self {
+        Self { place, file, born: fork::generation(), wait: 0, turns: 1 }
+    }
+}
+
 /// Removes the name if the one who leaves was the last.
-pub(crate) fn leave(place: Place, file: FileId) -> Result<()> {
+pub(crate) fn leave(place: &Place, file: FileId) -> Result<()> {
     look_again();
-    if remove_if_last(&place, file)? {
-        let born = fork::generation();
-        remember(Left { place, file, born, wait: 0, turns: 1 });
+    if remove_if_last(place, file)? {
+        remember(file, || Left::new(place.clone(), file));
     }
     Ok(())
 }
 
 /// Considers some of the names again.
 pub(crate) fn look_again() {
-    for _ in 0..with(|names| names.len()).min(AT_ONCE) {
-        let Some(mut left) = with(VecDeque::pop_front) else { return };
+    for mut left in with(due) {
+        if is_in_use(&left) {
+            left.turns = MOST_TURNS.min(left.turns * 2);
+            left.wait = left.turns;
+            // Without looking whether it is remembered: if it was left once more meanwhile, it is asked
+            // for twice. The list may be long, and this runs at each create and drop.
+            with(|names| names.push_back(left));
+        }
+    }
+}
+
+/// Takes out those of the next names that have waited long enough.
+fn due(names: &mut VecDeque<Left>) -> Vec<Left> {
+    let mut due = Vec::new();
+    for _ in 0..names.len().min(AT_ONCE) {
+        let Some(mut left) = names.pop_front() else { break };
         if left.born != fork::generation() {
             continue; // a child does not remove what its parent left
         }
-        if left.wait > 0 {
-            left.wait -= 1;
-        } else if is_in_use(&left) {
-            left.turns = MOST_TURNS.min(left.turns * 2);
-            left.wait = left.turns;
+        if left.wait == 0 {
+            due.push(left);
         } else {
-            continue;
+            left.wait -= 1;
+            names.push_back(left);
         }
-        // Without looking whether it is remembered: if it was left once more meanwhile, it is asked
-        // for twice. The list may be long, and this runs at each create and drop.
-        with(|names| names.push_back(left));
     }
+    due
 }
 
 /// Removes the name if nobody is present any more. What cannot be asked is asked again.
@@ -95,14 +110,15 @@ extern "C" fn at_exit() {
     }
 }
 
-fn remember(left: Left) {
+/// Remembers a file, unless it is known.
+fn remember(file: FileId, left: impl FnOnce() -> Left) {
     static ASKED: AtomicBool = AtomicBool::new(false);
     if !ASKED.swap(true, Relaxed) {
         fork::at_exit(at_exit);
     }
     let forgotten = with(|names| {
-        if !names.iter().any(|known| known.file == left.file) {
-            names.push_back(left);
+        if !names.iter().any(|known| known.file == file) {
+            names.push_back(left());
         }
         if names.len() > MOST { names.pop_front() } else { None }
     });

@@ -37,7 +37,9 @@ impl Bearer {
 
 impl Drop for Bearer {
     fn drop(&mut self) {
-        unlock(self.fd.as_fd());
+        if let Err(error) = unlock_name(self.fd.as_fd()) {
+            tracing::warn!(%error, "the name stays locked until this process ends");
+        }
     }
 }
 
@@ -70,12 +72,10 @@ pub(crate) fn remove_if_last(place: &Place, file: FileId) -> Result<bool> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(false),
         result => result?,
     };
-    let bearer = fstat(&fresh).map_err(|errno| system_error("fstat", place.to_string(), errno))?;
-    if FileId::from(&bearer) != file {
-        return Ok(false); // a successor, which is none of our business
-    }
     if !try_alone(fresh.as_fd())? {
-        return Ok(true);
+        let bearer = fstat(&fresh);
+        let bearer = bearer.map_err(|errno| system_error("fstat", place.to_string(), errno))?;
+        return Ok(FileId::from(&bearer) == file); // not a successor, which is none of our business
     }
     let removed = remove_alone(place, fresh.as_fd(), file);
     if let Err(error) = leave(fresh.as_fd()) {
@@ -113,19 +113,12 @@ pub(crate) fn is_being_asked(place: &Place) -> bool {
     ask().unwrap_or(false)
 }
 
+/// Whoever is alone then leaves, which unlocks the name.
 fn remove_alone(place: &Place, alone: BorrowedFd<'_>, file: FileId) -> Result<()> {
     lock_name(alone)?;
-    let removed = match place.leads_to(file) {
+    match place.leads_to(file) {
         Ok(true) => remove(place, "the last one is out"),
         other => other.map(drop),
-    };
-    unlock(alone);
-    removed
-}
-
-fn unlock(fd: BorrowedFd<'_>) {
-    if let Err(error) = unlock_name(fd) {
-        tracing::warn!(%error, "the name stays locked until this process ends");
     }
 }
 

@@ -40,7 +40,7 @@ impl RawSegment {
         published(Publish::default(), |publish| {
             let draft = Draft::new(publish)?;
             let mapping = commit(draft.fd(), len, strategy)?;
-            let file = FileId::from(&place.check(draft.fd())?);
+            let file = draft.file();
             let fd = if force { draft.replace(&place)? } else { draft.publish(&place)? };
             // Presence kept its temporary entry, if any, from being collected.
             if let Err(error) = leave(fd.as_fd()) {

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::fstat;
 use shm_core::{
-    Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Name, Paging, Region,
-    Result, Segment, SlotLocks,
+    Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Paging, Region, Result,
+    Segment, SlotLocks,
 };
 use shm_map::{Mapping, PagePlan, system_error};
 use shm_presence::fork;
@@ -20,7 +20,7 @@ use super::{left, names};
 /// What a process knows of a segment it holds. Dropping it leaves the segment for good.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    name: Name,
+    place: Place,
     header: Header,
     file: FileId,
     access: Access,
@@ -31,14 +31,14 @@ pub(crate) struct Hold {
 
 impl Hold {
     pub(crate) fn new(
-        name: Name,
+        place: Place,
         header: Header,
         file: FileId,
         access: Access,
         creator: bool,
     ) -> Self {
         let (born, destroyed) = (fork::generation(), AtomicBool::new(false));
-        Self { name, header, file, access, creator, born, destroyed }
+        Self { place, header, file, access, creator, born, destroyed }
     }
 
     /// Whether it is for this process to remove the name: not if it was inherited by fork.
@@ -51,18 +51,17 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        tracing::debug!(name = %self.name, "detached from shm");
+        tracing::debug!(place = %self.place, "detached from shm");
         if !self.removes_name() {
             return;
         }
-        let place = Place::of(&self.name);
         let removed = if self.creator && self.header.cleanup() == Cleanup::Owner {
-            names::remove_from(&place, self.file)
+            names::remove_from(&self.place, self.file)
         } else {
-            left::leave(place, self.file)
+            left::leave(&self.place, self.file)
         };
         if let Err(error) = removed {
-            tracing::warn!(name = %self.name, %error, "the name stays until it is collected");
+            tracing::warn!(place = %self.place, %error, "the name stays until it is collected");
         }
     }
 }
@@ -105,7 +104,7 @@ impl Segment for PosixSegment {
         let inner = &self.0;
         let needs = inner.hold.header.segment_len();
         let stat = fstat(&inner.fd)
-            .map_err(|errno| system_error("fstat", inner.hold.name.to_string(), errno))?;
+            .map_err(|errno| system_error("fstat", inner.hold.place.to_string(), errno))?;
         let has = stat.st_size.cast_unsigned();
         if has < needs {
             return Err(ErrorKind::Truncated { what: "segment", needs, has }.into());
@@ -121,7 +120,7 @@ impl Segment for PosixSegment {
         if hold.born != fork::generation() {
             return Err(ErrorKind::ForkedChild { operation: "destroying an array" }.into());
         }
-        names::remove_from(&Place::of(&hold.name), hold.file)?;
+        names::remove_from(&hold.place, hold.file)?;
         hold.destroyed.store(true, Relaxed);
         Ok(())
     }
