@@ -22,6 +22,23 @@ const LAYERS: &[&[&str]] = &[
 /// and only in `[dev-dependencies]`.
 const SUITE: &str = "shm-conformance";
 
+/// What measures the others, as a program would use them: it is in no layer, and nothing depends on it.
+const BENCHMARKS: &str = "shmarray-bench";
+
+#[test]
+fn nothing_depends_on_the_benchmarks() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = std::fs::read_dir(root.join("crates")).unwrap();
+    let folders = crates.map(|folder| folder.unwrap().path());
+    for folder in folders.chain([root.to_path_buf(), root.join("xtask"), root.join("fuzz")]) {
+        let manifest = read(&folder.join("Cargo.toml"));
+        let depends = edges(&manifest).into_iter().any(|edge| edge.to == BENCHMARKS);
+        assert!(!depends, "{}: nothing depends on {BENCHMARKS}: run it instead", folder.display());
+    }
+    let name = read(&root.join("benches/Cargo.toml"))["package"]["name"].clone();
+    assert_eq!(name.as_str(), Some(BENCHMARKS));
+}
+
 #[test]
 fn every_edge_goes_down() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

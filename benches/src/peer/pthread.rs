@@ -1,17 +1,37 @@
 //! A robust mutex and a barrier of the C library, which processes share.
+#![allow(unsafe_code)] // pthreads
 
 use std::mem::MaybeUninit;
 
-/// A mutex in shared memory whose owner may die: see `pthread_mutexattr_setrobust(3)`.
-pub(crate) struct Mutex(*mut libc::pthread_mutex_t);
+use crate::pair::shared_page;
 
-// SAFETY: it is made to be used from several threads, through a pointer.
-unsafe impl Sync for Mutex {}
+/// Work under the mutex.
+pub(super) fn lock() -> impl Fn(u64) + Copy + 'static {
+    // SAFETY: a page for it alone.
+    let mutex = unsafe { Mutex::new(shared_page().cast()) };
+    move |count| {
+        for _ in 0..count {
+            mutex.lock();
+            mutex.unlock();
+        }
+    }
+}
+
+/// Work at a barrier for two.
+pub(super) fn wait() -> impl Fn(u64) + Copy + 'static {
+    // SAFETY: a page for it alone.
+    let barrier = unsafe { Barrier::new(shared_page().cast(), 2) };
+    move |count| (0..count).for_each(|_| barrier.wait())
+}
+
+/// A mutex in shared memory whose owner may die: see `pthread_mutexattr_setrobust(3)`.
+#[derive(Clone, Copy)]
+struct Mutex(*mut libc::pthread_mutex_t);
 
 impl Mutex {
     /// # Safety
     /// `at` is shared memory for it alone, and stays.
-    pub(crate) unsafe fn new(at: *mut libc::pthread_mutex_t) -> Self {
+    unsafe fn new(at: *mut libc::pthread_mutex_t) -> Self {
         let mut attributes = MaybeUninit::uninit();
         let attributes = attributes.as_mut_ptr();
         // SAFETY: memory for attributes.
@@ -27,27 +47,25 @@ impl Mutex {
         Self(at)
     }
 
-    pub(crate) fn lock(&self) {
+    fn lock(&self) {
         // SAFETY: initialised in `new`.
         check(unsafe { libc::pthread_mutex_lock(self.0) });
     }
 
-    pub(crate) fn unlock(&self) {
+    fn unlock(&self) {
         // SAFETY: initialised in `new`; an error if this thread does not hold it.
         check(unsafe { libc::pthread_mutex_unlock(self.0) });
     }
 }
 
 /// A barrier in shared memory.
-pub(crate) struct Barrier(*mut libc::pthread_barrier_t);
-
-// SAFETY: it is made to be used from several threads, through a pointer.
-unsafe impl Sync for Barrier {}
+#[derive(Clone, Copy)]
+struct Barrier(*mut libc::pthread_barrier_t);
 
 impl Barrier {
     /// # Safety
     /// `at` is shared memory for it alone, and stays.
-    pub(crate) unsafe fn new(at: *mut libc::pthread_barrier_t, size: u32) -> Self {
+    unsafe fn new(at: *mut libc::pthread_barrier_t, size: u32) -> Self {
         let mut attributes = MaybeUninit::uninit();
         let attributes = attributes.as_mut_ptr();
         // SAFETY: memory for attributes.
@@ -61,7 +79,7 @@ impl Barrier {
         Self(at)
     }
 
-    pub(crate) fn wait(&self) {
+    fn wait(&self) {
         // SAFETY: initialised in `new`.
         let code = unsafe { libc::pthread_barrier_wait(self.0) };
         assert!(code == 0 || code == libc::PTHREAD_BARRIER_SERIAL_THREAD);

@@ -1,0 +1,36 @@
+//! All rows, in the order of the table.
+
+mod attach;
+mod barrier;
+mod claim;
+mod create;
+mod descriptor;
+mod load;
+mod lock;
+mod pass;
+mod scale;
+mod touch;
+mod view;
+
+use crate::Row;
+
+/// Every row there is, whether or not it can be run here.
+#[must_use]
+pub fn all() -> Vec<Row> {
+    [
+        create::rows(),
+        attach::rows(),
+        pass::rows(),
+        lock::rows(),
+        barrier::rows(),
+        claim::rows(),
+        touch::rows(),
+        load::rows(),
+        view::rows(),
+        descriptor::rows(),
+        scale::rows(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
