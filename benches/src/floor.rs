@@ -5,13 +5,15 @@
 //! anybody else is left.
 //!
 //! - `file.rs`: mappings, locks, memory set aside;
-//! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend.
+//! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend;
+//! - `sync.rs`: a lock and a barrier of futex words.
 #![allow(dead_code)]
 
 pub(crate) mod anonymous;
 pub(crate) mod file;
 pub(crate) mod memfd;
 pub(crate) mod named;
+pub(crate) mod sync;
 
 /// Bytes of a header: what is written when a segment is made.
 const HEADER_LEN: usize = 1064;
