@@ -1,5 +1,6 @@
 //! A lock and a barrier of futex words in shared memory. What they have not: a death leaves the lock
 //! taken for ever, and the barrier waiting.
+#![allow(unsafe_code)] // words in shared memory
 
 use std::sync::atomic::{
     AtomicU32,
@@ -108,7 +109,6 @@ impl Barrier {
 }
 
 /// In a page of its own.
-#[allow(unsafe_code)]
 fn shared_word() -> &'static AtomicU32 {
     // SAFETY: an aligned page of zeros that is never unmapped.
     unsafe { &*shared_page().cast() }
