@@ -10,7 +10,8 @@
 //! - `large.rs`: a fresh gigabyte, found and filled;
 //! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend;
 //! - `slot.rs`: a slot in one;
-//! - `socket.rs`: a descriptor handed to another process.
+//! - `socket.rs`: a descriptor handed to another process;
+//! - `sync.rs`: a lock and a barrier of futex words.
 #![allow(dead_code)]
 
 pub(crate) mod anonymous;
@@ -20,6 +21,7 @@ pub(crate) mod memfd;
 pub(crate) mod named;
 pub(crate) mod slot;
 pub(crate) mod socket;
+pub(crate) mod sync;
 
 /// Bytes of a header: what is written when a segment is made.
 const HEADER_LEN: usize = 1064;
