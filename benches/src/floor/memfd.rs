@@ -11,11 +11,14 @@ use rustix::io::{pread, pwrite};
 use super::file::{Map, PRESENCE, lock, set_len};
 use super::{DATA_OFFSET, HEADER_LEN, HEADER_READ};
 
+/// As long as the names of the arrays that it stands beside, which `/proc/<pid>/maps` shows.
+const NAME: &str = "bench-01a1ff569cfc70008d85d7b31e7f49f3-0";
+
 /// Makes a memfd that cannot be resized.
 pub(crate) fn create(bytes: usize) -> (Map, OwnedFd) {
     let len = DATA_OFFSET + bytes;
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING | MemfdFlags::NOEXEC_SEAL;
-    let fd = memfd_create("bench", flags).unwrap();
+    let fd = memfd_create(NAME, flags).unwrap();
     rustix::fs::fchmod(&fd, Mode::RUSR | Mode::WUSR).unwrap();
     assert!(lock(fd.as_fd(), PRESENCE, libc::F_RDLCK));
     set_len(fd.as_fd(), len);

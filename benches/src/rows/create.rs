@@ -1,5 +1,6 @@
 //! Making an array, mapped, and destroying it.
 
+use rustix::fs::statvfs;
 use shmarray::prelude::*;
 
 use super::attach::{GIB, SIZES, array, entry, fresh_name};
@@ -50,9 +51,17 @@ fn row(backend: BackendKind, size: &str, bytes: usize, commit: Commit) -> Row {
         },
         bytes: None,
         goal: Some(Goal::OfFloor(1.15)),
-        ready: anywhere,
+        ready: if reserved && bytes >= GIB { room } else { anywhere },
         contenders,
     }
+}
+
+/// Whether `/dev/shm` has room for the largest.
+fn room() -> Result<(), String> {
+    let fs = statvfs("/dev/shm").map_err(|error| format!("/dev/shm: {error}"))?;
+    let (needs, has) = (2 * GIB as u64, fs.f_bavail.saturating_mul(fs.f_frsize));
+    let fits = fs.f_blocks == 0 || needs <= has; // zero blocks: no limit of its own
+    if fits { Ok(()) } else { Err(format!("needs {needs} bytes in /dev/shm, which has {has}")) }
 }
 
 fn floor(backend: BackendKind, bytes: usize, reserved: bool) -> Run {

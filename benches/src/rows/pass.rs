@@ -28,7 +28,7 @@ fn row(size: &str, bytes: usize) -> Row {
     Row {
         key: format!("pass/memfd/{}", size.replace(' ', "")),
         title: format!("pass+attach+read+answer, memfd, {size}, one core"),
-        floor: "whose the peer is, sendmsg; poll, recvmsg, attach as above; write and read of a byte",
+        floor: "whose the peer is, sendmsg; poll, recvmsg, recv, attach as above; write and read of a byte",
         bytes: None,
         goal: Some(Goal::OfFloor(1.15)),
         ready: anywhere,

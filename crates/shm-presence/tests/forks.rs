@@ -90,7 +90,8 @@ fn generation() {
     child.kill();
     let (own, other) = (shm_presence::stamp().uuid, uuid);
     assert_ne!(own.as_bytes()[8..], other[8..], "parent and child count from the same number");
-    Child::fork(|| fork::generation() == before + 1).kill();
+    assert_eq!(fork::pid(), std::process::id());
+    Child::fork(|| fork::generation() == before + 1 && fork::pid() == std::process::id()).kill();
     assert_eq!(fork::generation(), before);
 }
 
