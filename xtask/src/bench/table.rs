@@ -93,7 +93,8 @@ fn about(outcome: &Outcome) -> String {
     if let Some(python) = &about.python {
         text += &format!(" Python peers: {python}.");
     }
-    text
+    let [met, missed] = outcome.goals();
+    text + &format!("\n\n{met} goals are met, {missed} are missed.")
 }
 
 fn heading<'a>(group: &[&'a Line]) -> &'a str {
@@ -273,6 +274,7 @@ mod tests {
         for part in [
             "Made on 2026-01-31 by `cargo xtask bench`: medians of 3 interleaved rounds",
             "2 cores (a processor), 24 GiB of memory, Linux 6.18.0 x86_64",
+            "1 goals are met, 0 are missed.",
             "**Warning**: the machine had other things to do.",
             "](ratios.svg)",
             "\n## create\n\n| what | ours |",
