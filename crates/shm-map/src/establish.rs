@@ -109,8 +109,9 @@ fn in_huge_pages(
             }
         }
         Some(Fill::Once(fill, begun)) => {
-            if strategy != Commit::Lazy {
-                populate(&mapping, fd)?;
+            match strategy {
+                Commit::Lazy => {}
+                _ => populate(&mapping, fd)?,
             }
             begun.set(true);
             fill(&mut MappedSink::new(&mapping, Some(fd), header, plan))?;

@@ -15,7 +15,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, private, spec, unique_name};
 use shm_core::{
-    Access, Backend, Commit, ErrorKind, Fill, Handover, Name, Result, Segment, Sink, Spec,
+    Access, Backend, Commit, ErrorKind, Fill, Handover, Name, Pages, Result, Segment, Sink, Spec,
 };
 use shm_posix::{Posix, Publish, RawSegment};
 
@@ -35,6 +35,7 @@ fn main() {
             ("number_of_mappings", || in_a_child(number_of_mappings)),
             ("space_in_dev_shm", || in_a_child(space)),
             ("space_for_what_is_written_in_order", || in_a_child(space_in_order)),
+            ("space_in_huge_pages", || in_a_child(space_in_huge_pages)),
             ("files_in_dev_shm", || in_a_child(number_of_files)),
         ],
     );
@@ -220,24 +221,61 @@ fn space_in_order() {
                 panic!("{error}")
             };
             assert!(*needs == 8 * MIB + 12_288 && *has <= 4 * MIB && *has > 3 * MIB, "{error}");
-            written_once(publish, commit);
+            written_once(publish, commit, Pages::Auto);
         }
     }
     before.assert_unchanged("a full /dev/shm");
 }
 
+/// Pages of 2 MiB, which somebody else takes while an array is written.
+fn space_in_huge_pages() {
+    for options in ["size=4m,huge=advise", "size=4m,huge=within_size", "size=4m,huge=always"] {
+        let child = Child::fork(|| {
+            if !private::shm(options) {
+                return 0;
+            }
+            let before = leaks::Snapshot::take();
+            for commit in COMMITS {
+                for publish in WAYS {
+                    written_once(publish, commit, Pages::Huge);
+                    written_meanwhile(publish, commit);
+                }
+            }
+            before.assert_unchanged("a full /dev/shm");
+            0
+        });
+        let status = child.wait();
+        assert!(status.success(), "{options}: {status}");
+    }
+}
+
+/// Nothing is set aside for what is written anyway: where it runs out, the write says so.
+fn written_meanwhile(publish: Publish, commit: Commit) {
+    let filler = Path::new("/dev/shm/filler");
+    let mut fill = |to: &mut dyn Sink| {
+        let mut file = File::create(filler).unwrap();
+        while file.write_all(&[1; 4096]).is_ok() {}
+        to.write(&vec![7; 3 << 20])
+    };
+    let spec = Spec { commit, pages: Pages::Huge, ..spec(&unique_name("meanwhile"), 3 << 17) };
+    let fill = Some(Fill::InOrder(&mut fill));
+    let error = Posix::with_publish(publish).create(&spec, fill).map(drop).unwrap_err();
+    std::fs::remove_file(filler).unwrap();
+    assert!(matches!(error.kind(), ErrorKind::NoSpace { .. }), "{error}");
+}
+
 /// What is called once has its memory before: somebody else who takes the rest meanwhile does not
 /// matter, unless it is to be lazy.
-fn written_once(publish: Publish, commit: Commit) {
+fn written_once(publish: Publish, commit: Commit, pages: Pages) {
     let begun = Cell::new(false);
     let filler = Path::new("/dev/shm/filler");
     let mut fill = |to: &mut dyn Sink| {
         assert!(begun.get());
         let mut file = File::create(filler).unwrap();
         while file.write_all(&[1; 4096]).is_ok() {}
-        to.write(&vec![7; 1 << 20])
+        to.write(&vec![7; 3 << 20])
     };
-    let spec = Spec { commit, ..spec(&unique_name("once"), 1 << 17) };
+    let spec = Spec { commit, pages, ..spec(&unique_name("once"), 3 << 17) };
     let fill = Some(Fill::Once(&mut fill, &begun));
     let made = Posix::with_publish(publish).create(&spec, fill).map(drop);
     std::fs::remove_file(filler).unwrap();
@@ -251,7 +289,7 @@ fn written_once(publish: Publish, commit: Commit) {
 
     begun.set(false);
     let mut fill = |_: &mut dyn Sink| -> Result<()> { panic!("called without memory") };
-    let spec = Spec { commit, ..shm_conformance::spec(&unique_name("once"), 1 << 20) };
+    let spec = Spec { commit, pages, ..shm_conformance::spec(&unique_name("once"), 1 << 20) };
     let fill = Some(Fill::Once(&mut fill, &begun));
     if commit != Commit::Lazy {
         assert!(Posix::with_publish(publish).create(&spec, fill).is_err());

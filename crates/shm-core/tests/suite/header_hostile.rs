@@ -177,6 +177,9 @@ fn every_mutation_of_a_single_byte() {
     // The sync area changes while others read; what is before it is kept for later.
     let mut live = valid;
     live[FIXED_END..SHAPE].fill(0xff);
+    assert_eq!(decode(&live).unwrap(), header.clone().with_huge(true));
+    // Of the hints, one is known.
+    live[FIXED_END] = 0xfe;
     assert_eq!(decode(&live).unwrap(), header);
 }
 
