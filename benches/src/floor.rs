@@ -7,7 +7,8 @@
 //! - `file.rs`: mappings, locks, memory set aside;
 //! - `large.rs`: a fresh gigabyte, found and filled;
 //! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend;
-//! - `slot.rs`: a slot in one.
+//! - `slot.rs`: a slot in one;
+//! - `sync.rs`: a lock and a barrier of futex words.
 #![allow(dead_code)]
 
 pub(crate) mod anonymous;
@@ -16,6 +17,7 @@ pub(crate) mod large;
 pub(crate) mod memfd;
 pub(crate) mod named;
 pub(crate) mod slot;
+pub(crate) mod sync;
 
 /// Bytes of a header: what is written when a segment is made.
 const HEADER_LEN: usize = 1064;

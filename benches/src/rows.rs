@@ -7,7 +7,7 @@ mod create;
 mod descriptor;
 mod load;
 mod lock;
-mod pages;
+pub(crate) mod pages;
 mod pass;
 mod scale;
 mod touch;

@@ -74,7 +74,7 @@ fn huge(backend: BackendKind) -> Result<(), String> {
 }
 
 /// Says so if the machine's host took memory back or gave it meanwhile.
-pub(super) fn calm(mut run: Run) -> Run {
+pub(crate) fn calm(mut run: Run) -> Run {
     Box::new(move |count| {
         let before = ballooned();
         let time = run(count);

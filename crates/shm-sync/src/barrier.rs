@@ -1,24 +1,34 @@
 //! The barrier: so many participants wait until all have come, again and again.
 //!
-//! Each sits on a seat, a word that names it and the phase for which it has arrived. The state word
-//! has the phase that is waited for. Whoever sees that all seats have arrived moves the phase on;
-//! no count can be wrong, as none is kept. A seat whose owner is dead, or has left, or gave up
-//! waiting, breaks the barrier, and the state then names it. Once nobody is seated any more, the
-//! next to come begins anew, in a phase that no old seat can be taken for one of.
+//! The state word has the phase that is waited for, and how many have arrived in it: each counts
+//! itself, and the last one moves the phase on, in one compare-and-swap. So whoever dies has come or
+//! has not, and nobody else's count is wrong for it. Who takes part is on the seats, a word each that
+//! names its owner and the phase that is next for it. A seat whose owner is dead, or has left, or
+//! gave up waiting, breaks the barrier, and the state then names it. Once nobody is seated any more,
+//! the next to come begins anew, in a phase that no old seat can be taken for one of.
 //!
 //! Whoever sits down or leaves counts in the state too, after its seat is written: so who has seen
-//! the state before and the seats after changes nothing, and does not sleep, without seeing it.
+//! the state before and the seats after changes nothing, and does not sleep, without seeing it. And
+//! who finds that count as it was need not look at the seats, which others' caches have.
+//!
+//! Whoever goes to sleep says so in the state; who changes the low half wakes all, if anybody does.
 
 use shm_presence::Owner;
 
-use crate::atomic::{Ordering::SeqCst, store_before_load};
+use crate::atomic::{
+    Ordering::{Release, SeqCst},
+    store_before_load,
+};
+use crate::patience::Patience;
 use crate::system::{Limit, Stop, System, Waiter, Whom};
-use crate::words::{BarrierWords, Line, OWNER, owner_bits, owner_in};
+use crate::words::{BarrierWords, Line, OWNER, low_half, owner_bits, owner_in};
 
 mod state;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub(crate) use state::{Broken, How};
-use state::{GONE, State, after, is_of, is_taken, next_of, seat_bits};
+use state::{GONE, State, after, has_arrived, is_of, is_taken, seat_bits};
 
 /// Why there is no way through a barrier.
 #[derive(Debug)]
@@ -37,6 +47,17 @@ impl From<Stop> for Blocked {
     }
 }
 
+/// Who has a seat, with what it remembers.
+#[derive(Debug)]
+pub(crate) struct Sitter {
+    at: usize,
+    /// The state when it came through last, or sat down: mostly it is still so when it comes again.
+    seen: u64,
+    /// With what of the state it found the barrier whole.
+    whole: Option<State>,
+    patience: Patience,
+}
+
 /// The barrier of an array, for that many participants.
 pub(crate) struct Barrier<'a> {
     pub(crate) words: &'a BarrierWords,
@@ -51,17 +72,19 @@ impl Barrier<'_> {
         me: Owner,
         system: &impl System,
         limit: Limit,
-    ) -> Result<usize, Blocked> {
+    ) -> Result<Sitter, Blocked> {
         let mut waiter = Waiter::new(limit);
         loop {
             let mut word = self.words.state.load(SeqCst);
             let mut state = State::of(word);
             if self.anybody_seated(system)? {
-                if self.words.state.load(SeqCst) != word {
+                if self.members() != state.members() {
                     continue; // they may have begun anew
                 }
                 if state.broken.is_some() {
-                    waiter.sleep(system, &self.words.state, word, Whom::Readers)?;
+                    if let Some(word) = self.say_asleep(word) {
+                        waiter.sleep(system, &self.words.state, word, Whom::Readers)?;
+                    }
                     continue;
                 }
                 if state.size != self.size {
@@ -76,31 +99,38 @@ impl Barrier<'_> {
                 self.clear_old_seats(state, system)?;
             }
             if let Some(at) = self.sit_down(me, state, system) {
-                return Ok(at);
+                let seen = self.words.state.load(SeqCst);
+                return Ok(Sitter { at, seen, whole: None, patience: Patience::default() });
             }
             match self.anybody_dead(system)? {
                 Some(broken) => drop(self.change(word, state.broken_by(broken), system)),
-                None if self.words.state.load(SeqCst) == word => return Err(Blocked::Full),
+                None if self.members() == state.members() => return Err(Blocked::Full),
                 None => {}
             }
         }
     }
 
     /// Gives a seat up. Whoever waits for it is told.
-    pub(crate) fn leave(&self, me: Owner, at: usize, system: &impl System) {
-        let Some(line) = self.lines.get(at) else { return };
+    pub(crate) fn leave(&self, me: Owner, sitter: &Sitter, system: &impl System) {
+        let Some(line) = self.lines.get(sitter.at) else { return };
         let seat = line.seat.load(SeqCst);
         if seat & OWNER == owner_bits(me) {
             let _ = line.seat.compare_exchange(seat, seat | GONE, SeqCst, SeqCst);
         }
-        self.tell_departure(system);
+        self.tell_departure(system, |state| {
+            // Its wait failed: who took the seat would be counted beside it.
+            let is_counted = seat & OWNER == owner_bits(me) && has_arrived(seat, state);
+            let broken = Broken { slot: me.slot, how: How::Left };
+            let breaks = is_counted && state.broken.is_none();
+            if breaks { state.broken_by(broken) } else { state.moved() }
+        });
     }
 
     /// Changes the state, so that nobody goes to sleep who has not seen the seat.
-    fn tell_departure(&self, system: &impl System) {
+    fn tell_departure(&self, system: &impl System, then: impl Fn(State) -> State) {
         loop {
             let word = self.words.state.load(SeqCst);
-            if self.change(word, State::of(word).moved(), system) {
+            if self.change(word, then(State::of(word)), system) {
                 return;
             }
         }
@@ -111,40 +141,30 @@ impl Barrier<'_> {
     pub(crate) fn wait(
         &self,
         me: Owner,
-        at: usize,
+        sitter: &mut Sitter,
         system: &impl System,
         limit: Limit,
     ) -> Result<bool, Blocked> {
-        let mut waiter = Waiter::new(limit);
-        let began = self.arrive(me, at);
+        let Some(phase) = self.arrive(me, sitter, system)? else { return Ok(true) };
+        let mut waiter = Waiter::often(limit);
         loop {
             let word = self.words.state.load(SeqCst);
             let state = State::of(word);
-            if state.size != self.size {
-                return Err(Blocked::Size(state.size));
-            }
-            if state.phase != began.phase {
+            if state.size == self.size && state.phase != phase {
+                sitter.seen = word;
                 return Ok(false);
             }
-            if let Some(broken) = state.broken {
-                return Err(Blocked::Broken(broken));
-            }
-            if self.all_arrived(state) {
-                let next = State { phase: after(state.phase), ..state };
-                if self.change(word, next, system) {
-                    return Ok(true);
-                }
+            if !self.is_whole(word, sitter, system)? {
                 continue;
             }
-            if let Some(broken) = self.anybody_gone(state) {
-                self.change(word, state.broken_by(broken), system);
+            let changed = || low_half(self.words.state.load(SeqCst)) != low_half(word);
+            if !matches!(limit, Limit::Now) && sitter.patience.spin_until(changed) {
                 continue;
             }
-            if waiter.spins() {
-                continue;
-            }
+            let Some(word) = self.say_asleep(word) else { continue };
             match waiter.sleep(system, &self.words.state, word, Whom::Readers) {
                 Ok(true) => {
+                    sitter.whole = None;
                     if let Some(broken) = self.anybody_dead(system)? {
                         self.change(word, state.broken_by(broken), system);
                     }
@@ -160,16 +180,83 @@ impl Barrier<'_> {
         }
     }
 
-    /// Writes on the own seat that it has arrived in the phase that the state has now.
-    fn arrive(&self, me: Owner, at: usize) -> State {
-        let state = State::of(self.words.state.load(SeqCst));
-        if let Some(line) = self.lines.get(at)
-            && state.broken.is_none()
-        {
-            line.seat.store(seat_bits(me, after(state.phase)), SeqCst);
-            store_before_load();
+    /// Counts itself in, once, in the phase that the state has now, which it returns unless that is
+    /// over with it.
+    fn arrive(
+        &self,
+        me: Owner,
+        sitter: &mut Sitter,
+        system: &impl System,
+    ) -> Result<Option<u64>, Blocked> {
+        let Some(line) = self.lines.get(sitter.at) else { return Err(Blocked::Full) };
+        let mut word = sitter.seen;
+        loop {
+            let state = State::of(word);
+            if sitter.whole != Some(state.members()) {
+                word = self.words.state.load(SeqCst);
+                if !self.is_whole(word, sitter, system)? {
+                    continue;
+                }
+            }
+            let state = State::of(word);
+            if has_arrived(line.seat.load(SeqCst), state) {
+                return Ok(Some(state.phase)); // in a wait that failed
+            }
+            let counted = state.with_one_more();
+            let is_last = counted.phase != state.phase;
+            let next = State { asleep: state.asleep && !is_last, ..counted }.word();
+            match self.words.state.compare_exchange(word, next, SeqCst, SeqCst) {
+                Ok(_) => {
+                    // Only this one changes its seat, and it tells the others in the state.
+                    line.seat.store(seat_bits(me, after(state.phase)), Release);
+                    if is_last && state.asleep {
+                        system.wake(&self.words.state, Whom::Readers, u32::MAX);
+                    }
+                    sitter.seen = next;
+                    return Ok((!is_last).then_some(state.phase));
+                }
+                Err(now) => word = now,
+            }
         }
-        state
+    }
+
+    /// Whether all who take part are still there, as far as they have said so. An error if the
+    /// barrier is broken or of another size; no if this has just broken it.
+    fn is_whole(
+        &self,
+        word: u64,
+        sitter: &mut Sitter,
+        system: &impl System,
+    ) -> Result<bool, Blocked> {
+        let state = State::of(word);
+        if sitter.whole == Some(state.members()) {
+            return Ok(true);
+        }
+        if state.size != self.size {
+            return Err(Blocked::Size(state.size));
+        }
+        if let Some(broken) = state.broken {
+            return Err(Blocked::Broken(broken));
+        }
+        if let Some(broken) = self.anybody_gone(state) {
+            self.change(word, state.broken_by(broken), system);
+            return Ok(false);
+        }
+        sitter.whole = Some(state.members());
+        Ok(true)
+    }
+
+    /// Says that somebody sleeps, so that whoever changes the low half wakes all. The word as it is
+    /// then; none if it has changed from what `word` says.
+    fn say_asleep(&self, word: u64) -> Option<u64> {
+        let asleep = State { asleep: true, ..State::of(word) }.word();
+        let is_said = word == asleep
+            || self.words.state.compare_exchange(word, asleep, SeqCst, SeqCst).is_ok();
+        is_said.then_some(asleep)
+    }
+
+    fn members(&self) -> State {
+        State::of(self.words.state.load(SeqCst)).members()
     }
 
     /// Takes the first seat that nobody has, unless the state changes in a way that matters.
@@ -183,7 +270,7 @@ impl Barrier<'_> {
         loop {
             let word = self.words.state.load(SeqCst);
             let now = State::of(word);
-            if now != (State { moves: now.moves, ..state }) {
+            if (now.phase, now.broken, now.size) != (state.phase, state.broken, state.size) {
                 break;
             }
             // With this, nobody begins anew who has not seen the seat.
@@ -192,19 +279,12 @@ impl Barrier<'_> {
             }
         }
         let _ = line.seat.compare_exchange(mine, 0, SeqCst, SeqCst);
-        self.tell_departure(system);
+        self.tell_departure(system, State::moved);
         None
     }
 
     fn seats(&self) -> impl Iterator<Item = (usize, &Line)> {
         self.lines.iter().enumerate().take(self.size as usize)
-    }
-
-    fn all_arrived(&self, state: State) -> bool {
-        self.seats().all(|(_, line)| {
-            let seat = line.seat.load(SeqCst);
-            is_taken(seat) && next_of(seat) == after(state.phase)
-        })
     }
 
     /// Whoever left before this phase was over.
@@ -250,14 +330,17 @@ impl Barrier<'_> {
         Ok(())
     }
 
-    /// Changes the state, and wakes all. It tells whether it was still what `word` says.
+    /// Changes the state, and wakes all who sleep. It tells whether it was still what `word` says.
     fn change(&self, word: u64, state: State, system: &impl System) -> bool {
-        let changed = self.words.state.compare_exchange(word, state.word(), SeqCst, SeqCst).is_ok();
+        let next = State { asleep: false, ..state }.word();
+        let changed = self.words.state.compare_exchange(word, next, SeqCst, SeqCst).is_ok();
         if changed {
             if let Some(broken) = state.broken {
                 tracing::info!(slot = broken.slot, how = %broken.how, "a barrier breaks");
             }
-            system.wake(&self.words.state, Whom::Readers, u32::MAX);
+            if State::of(word).asleep {
+                system.wake(&self.words.state, Whom::Readers, u32::MAX);
+            }
         }
         changed
     }

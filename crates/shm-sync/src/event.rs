@@ -19,15 +19,11 @@ impl Event<'_> {
 
     /// It has happened `times` more. Returns the count before.
     pub(crate) fn raise(&self, system: &impl Wait, times: u64) -> u64 {
-        let mut seen = self.0.load(SeqCst);
-        loop {
-            let raised = (seen & !WAITED_FOR).wrapping_add(times << 1);
-            match self.0.compare_exchange(seen, raised, SeqCst, SeqCst) {
-                Ok(_) => break,
-                Err(now) => seen = now,
-            }
-        }
+        // Not after a look: the line is another's mostly, and would be asked for twice.
+        let seen = self.0.fetch_add(times << 1, SeqCst);
         if seen & WAITED_FOR != 0 {
+            // Whoever has gone to sleep since is woken too, and says so again.
+            self.0.fetch_and(!WAITED_FOR, SeqCst);
             system.wake(self.0, Whom::Readers, u32::MAX);
         }
         seen >> 1

@@ -18,15 +18,21 @@ use crate::words::low_half;
 
 /// The kernel, as an attachment reaches it.
 impl<A: Attachment> Wait for A {
-    fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, timeout: Duration) -> Result<bool> {
+    fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, until: Duration) -> Result<bool> {
         // Not FUTEX_PRIVATE_FLAG: it is for processes. A timeout of this call is a point in time.
-        let until = after(timeout);
+        let tv_sec = i64::try_from(until.as_secs()).unwrap_or(i64::MAX);
+        let until = Timespec { tv_sec, tv_nsec: until.subsec_nanos().into() };
         let half = half(word);
         match wait_bitset(half, Flags::empty(), low_half(seen), Some(&until), mask(whom)) {
             Ok(()) | Err(Errno::AGAIN | Errno::INTR) => Ok(false),
             Err(Errno::TIMEDOUT) => Ok(true),
             Err(errno) => Err(Error::os("futex", "a word of a segment", errno.into())),
         }
+    }
+
+    fn now(&self) -> Duration {
+        let Timespec { tv_sec, tv_nsec } = clock_gettime(ClockId::Monotonic);
+        Duration::new(tv_sec.unsigned_abs(), u32::try_from(tv_nsec).unwrap_or(0))
     }
 
     fn wake(&self, word: &AtomicU64, whom: Whom, count: u32) {
@@ -63,14 +69,4 @@ fn half(word: &AtomicU64) -> &AtomicU32 {
     // AtomicU32 may have any bits. It is used for its address only: no access of this program
     // mixes sizes.
     unsafe { &*low }
-}
-
-fn after(timeout: Duration) -> Timespec {
-    let now = clock_gettime(ClockId::Monotonic);
-    let nanoseconds = now.tv_nsec + i64::from(timeout.subsec_nanos());
-    let seconds = i64::try_from(timeout.as_secs()).unwrap_or(i64::MAX);
-    Timespec {
-        tv_sec: now.tv_sec.saturating_add(seconds).saturating_add(nanoseconds / 1_000_000_000),
-        tv_nsec: nanoseconds % 1_000_000_000,
-    }
 }

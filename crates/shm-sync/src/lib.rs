@@ -38,6 +38,7 @@ mod models;
 mod participant;
 #[cfg(not(loom))]
 mod pass;
+mod patience;
 #[cfg(not(loom))]
 mod progress;
 #[cfg(not(loom))]

@@ -111,15 +111,19 @@ impl Lock<'_> {
         system: &impl System,
         limit: Limit,
     ) -> Result<Granted, Stop> {
-        let state = self.words.word.load(SeqCst);
-        let mine = state | owner_bits(me);
-        let at_once = state & !STATE == 0
-            && self.words.word.compare_exchange(state, mine, SeqCst, SeqCst).is_ok();
+        // Not after a look: mostly it is free and whole, and the look would cost a fifth of it all.
+        let word = &self.words.word;
+        let take = |free| word.compare_exchange(free, free | owner_bits(me), SeqCst, SeqCst);
+        let entered = match take(0) {
+            Ok(free) => Some(free),
+            Err(now) if now & !STATE == 0 => take(now).ok(),
+            Err(_) => None,
+        };
         store_before_load();
-        if at_once && self.words.marked.load(SeqCst) == 0 {
-            return Ok(Granted { state });
+        match entered {
+            Some(state) if self.words.marked.load(SeqCst) == 0 => Ok(Granted { state }),
+            _ => self.wait_to_be_alone(me, system, limit, entered),
         }
-        self.wait_to_be_alone(me, system, limit, at_once.then_some(state))
     }
 
     /// Becomes the only one, who may have `entered` already.

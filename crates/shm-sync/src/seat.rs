@@ -5,7 +5,7 @@ use std::fmt;
 use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
-use crate::barrier::{Barrier, Blocked};
+use crate::barrier::{Barrier, Blocked, Sitter};
 use crate::system::Limit;
 use crate::{Attachment, Shared};
 
@@ -24,10 +24,9 @@ impl<'a, A: Attachment> Shared<'a, A> {
             return Err(self.invalid(format!("{size} participants; there can be 1 to {most}")));
         }
         let me = self.me()?;
-        let barrier = Barrier { words: &self.area().barrier, lines: self.lines(), size };
-        let at = barrier.join(me, self.kernel(), limit);
-        let at = at.map_err(|blocked| self.blocked(blocked, size))?;
-        Ok(Seat { shared: self, me, at, size })
+        let sitter = barrier(self, size).join(me, self.kernel(), limit);
+        let sitter = sitter.map_err(|blocked| self.blocked(blocked, size))?;
+        Ok(Seat { shared: self, me, sitter, size })
     }
 
     fn invalid(self, reason: String) -> shm_core::Error {
@@ -56,7 +55,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
 pub struct Seat<'a, A: Attachment> {
     shared: Shared<'a, A>,
     me: Owner,
-    at: usize,
+    sitter: Sitter,
     size: u32,
 }
 
@@ -74,7 +73,8 @@ impl<A: Attachment> Seat<'_, A> {
             let operation = "waiting at a barrier on its parent's place";
             return Err(ErrorKind::ForkedChild { operation }.into());
         }
-        let waited = self.barrier().wait(self.me, self.at, self.shared.kernel(), limit);
+        let barrier = barrier(self.shared, self.size);
+        let waited = barrier.wait(self.me, &mut self.sitter, self.shared.kernel(), limit);
         waited.map_err(|blocked| self.shared.blocked(blocked, self.size))
     }
 
@@ -82,17 +82,17 @@ impl<A: Attachment> Seat<'_, A> {
     pub fn size(&self) -> u32 {
         self.size
     }
+}
 
-    fn barrier(&self) -> Barrier<'_> {
-        let words = &self.shared.area().barrier;
-        Barrier { words, lines: self.shared.lines(), size: self.size }
-    }
+fn barrier<A: Attachment>(shared: Shared<'_, A>, size: u32) -> Barrier<'_> {
+    Barrier { words: &shared.area().barrier, lines: shared.lines(), size }
 }
 
 impl<A: Attachment> Drop for Seat<'_, A> {
     fn drop(&mut self) {
         if self.shared.is_mine(self.me) {
-            self.barrier().leave(self.me, self.at, self.shared.kernel());
+            let barrier = barrier(self.shared, self.size);
+            barrier.leave(self.me, &self.sitter, self.shared.kernel());
         }
     }
 }
@@ -100,7 +100,7 @@ impl<A: Attachment> Drop for Seat<'_, A> {
 impl<A: Attachment> fmt::Debug for Seat<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Seat")
-            .field("at", &self.at)
+            .field("sitter", &self.sitter)
             .field("size", &self.size)
             .finish_non_exhaustive()
     }

@@ -18,9 +18,12 @@ pub(crate) enum Whom {
 
 /// Sleeping until a word changes, and waking those who do. See futex(2).
 pub(crate) trait Wait {
-    /// Sleeps unless the low half of `word` differs from that of `seen`. It may return for no
-    /// reason; it tells whether `timeout` passed.
-    fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, timeout: Duration) -> Result<bool>;
+    /// Sleeps until that time, unless the low half of `word` differs from that of `seen`. It may
+    /// return for no reason; it tells whether the time was over.
+    fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, until: Duration) -> Result<bool>;
+
+    /// The time, since some moment: `CLOCK_MONOTONIC` of `clock_gettime(2)`.
+    fn now(&self) -> Duration;
 
     /// Wakes up to `count` of those who wait on `word`.
     fn wake(&self, word: &AtomicU64, whom: Whom, count: u32);
@@ -80,6 +83,11 @@ impl From<Error> for Stop {
 /// live. A death is noticed that much later.
 const TICKS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
 
+/// The first sleep of who sleeps often, and for short: longer than the kernel's own tick (10 ms at
+/// most), as the hardware is set for whichever timer is the next, and in a virtual machine that takes a
+/// microsecond on the way to sleep and another on the way back.
+const OFTEN: Duration = Duration::from_millis(12);
+
 /// Looks again so often before it sleeps: most holders let go within a microsecond.
 const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 
@@ -90,8 +98,8 @@ pub(crate) struct Waiter {
     spins: u32,
     tick: Duration,
     has_asked: bool,
-    /// When the kernel was asked last, or the sleeping began.
-    asked: Option<Instant>,
+    /// When it is time to ask the kernel, once the sleeping has begun.
+    asks: Option<Duration>,
 }
 
 impl Waiter {
@@ -99,10 +107,15 @@ impl Waiter {
         Self::since(limit, None)
     }
 
+    /// One who sleeps often, and has spun already.
+    pub(crate) fn often(limit: Limit) -> Self {
+        Self { spins: 0, tick: OFTEN, ..Self::new(limit) }
+    }
+
     /// One that began to wait earlier.
     pub(crate) fn since(limit: Limit, start: Option<Instant>) -> Self {
         let (spins, tick) = (SPINS, TICKS[0]);
-        Self { limit, start, spins, tick, has_asked: false, asked: None }
+        Self { limit, start, spins, tick, has_asked: false, asks: None }
     }
 
     /// Somebody else is waited for now, about whom nobody has asked yet.
@@ -130,10 +143,11 @@ impl Waiter {
     ) -> Result<bool, Stop> {
         let passed = match self.rest() {
             Ok(rest) => {
+                let now = system.now();
+                let asks = *self.asks.get_or_insert(now.saturating_add(self.tick));
+                let passed = system.wait(word, seen, whom, asks.min(now.saturating_add(rest)))?;
                 // Whoever is woken again and again, by signals or by others, asks all the same.
-                let asked = *self.asked.get_or_insert_with(Instant::now);
-                let passed = system.wait(word, seen, whom, self.tick.min(rest))?;
-                passed || !cfg!(loom) && asked.elapsed() >= self.tick
+                passed || now >= asks
             }
             // Nobody gives up without having asked: the one who is waited for may be dead.
             Err(stop) if self.has_asked => return Err(stop),
@@ -142,7 +156,7 @@ impl Waiter {
         if passed {
             self.tick = (self.tick * 2).min(TICKS[1]);
             self.has_asked = true;
-            self.asked = None;
+            self.asks = None;
         }
         Ok(passed)
     }
@@ -165,11 +179,15 @@ mod tests {
     use super::*;
 
     /// A system that wakes whoever sleeps, at once and for nothing.
-    struct Disturbing;
+    struct Disturbing(Instant);
 
     impl Wait for Disturbing {
         fn wait(&self, _: &AtomicU64, _: u64, _: Whom, _: Duration) -> Result<bool> {
             Ok(false)
+        }
+
+        fn now(&self) -> Duration {
+            self.0.elapsed()
         }
 
         fn wake(&self, _: &AtomicU64, _: Whom, _: u32) {}
@@ -180,7 +198,7 @@ mod tests {
         let (mut waiter, word) = (Waiter::new(Limit::Never), AtomicU64::new(0));
         for _ in 0..3 {
             let start = Instant::now();
-            while !waiter.sleep(&Disturbing, &word, 0, Whom::Readers).unwrap() {
+            while !waiter.sleep(&Disturbing(start), &word, 0, Whom::Readers).unwrap() {
                 assert!(start.elapsed() < Duration::from_secs(20), "it never asks");
             }
         }
@@ -190,7 +208,8 @@ mod tests {
     fn nobody_gives_up_without_having_asked() {
         for limit in [Limit::Now, Limit::After(Duration::ZERO)] {
             let (mut waiter, word) = (Waiter::new(limit), AtomicU64::new(0));
-            let mut sleep = || waiter.sleep(&Disturbing, &word, 0, Whom::Readers);
+            let disturbing = Disturbing(Instant::now());
+            let mut sleep = || waiter.sleep(&disturbing, &word, 0, Whom::Readers);
             assert!(sleep().unwrap(), "it asks first");
             assert!(matches!(sleep(), Err(Stop::TimedOut { .. })));
         }

@@ -1,7 +1,7 @@
 //! The words that processes share, and how an owner is written in one.
 //!
 //! Everything is a `u64` in the machine's byte order, so it is the same for 32 and 64 bits; zero is
-//! the first state of every word. The layout belongs to the header's version (2):
+//! the first state of every word. The layout belongs to the header's version (3):
 //!
 //! | in the sync area, at byte | what |
 //! |---|---|

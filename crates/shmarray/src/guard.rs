@@ -78,7 +78,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// # Errors
     /// [`Torn`](ErrorKind::Torn) if a writer died or panicked: see
     /// [`write_torn`](Self::write_torn); those of [`read`](Self::read).
-    #[inline]
+    #[inline(always)]
     pub fn write(&self) -> Result<WriteGuard<'_, T, D>> {
         self.write_whole(Limit::Never)
     }
@@ -131,7 +131,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
         Ok(self.write_under(self.shared().exclusive(limit)?))
     }
 
-    #[inline]
+    #[inline(always)] // not inlined, it costs a fifth more: the guard goes through memory
     fn write_whole(&self, limit: Limit) -> Result<WriteGuard<'_, T, D>> {
         let lock = self.shared().exclusive(limit)?;
         if lock.is_torn() { Err(self.torn()) } else { Ok(self.write_under(lock)) }

@@ -6,7 +6,7 @@ use super::{Header, META_OFFSET, SLOT_LEN, SYNC_OFFSET, Stamp};
 use crate::{Cleanup, DType, ErrorKind, Layout, MAX_NDIM, Name, Order, Result};
 
 const ORDER_MARK: u32 = 0x0102_0304;
-const VERSION: u16 = 2;
+const VERSION: u16 = 3;
 const GUARDED: u16 = 1;
 /// A hint, which a reader may ignore: so are those that it does not know.
 const HUGE: u32 = 1;

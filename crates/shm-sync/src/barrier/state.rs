@@ -16,12 +16,16 @@ use crate::words::{low_half, owner_bits, owner_in};
 /// | 32..40 | size |
 /// | 40..48 | the slot, plus 1, of who broke it |
 /// | 48..50 | how |
+/// | 50..57 | how many have arrived in the phase |
+/// | 57 | somebody sleeps |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) phase: u64,
     pub(crate) moves: u64,
     pub(crate) broken: Option<Broken>,
     pub(crate) size: u32,
+    pub(crate) arrived: u32,
+    pub(crate) asleep: bool,
 }
 
 /// Who broke a barrier.
@@ -60,6 +64,8 @@ const PHASES: u64 = 1 << 23;
 /// Whoever sits down or leaves is counted modulo so many.
 const MOVES: u64 = 1 << 8;
 const BROKEN: u64 = 1 << 31;
+const ARRIVED: u64 = 0x7f;
+const ASLEEP: u64 = 1 << 57;
 
 /// Of a seat: that its owner has left.
 pub(crate) const GONE: u64 = 1 << 31;
@@ -77,6 +83,8 @@ impl State {
             moves: word >> 23 & (MOVES - 1),
             broken: (word & BROKEN != 0).then_some(Broken { slot, how }),
             size: low_half(word >> 32 & 0xff),
+            arrived: low_half(word >> 50 & ARRIVED),
+            asleep: word & ASLEEP != 0,
         }
     }
 
@@ -84,18 +92,33 @@ impl State {
         let broken = self.broken.map_or(0, |Broken { slot, how }| {
             BROKEN | ((u64::from(slot) + 1) & 0xff) << 40 | (how as u64) << 48
         });
-        self.phase | self.moves << 23 | broken | u64::from(self.size) << 32
+        let asleep = if self.asleep { ASLEEP } else { 0 };
+        let arrived = u64::from(self.arrived) & ARRIVED;
+        self.phase | self.moves << 23 | broken | u64::from(self.size) << 32 | arrived << 50 | asleep
     }
 
     /// For others than those who were seated until now: two phases on, so that no seat of theirs
     /// can be taken for one of the new.
     pub(crate) fn anew(self, size: u32) -> Self {
-        Self { phase: after(after(self.phase)), broken: None, size, ..self }
+        Self { phase: after(after(self.phase)), broken: None, size, arrived: 0, ..self }
+    }
+
+    /// One more has arrived. The last one moves the phase on.
+    pub(crate) fn with_one_more(self) -> Self {
+        match self.arrived + 1 {
+            all if all >= self.size => Self { phase: after(self.phase), arrived: 0, ..self },
+            arrived => Self { arrived, ..self },
+        }
     }
 
     /// Somebody has sat down or left, and all else is as it was.
     pub(crate) fn moved(self) -> Self {
         Self { moves: (self.moves + 1) % MOVES, ..self }
+    }
+
+    /// What of it changes only if the barrier begins anew or breaks, or somebody sits down or leaves.
+    pub(crate) fn members(self) -> Self {
+        Self { phase: 0, arrived: 0, asleep: false, ..self }
     }
 
     pub(crate) fn broken_by(self, broken: Broken) -> Self {
@@ -108,14 +131,19 @@ pub(crate) fn after(phase: u64) -> u64 {
 }
 
 /// A seat: its owner, in bits 8..31 the phase that is next for it, and in 31 whether it has left.
-/// Who has arrived in phase n has phase n + 1 next.
+/// Who has arrived in phase n has phase n + 1 next, from a moment after it was counted.
 pub(crate) fn seat_bits(owner: Owner, next: u64) -> u64 {
     owner_bits(owner) | next << 8
 }
 
 /// The phase that is next for who has that seat.
-pub(crate) fn next_of(seat: u64) -> u64 {
+fn next_of(seat: u64) -> u64 {
     seat >> 8 & (PHASES - 1)
+}
+
+/// Whether who has that seat has arrived in the phase of that state.
+pub(crate) fn has_arrived(seat: u64, state: State) -> bool {
+    next_of(seat) == after(state.phase)
 }
 
 pub(crate) fn is_taken(seat: u64) -> bool {

@@ -1,0 +1,83 @@
+//! A wait that fails, as the system may: whoever was counted in it is counted once.
+#![allow(clippy::unwrap_used)] // a failed step fails the test
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use shm_core::{ErrorKind, Result};
+
+use super::*;
+use crate::atomic::AtomicU64;
+use crate::system::{Liveness, Wait};
+use crate::words::Entry;
+
+/// One in which all live, and which fails when it is next asked who does, if it says so.
+struct Failing(Cell<bool>);
+
+impl Wait for Failing {
+    fn wait(&self, _: &AtomicU64, _: u64, _: Whom, _: Duration) -> Result<bool> {
+        Ok(true)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wake(&self, _: &AtomicU64, _: Whom, _: u32) {}
+}
+
+impl Liveness for Failing {
+    fn is_alive(&self, _: Owner) -> Result<bool> {
+        let reason = "as the test wants".to_owned();
+        if self.0.replace(false) { Err(ErrorKind::InvalidPass { reason }.into()) } else { Ok(true) }
+    }
+}
+
+const ME: Owner = Owner { slot: 0, generation: 1 };
+const OTHER: Owner = Owner { slot: 1, generation: 1 };
+
+/// Two have sat down, and the wait of the first fails after it has been counted.
+fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Sitter, Sitter)) {
+    let word = || AtomicU64::new(0);
+    let line = || Line {
+        holder: word(),
+        since: word(),
+        marks: word(),
+        entry: Entry { owner: word(), task: word() },
+        seat: word(),
+    };
+    let (words, lines) = (BarrierWords { state: word() }, [line(), line()]);
+    let barrier = Barrier { words: &words, lines: &lines, size: 2 };
+    let system = Failing(Cell::new(false));
+    let mut mine = barrier.join(ME, &system, Limit::Never).unwrap();
+    let other = barrier.join(OTHER, &system, Limit::Never).unwrap();
+    fails(&barrier, &system, &mut mine);
+    test(&barrier, &system, mine, other);
+}
+
+fn fails(barrier: &Barrier<'_>, system: &Failing, mine: &mut Sitter) {
+    system.0.set(true);
+    let failed = barrier.wait(ME, mine, system, Limit::Never);
+    assert!(matches!(failed, Err(Blocked::Stop(Stop::Failed(_)))), "{failed:?}");
+}
+
+#[test]
+fn whoever_waits_again_is_not_counted_again() {
+    after_a_failed_wait(|barrier, system, mut mine, mut other| {
+        fails(barrier, system, &mut mine);
+        assert!(barrier.wait(OTHER, &mut other, system, Limit::Never).unwrap(), "the last to come");
+        // Where it failed, the phase is over: it is counted in the next.
+        fails(barrier, system, &mut mine);
+        assert!(barrier.wait(OTHER, &mut other, system, Limit::Never).unwrap());
+    });
+}
+
+#[test]
+fn whoever_leaves_is_missed_though_it_was_counted() {
+    after_a_failed_wait(|barrier, system, mine, mut other| {
+        barrier.leave(ME, &mine, system);
+        let broken = barrier.wait(OTHER, &mut other, system, Limit::Never);
+        let left = |broken: &Broken| (broken.slot, broken.how) == (0, How::Left);
+        assert!(matches!(&broken, Err(Blocked::Broken(broken)) if left(broken)), "{broken:?}");
+    });
+}
