@@ -480,7 +480,7 @@ PEERS = {
     "load/shm/1GiB": {
         "Python np.load, SharedMemory": load(Standard, GIB),
         "Python np.load, GridR": load(gridr("shm"), GIB),
-        "Python cdxcore (its own format)": load_cdxcore(GIB),
+        "Python cdxcore, own format": load_cdxcore(GIB),
     },
 }
 

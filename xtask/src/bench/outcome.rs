@@ -80,9 +80,12 @@ impl Outcome {
         serde_json::from_str(&text).with_context(|| path.display().to_string())
     }
 
-    /// As JSON.
+    /// As JSON, a row on each line.
     pub(crate) fn write(&self) -> Result<String> {
-        Ok(serde_json::to_string_pretty(self)? + "\n")
+        let about = serde_json::to_string_pretty(&self.about)?;
+        let rows = self.rows.iter().map(serde_json::to_string);
+        let rows = rows.collect::<Result<Vec<_>, _>>()?.join(",\n");
+        Ok(format!("{{\n\"about\": {about},\n\"rows\": [\n{rows}\n]\n}}\n"))
     }
 
     /// The rows that could be run, by group, in the order in which groups appear.

@@ -3,6 +3,7 @@
 //! Contenders of one row follow each other, so that what disturbs the machine for a while disturbs
 //! all of them; who begins moves on from round to round.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
@@ -121,6 +122,7 @@ impl Plan {
         mut command: Command,
         interrupt: &Interrupt,
     ) -> Result<Result<Measurement, String>> {
+        let before = entries();
         command.process_group(0);
         let mut reader = joined(&mut command)?;
         let mut child = match command.spawn() {
@@ -156,11 +158,22 @@ impl Plan {
         let status = child.wait()?;
         let output = String::from_utf8_lossy(&output);
         Ok(match (ended, Measurement::find(&output)) {
-            (Some(why), _) => Err(format!("{why} after {} s", start.elapsed().as_secs())),
+            (Some(why), _) => {
+                let seconds = start.elapsed().as_secs();
+                let new: Vec<_> = entries().difference(&before).cloned().collect();
+                let left = if new.is_empty() { "nothing".into() } else { new.join(", ") };
+                Err(format!("{why} after {seconds} s; new in /dev/shm: {left}"))
+            }
             (None, Some(measurement)) if status.success() => Ok(measurement),
             (None, _) => Err(format!("{status}: {}", telling(&output))),
         })
     }
+}
+
+/// The names in `/dev/shm`: who is killed there removes nothing.
+fn entries() -> BTreeSet<String> {
+    let names = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
+    names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
 /// In which order the contenders of a row are measured in a round: each begins in turn.

@@ -33,7 +33,10 @@ pub(crate) fn print(outcome: &Outcome) {
             println!("  {line}");
         }
     }
-    println!("\n{}", left_out(outcome).join("\n"));
+    println!();
+    for line in left_out(outcome) {
+        println!("left out, as {line}");
+    }
     for warning in &outcome.about.warnings {
         println!("warning: {warning}");
     }
@@ -90,7 +93,8 @@ fn about(outcome: &Outcome) -> String {
     if let Some(python) = &about.python {
         text += &format!(" Python peers: {python}.");
     }
-    text
+    let [met, missed] = outcome.goals();
+    text + &format!("\n\n{met} goals are met, {missed} are missed.")
 }
 
 fn heading<'a>(group: &[&'a Line]) -> &'a str {
@@ -145,10 +149,7 @@ fn each(line: &Line) -> Vec<[String; 6]> {
 fn floors(group: &[&Line]) -> Vec<String> {
     let mut meanings: Vec<(&str, Vec<&str>)> = Vec::new();
     for line in group {
-        match meanings.iter_mut().find(|(meaning, _)| *meaning == line.floor) {
-            Some((_, titles)) => titles.push(&line.title),
-            None => meanings.push((&line.floor, vec![&line.title])),
-        }
+        add(&mut meanings, &line.floor, &line.title);
     }
     meanings.sort_by_key(|(_, titles)| std::cmp::Reverse(titles.len()));
     let told = |(place, (meaning, titles)): (usize, (&str, Vec<&str>))| match place {
@@ -172,10 +173,24 @@ fn remarks(group: &[&Line]) -> Vec<String> {
     remarks
 }
 
-/// The rows that could not be run, and why.
+/// Why rows could not be run, and which.
 fn left_out(outcome: &Outcome) -> Vec<String> {
-    let told = |line: &Line| Some(format!("{}: {}", line.title, line.not_ready.as_ref()?));
-    outcome.rows.iter().filter_map(told).collect()
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for line in &outcome.rows {
+        if let Some(reason) = &line.not_ready {
+            add(&mut reasons, reason, &line.title);
+        }
+    }
+    let told = |(reason, titles): (&str, Vec<&str>)| format!("{reason}: {}", titles.join("; "));
+    reasons.into_iter().map(told).collect()
+}
+
+/// Adds a title to those of which the same is said.
+fn add<'a>(all: &mut Vec<(&'a str, Vec<&'a str>)>, said: &'a str, title: &'a str) {
+    match all.iter_mut().find(|(known, _)| *known == said) {
+        Some((_, titles)) => titles.push(title),
+        None => all.push((said, vec![title])),
+    }
 }
 
 /// A table of Markdown; the columns `right` are of figures.
@@ -259,6 +274,7 @@ mod tests {
         for part in [
             "Made on 2026-01-31 by `cargo xtask bench`: medians of 3 interleaved rounds",
             "2 cores (a processor), 24 GiB of memory, Linux 6.18.0 x86_64",
+            "1 goals are met, 0 are missed.",
             "**Warning**: the machine had other things to do.",
             "](ratios.svg)",
             "\n## create\n\n| what | ours |",
@@ -267,7 +283,7 @@ mod tests {
             "| y | failed: out \\| of luck |",
             "- Floor: the same calls, bare.",
             "- title of create/2, x: warm",
-            "## Left out\n\n- title of touch/1: shmem_enabled is never",
+            "## Left out\n\n- shmem_enabled is never: title of touch/1",
         ] {
             assert!(page.contains(part), "{part}\n\n{page}");
         }

@@ -6,7 +6,7 @@ use super::super::text;
 use super::{Anchor, MARGIN, Sheet, WIDTH, fitting};
 
 /// Where the scale begins and ends; between it and the margins stand titles and figures.
-const SCALE: [f64; 2] = [384.0, 696.0];
+const SCALE: [f64; 2] = [384.0, 686.0];
 
 /// The multiples of the floor at those places. What is beyond gets an arrow.
 const MULTIPLES: [f64; 2] = [0.5, 100.0];
@@ -15,7 +15,7 @@ const MULTIPLES: [f64; 2] = [0.5, 100.0];
 const TICKS: [f64; 8] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
 /// Where the two columns of figures are.
-const FIGURES: [f64; 2] = [752.0, 764.0];
+const FIGURES: [f64; 2] = [756.0, 768.0];
 
 const TOP: f64 = 106.0;
 const ROW: f64 = 20.0;

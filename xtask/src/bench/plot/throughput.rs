@@ -32,6 +32,8 @@ pub(crate) fn throughput(outcome: &Outcome) -> String {
         let greatest = rates.fold(f64::MIN_POSITIVE, f64::max);
         for (line, bars) in group {
             sheet.text("group ink", [MARGIN, y + 20.0], Anchor::Start, &line.title);
+            let verdict = text::verdict(line);
+            sheet.text("small faint", [WIDTH - MARGIN, y + 20.0], Anchor::End, &verdict);
             y += HEADING;
             for (rate, one) in bars {
                 bar(&mut sheet, one, (rate, rate / greatest), y);
