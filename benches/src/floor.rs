@@ -5,12 +5,14 @@
 //! anybody else is left.
 //!
 //! - `file.rs`: mappings, locks, memory set aside;
+//! - `large.rs`: a fresh gigabyte, found and filled;
 //! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend;
 //! - `slot.rs`: a slot in one.
 #![allow(dead_code)]
 
 pub(crate) mod anonymous;
 pub(crate) mod file;
+pub(crate) mod large;
 pub(crate) mod memfd;
 pub(crate) mod named;
 pub(crate) mod slot;

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
+use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::Run;
@@ -43,6 +44,7 @@ impl Partner {
         assert!(pid >= 0);
         if pid == 0 {
             drop(here);
+            set_parent_process_death_signal(Some(Signal::KILL)).unwrap(); // whatever it waits for
             serve(&there);
             // SAFETY: the child has nothing to clean up.
             unsafe { libc::_exit(0) };

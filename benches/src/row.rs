@@ -125,7 +125,6 @@ pub(crate) fn alone(mut work: impl FnMut(u64) + 'static) -> Run {
 
 /// A run of an operation that uses up what `before` makes: that, and dropping what comes of the
 /// operation, are outside the time. For operations of many microseconds, as each reads the clock.
-#[allow(dead_code)]
 pub(crate) fn each_with<T, U>(
     mut before: impl FnMut() -> T + 'static,
     mut operation: impl FnMut(T) -> U + 'static,
@@ -180,4 +179,46 @@ pub fn note(text: impl Into<String>) {
 #[must_use]
 pub fn notes() -> Vec<String> {
     NOTES.with_borrow(Clone::clone)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many operations a measurement of 50 ms is of, if one takes that long, and all the counts.
+    fn measured(one: Duration) -> (u64, Vec<u64>) {
+        let counts = std::rc::Rc::new(RefCell::new(Vec::new()));
+        let seen = counts.clone();
+        let mut run: Run = Box::new(move |count| {
+            seen.borrow_mut().push(count);
+            one * u32::try_from(count).unwrap()
+        });
+        let (time, count) = measure(&mut run, Duration::from_millis(50));
+        assert_eq!(time, one * u32::try_from(count).unwrap());
+        (count, counts.take())
+    }
+
+    #[test]
+    fn what_takes_long_is_done_once() {
+        assert_eq!(measured(Duration::from_secs(1)), (1, vec![1]));
+    }
+
+    #[test]
+    fn what_is_quick_is_done_often_enough_and_not_far_more() {
+        let (count, counts) = measured(Duration::from_nanos(30));
+        let enough = 50_000_000 / 30 + 1;
+        assert!((enough..enough * 3).contains(&count), "{count}");
+        assert!(
+            counts.is_sorted_by(|one, next| one * 2 <= *next && *next <= one * 10),
+            "{counts:?}"
+        );
+    }
+
+    #[test]
+    fn a_note_is_told_once() {
+        note("one");
+        note("other");
+        note("one");
+        assert_eq!(notes(), ["one", "other"]);
+    }
 }

@@ -7,6 +7,7 @@ mod create;
 mod descriptor;
 mod load;
 mod lock;
+pub(crate) mod pages;
 mod pass;
 mod scale;
 mod touch;

@@ -25,6 +25,14 @@ pub(crate) fn create(bytes: usize) -> (Map, OwnedFd) {
     (map, fd)
 }
 
+/// A memfd of so many bytes.
+pub(super) fn unmapped(len: usize) -> OwnedFd {
+    let fd = memfd_create("bench", MemfdFlags::CLOEXEC).unwrap();
+    assert!(lock(fd.as_fd(), 0, libc::F_RDLCK));
+    ftruncate(&fd, len as u64).unwrap();
+    fd
+}
+
 /// Attaches to a memfd by a descriptor of it, through a description of its own.
 pub(crate) fn attach(fd: BorrowedFd<'_>, bytes: usize) -> (Map, OwnedFd) {
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());

@@ -2,7 +2,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, linkat, lstat, open, unlink};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, fstat, ftruncate, linkat, lstat, open, unlink};
 use rustix::io::{pread, pwrite};
 
 use super::file::{Map, lock, reserve};
@@ -25,6 +25,15 @@ pub(crate) fn create(path: &str, bytes: usize) -> Named {
     pwrite(&fd, &[1; HEADER_LEN], 0).unwrap();
     linkat(&fd, "", CWD, path, AtFlags::EMPTY_PATH).unwrap();
     Named { map, fd }
+}
+
+/// A file in `/dev/shm` of so many bytes, without a name.
+pub(super) fn unmapped(len: usize) -> OwnedFd {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let fd = open("/dev/shm", flags, Mode::RUSR | Mode::WUSR).unwrap();
+    assert!(lock(fd.as_fd(), 0, libc::F_RDLCK));
+    ftruncate(&fd, len as u64).unwrap();
+    fd
 }
 
 /// Attaches to a named segment.

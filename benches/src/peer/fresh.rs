@@ -2,10 +2,11 @@
 
 use crate::Run;
 use crate::row::each_with;
+use crate::rows::pages::calm;
 
 /// A run of `make`, of which what it makes is dropped outside the time.
 pub(super) fn made<T>(mut make: impl FnMut() -> T + 'static) -> Run {
-    each_with(|| (), move |()| make())
+    calm(each_with(|| (), move |()| make()))
 }
 
 /// The same from a buffer of so many bytes, all of them touched before.

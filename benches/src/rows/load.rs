@@ -1,7 +1,80 @@
 //! A `.npy` file into a fresh array.
 
-use crate::Row;
+use std::fs::File;
+use std::path::PathBuf;
+
+use shmarray::prelude::*;
+
+use super::pages::{Kind, calm};
+use crate::floor::large::Fresh;
+use crate::row::each_with;
+use crate::{Contender, Goal, Row, peer};
+
+/// Bytes of elements.
+const LEN: usize = 1 << 30;
 
 pub(crate) fn rows() -> Vec<Row> {
-    Vec::new()
+    let rows = Kind::ALL
+        .into_iter()
+        .flat_map(|kind| BackendKind::ALL.into_iter().map(move |backend| row(backend, kind)));
+    rows.collect()
+}
+
+/// The file, in the page cache, beside this program: made by the first who asks for it.
+fn file() -> PathBuf {
+    let path = std::env::current_exe().unwrap().with_file_name("bench-1GiB.npy");
+    if !path.exists() {
+        let builder = SharedArray::<f32, _>::builder(LEN / size_of::<f32>());
+        builder.unique("bench").full(1.5).unwrap().save(&path).unwrap();
+    }
+    std::io::copy(&mut File::open(&path).unwrap(), &mut std::io::sink()).unwrap();
+    path
+}
+
+fn row(backend: BackendKind, kind: Kind) -> Row {
+    let sends = kind == Kind::Ordinary && backend != BackendKind::Mmap;
+    let mut contenders = vec![
+        Contender::ours(move || {
+            let path = file();
+            calm(each_with(
+                || (),
+                move |()| {
+                    let load = SharedArray::<f32, Ix1>::load(&path).unique("bench");
+                    load.backend(backend).pages(kind.pages()).create().unwrap()
+                },
+            ))
+        }),
+        Contender::floor(move || {
+            let path = file();
+            calm(each_with(
+                || (),
+                move |()| {
+                    let file = File::open(&path).unwrap();
+                    let offset = file.metadata().unwrap().len() - LEN as u64;
+                    match kind {
+                        _ if sends => Fresh::new(backend, LEN).sent(&file, offset),
+                        Kind::Ordinary => Fresh::new(backend, LEN).read(&file, offset),
+                        Kind::Huge => Fresh::huge(backend, LEN).read(&file, offset),
+                    }
+                },
+            ))
+        }),
+    ];
+    contenders.extend(peer::load(file, LEN));
+    Row {
+        key: format!("load/{backend}/1GiB{}", kind.suffix()),
+        title: format!("1 GiB .npy from the page cache, {backend}, {kind} pages"),
+        // Also tried: two threads that write or read through the mapping (ordinary pages, not faster),
+        // sendfile to a file in huge pages, and a read without MADV_POPULATE_WRITE before it.
+        floor: if sends {
+            "sendfile, a mebibyte at a time"
+        } else {
+            "pages found (MADV_POPULATE_WRITE) and read to by pieces of 2 MiB, by one thread for each \
+             processor"
+        },
+        bytes: Some(LEN as u64),
+        goal: Some(Goal::OfFloor(1.11)),
+        ready: kind.ready(backend),
+        contenders,
+    }
 }

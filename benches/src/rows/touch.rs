@@ -1,7 +1,161 @@
 //! Filling a fresh array, and freeing a full one.
 
-use crate::Row;
+use ndarray::ArrayView1;
+use shmarray::prelude::*;
+
+use super::pages::{Kind, calm};
+use crate::floor::large::Fresh;
+use crate::floor::{anonymous, memfd};
+use crate::row::{anywhere, each, each_with};
+use crate::{Contender, Goal, Row, peer};
+
+/// Bytes.
+const LEN: usize = 1 << 30;
+
+/// What two processors in one run differ by.
+const NEAR: Option<Goal> = Some(Goal::OfFloor(1.11));
 
 pub(crate) fn rows() -> Vec<Row> {
-    Vec::new()
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        all.push(beside_peers(kind));
+        for backend in BackendKind::ALL {
+            all.extend([fill(backend, kind), populate(backend, kind), free(backend, kind)]);
+        }
+    }
+    all.extend([BackendKind::Memfd, BackendKind::Mmap].map(untouched));
+    all
+}
+
+fn row(what: &str, title: &str, backend: BackendKind, kind: Kind) -> Row {
+    Row {
+        key: format!("{what}/{backend}/1GiB{}", kind.suffix()),
+        title: format!("{title}, {backend}, 1 GiB, {kind} pages"),
+        floor: "",
+        bytes: Some(LEN as u64),
+        goal: NEAR,
+        ready: kind.ready(backend),
+        contenders: Vec::new(),
+    }
+}
+
+fn array(backend: BackendKind, kind: Kind, from: &[u8]) -> SharedArray<u8, Ix1> {
+    let builder = SharedArray::builder(from.len()).unique("bench").backend(backend);
+    builder.pages(kind.pages()).copy_of(&ArrayView1::from(from)).unwrap()
+}
+
+fn fresh(backend: BackendKind, kind: Kind) -> Fresh {
+    match kind {
+        Kind::Ordinary => Fresh::new(backend, LEN),
+        Kind::Huge => Fresh::huge(backend, LEN),
+    }
+}
+
+fn warm() -> Vec<u8> {
+    vec![1; LEN]
+}
+
+fn fill(backend: BackendKind, kind: Kind) -> Row {
+    Row {
+        // Of pwrite, a copy through the mapping without and with MADV_POPULATE_WRITE before, all at once
+        // and in pieces, by one thread and two, this was the fastest with either kind of page.
+        floor: "the same pages found (MADV_POPULATE_WRITE) and copied to by pieces of 2 MiB, by one \
+                thread for each processor",
+        contenders: vec![
+            Contender::ours(move || {
+                let from = warm();
+                calm(each_with(|| (), move |()| array(backend, kind, &from)))
+            }),
+            Contender::floor(move || {
+                let from = warm();
+                calm(each_with(|| (), move |()| fresh(backend, kind).copied(&from)))
+            }),
+        ],
+        ..row("fill", "make and fill from a warm buffer", backend, kind)
+    }
+}
+
+fn beside_peers(kind: Kind) -> Row {
+    let backend = BackendKind::Memfd;
+    let mut contenders = peer::fill(LEN);
+    contenders.insert(
+        0,
+        Contender::ours(move || {
+            let from = warm();
+            calm(each_with(|| (), move |()| array(backend, kind, &from)))
+        }),
+    );
+    Row {
+        floor: "none: see fill/memfd",
+        goal: Some(Goal::OfPeer(match kind {
+            Kind::Ordinary => 1.5,
+            Kind::Huge => 3.0,
+        })),
+        contenders,
+        ..row("fill-beside-others", "make and fill, beside others", backend, kind)
+    }
+}
+
+fn populate(backend: BackendKind, kind: Kind) -> Row {
+    Row {
+        floor: "MADV_POPULATE_WRITE by pieces of 2 MiB, by one thread for each processor",
+        contenders: vec![
+            Contender::ours(move || {
+                calm(each_with(
+                    || (),
+                    move |()| {
+                        let builder = SharedArray::<u8, _>::builder(LEN).unique("bench");
+                        let builder = builder.backend(backend).pages(kind.pages());
+                        builder.commit(Commit::Populate).zeros().unwrap()
+                    },
+                ))
+            }),
+            Contender::floor(move || {
+                calm(each_with(|| (), move |()| fresh(backend, kind).populated()))
+            }),
+        ],
+        ..row("populate", "make with all pages found", backend, kind)
+    }
+}
+
+fn free(backend: BackendKind, kind: Kind) -> Row {
+    Row {
+        floor: "munmap and close",
+        contenders: vec![
+            Contender::ours(move || {
+                let from = warm();
+                each_with(move || array(backend, kind, &from), drop)
+            }),
+            Contender::floor(move || {
+                let from = warm();
+                each_with(move || fresh(backend, kind).copied(&from), drop)
+            }),
+        ],
+        ..row("free", "free a full one", backend, kind)
+    }
+}
+
+fn untouched(backend: BackendKind) -> Row {
+    let mut contenders = vec![
+        Contender::ours(move || {
+            each(move || {
+                let builder = SharedArray::<u8, _>::builder(LEN).unique("bench");
+                builder.backend(backend).zeros().unwrap()
+            })
+        }),
+        match backend {
+            BackendKind::Memfd => Contender::floor(|| each(|| memfd::create(LEN))),
+            _ => Contender::floor(|| each(|| anonymous::create(LEN))),
+        },
+    ];
+    contenders.extend(peer::create_untouched(LEN));
+    Row {
+        key: format!("untouched/{backend}/1GiB"),
+        title: format!("make and free, untouched, {backend}, 1 GiB"),
+        floor: "the system calls of create and of closing it",
+        bytes: None,
+        goal: Some(Goal::OfFloor(1.15)),
+        ready: anywhere,
+        contenders,
+    }
 }

@@ -28,7 +28,7 @@ use shm_core::{
     Access, Attached, Backend, BackendKind, Commit, ErrorKind, Fill, Header, Name, Named, Region,
     Result, Spec,
 };
-use shm_map::{Mapping, fill_in_memory};
+use shm_map::{Home, Mapping, PagePlan, fill_in_memory};
 use shm_presence::stamp;
 
 pub use segment::{AnonRegion, AnonSegment};
@@ -46,12 +46,21 @@ impl Backend for Anon {
     fn create(&self, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<AnonSegment>> {
         let header = Header::new(spec, stamp())?;
         let len = header.mapped_len();
-        let mapping = Mapping::anonymous(len)?;
+        let mut plan = PagePlan::new(spec.pages, Home::Kernel, &header, fill.as_ref());
+        let mapping = match Mapping::anonymous_in_pages(len, &plan) {
+            // Others have taken them meanwhile.
+            Err(error) if plan.is_reserved() => {
+                tracing::debug!(%error, "no huge pages of those set aside");
+                plan = plan.without_reserved(&header);
+                Mapping::anonymous_in_pages(len, &plan)
+            }
+            mapped => mapped,
+        }?;
         if spec.commit == Commit::Populate {
             mapping.populate(None)?;
         }
         if let Some(fill) = fill {
-            fill_in_memory(&mapping, &header, fill)?;
+            fill_in_memory(&mapping, &header, &plan, fill)?;
         }
         let segment = AnonSegment::new(spec.name.clone(), header, mapping);
         registry::publish(&spec.name, segment.weak(), spec.force)?;

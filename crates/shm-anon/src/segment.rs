@@ -4,7 +4,9 @@ use std::fmt;
 use std::ptr::NonNull;
 use std::sync::{Arc, Weak};
 
-use shm_core::{Access, Attached, Header, Identified, Name, Region, Result, Segment, SlotLocks};
+use shm_core::{
+    Access, Attached, Header, Identified, Name, Paging, Region, Result, Segment, SlotLocks,
+};
 use shm_map::Mapping;
 
 use crate::companion::{self, Range, Refusal};
@@ -113,6 +115,10 @@ unsafe impl Region for AnonRegion {
 
     fn access(&self) -> Access {
         self.mapping().access()
+    }
+
+    fn paging(&self) -> Paging {
+        self.mapping().paging()
     }
 }
 

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use shm_npy::{NpyFile, NpyHeader};
 use shm_survey::Specimen;
-use shmarray::{BackendKind, Cleanup, ErasedArray, ErrorKind, Load, Needs, Source};
+use shmarray::{BackendKind, Cleanup, ErasedArray, ErrorKind, Load, Needs, Pages, Source};
 
 use crate::out::{Out, tell};
 use crate::overview::python_shape;
@@ -37,6 +37,9 @@ pub(crate) struct Arguments {
     /// Leave an array of that name as it is, if it has the type and the shape of the file
     #[arg(long)]
     attach: bool,
+    /// In huge pages, where /dev/shm gives them: see `shmarray doctor`
+    #[arg(long)]
+    huge: bool,
     /// The array of that name in an .npz archive
     #[arg(long, value_name = "NAME")]
     member: Option<String>,
@@ -127,6 +130,7 @@ fn make(arguments: &Arguments) -> Result<&'static str> {
         .name(&arguments.name)
         .backend(BackendKind::Shm)
         .cleanup(Cleanup::Persist)
+        .pages(if arguments.huge { Pages::Huge } else { Pages::Auto })
         .progress(|done, all| progress.at(done, all));
     if let Some(member) = &arguments.member {
         load = load.member(member);
@@ -134,7 +138,13 @@ fn make(arguments: &Arguments) -> Result<&'static str> {
     let made = if arguments.replace { load.replace() } else { load.create() };
     let file = arguments.file.display();
     match made.map_err(anyhow::Error::from) {
-        Ok(_) => Ok("loaded"),
+        Ok(array) => {
+            let paging = array.paging();
+            if arguments.huge && paging.huge.is_none() {
+                tell(format_args!("in ordinary pages: {}", paging.reason));
+            }
+            Ok("loaded")
+        }
         Err(error) if is_taken(&error) => {
             let hint = "take another name, `--replace`, or `--attach`";
             Err(error.context(format!("cannot load {file}; {hint}")))

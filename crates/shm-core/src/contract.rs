@@ -10,7 +10,8 @@ use std::fmt;
 use std::ptr::NonNull;
 
 use crate::{
-    Access, Align, BackendKind, Cleanup, Commit, DType, Error, Header, Layout, Name, Result,
+    Access, Align, BackendKind, Cleanup, Commit, DType, Error, Header, Layout, Name, Pages, Paging,
+    Result,
 };
 
 /// Bytes mapped into this process: where, how many, which access.
@@ -28,6 +29,11 @@ pub unsafe trait Region: Send + Sync {
 
     /// Whether the bytes may be written.
     fn access(&self) -> Access;
+
+    /// Which pages it asks of the kernel.
+    fn paging(&self) -> Paging {
+        Paging::ordinary("this kind of mapping asks for no others")
+    }
 
     /// Whether there is no byte: never, as a segment has a header.
     fn is_empty(&self) -> bool {
@@ -89,6 +95,11 @@ pub enum Fill<'a> {
 }
 
 impl Fill<'_> {
+    /// Whether it writes all bytes, one after the other.
+    pub fn is_in_order(&self) -> bool {
+        matches!(self, Self::InOrder(_) | Self::Once(..))
+    }
+
     /// The same once more, for a second attempt.
     pub fn again(&mut self) -> Fill<'_> {
         match self {
@@ -123,6 +134,11 @@ pub trait Sink {
     /// [`ErrorKind::SegmentMismatch`](crate::ErrorKind::SegmentMismatch) for more bytes than the
     /// array has.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
+
+    /// How many bytes of a file [`copy_from`](Self::copy_from) had best be asked for at once.
+    fn best_piece(&self) -> usize {
+        1 << 20
+    }
 
     /// Writes the next bytes from a file: at most `len` of them, from `offset` on. Tells how many;
     /// none only at the file's end, or if `len` is zero.
@@ -234,6 +250,8 @@ pub struct Spec {
     pub layout: Layout,
     /// When memory is set aside.
     pub commit: Commit,
+    /// Which pages it is to be in.
+    pub pages: Pages,
     /// Who removes it.
     pub cleanup: Cleanup,
     /// How the first element is aligned.
@@ -247,8 +265,8 @@ pub struct Spec {
 impl Spec {
     /// An array of that name, dtype and layout, with defaults for everything else.
     pub fn new(name: Name, dtype: DType, layout: Layout) -> Self {
-        let (commit, cleanup, align) = Default::default();
-        Self { name, dtype, layout, commit, cleanup, align, force: false, guarded: false }
+        let (commit, pages, cleanup, align) = Default::default();
+        Self { name, dtype, layout, commit, pages, cleanup, align, force: false, guarded: false }
     }
 }
 

@@ -12,7 +12,7 @@
 //! | 56 | time of creation, `u64` nanoseconds since 1970; then the creator's pid, `u32` |
 //! | 68 | number of dimensions, length of name, length of descr, flags, `u16` each; flag bit 0 is *guarded* |
 //! | 76 | offset of the lengths, of the sync area and of the slot table, number of slots, `u32` each |
-//! | 92 | zeros up to the sync area |
+//! | 92 | hints, `u32`: bit 0 says that it is meant for huge pages; then zeros up to the sync area |
 //! | 128 | sync area: [`SYNC_LEN`] bytes for lock, barrier, claims and progress |
 //! | 1024 | the shape, `u64` each; the name; the dtype's `descr` |
 //! | next page | slot table: [`SLOT_COUNT`] slots of [`SLOT_LEN`] bytes, one per participant |
@@ -58,6 +58,7 @@ pub struct Header {
     layout: Layout,
     cleanup: Cleanup,
     guarded: bool,
+    huge: bool,
     slots_offset: u64,
     slot_count: u32,
     data_offset: u64,
@@ -118,6 +119,7 @@ impl Header {
             layout: layout.clone(),
             cleanup: *cleanup,
             guarded: *guarded,
+            huge: false,
             slots_offset,
             slot_count: SLOT_COUNT,
             data_offset,
@@ -153,6 +155,16 @@ impl Header {
     /// Whether its elements are reached through guards and claims only.
     pub fn guarded(&self) -> bool {
         self.guarded
+    }
+
+    /// Whether its maker asked for huge pages: it is best mapped accordingly.
+    pub fn huge(&self) -> bool {
+        self.huge
+    }
+
+    /// The same, meant for huge pages or not.
+    pub fn with_huge(self, huge: bool) -> Self {
+        Self { huge, ..self }
     }
 
     /// Distance of the first element from the segment's start, in bytes.

@@ -41,6 +41,6 @@ pub use error::{Error, ErrorKind, Result};
 pub use header::{Header, SLOT_COUNT, SLOT_LEN, SYNC_LEN, Stamp};
 pub use layout::{Layout, MAX_NDIM, Order};
 pub use name::Name;
-pub use options::{Access, Align, Cleanup, Commit};
+pub use options::{Access, Align, Cleanup, Commit, Pages, Paging};
 pub use window::Window;
 pub use wire::MAX_PAYLOAD_LEN;

@@ -43,6 +43,45 @@ pub enum Commit {
     Populate,
 }
 
+/// Which pages the memory of a new segment is to be in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Pages {
+    /// Huge pages for an array that is written from end to end when it is made, where the
+    /// administrator allows them by `advise` or more and it has [`WHOLE`](Self::WHOLE) bytes: they
+    /// are found several times faster, and all of them are used. Ordinary pages for all others.
+    #[default]
+    Auto,
+    /// Huge pages wherever the kernel has them: of those set aside (hugetlb; `memfd` and `mmap`
+    /// only) if enough are free, else transparent ones if `shmem_enabled`, or for `shm` the `huge=`
+    /// option of the mount, allows them; ordinary pages if not. [`Paging`] tells what came of it.
+    ///
+    /// A page that is touched takes all its memory, so a sparse array may take more.
+    Huge,
+}
+
+impl Pages {
+    /// From so many bytes on, [`Auto`](Self::Auto) takes huge pages.
+    pub const WHOLE: u64 = 16 << 20;
+}
+
+/// Which pages a mapping asked the kernel for, and why.
+///
+/// Transparent huge pages are a wish: where memory is in pieces, the kernel gives ordinary ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Paging {
+    /// Size in bytes of the huge pages that were asked for; nothing if these are ordinary ones.
+    pub huge: Option<usize>,
+    /// Why, in words.
+    pub reason: &'static str,
+}
+
+impl Paging {
+    /// Ordinary pages, for this reason.
+    pub const fn ordinary(reason: &'static str) -> Self {
+        Self { huge: None, reason }
+    }
+}
+
 /// Who removes a named segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Cleanup {

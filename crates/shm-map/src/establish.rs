@@ -2,27 +2,35 @@
 
 use std::os::fd::BorrowedFd;
 
+use rustix::io::Errno;
 use shm_core::{Access, Commit, Fill, Header, Result};
 
+use crate::commit::populate;
+use crate::crew::PIECE;
 use crate::file::{check_room, reserve_within};
-use crate::sink::{FileSink, MemorySink};
-use crate::{Mapping, commit, reserve, set_len, write_header};
+use crate::sink::{FileSink, MappedSink, put};
+use crate::{Mapping, PagePlan, commit, reserve, set_len, write_header};
 
-/// Makes a new, empty file a segment: gives it its size, its header and its contents, maps it, and
-/// sets memory aside as asked.
+/// Makes a new, empty file a segment: gives it its size, its header and its contents, maps it in the
+/// pages of a plan, and sets memory aside as asked.
 ///
-/// What is written in order is written to the file, which finds pages for it more cheaply than the
-/// page faults of a mapping: running out is an error of the write. Only what nothing was written to
-/// is set aside beside it.
+/// What is written in order is written to the file, which finds ordinary pages for it more cheaply than
+/// the page faults of a mapping: running out is an error of the write. Huge pages are found through
+/// the mapping. Only what nothing was written to is set aside beside it.
 ///
 /// # Errors
-/// Those of [`commit`](crate::commit()) and of `fill`.
+/// Those of [`commit`](crate::commit()) and of `fill`. [`NoSpace`](shm_core::ErrorKind::NoSpace)
+/// before `fill` is called where fewer pages are set aside than the plan counts on.
 pub fn establish(
     fd: BorrowedFd<'_>,
     header: &Header,
+    plan: &PagePlan,
     strategy: Commit,
     fill: Option<Fill<'_>>,
 ) -> Result<Mapping> {
+    if plan.is_huge() {
+        return in_huge_pages(fd, header, plan, strategy, fill);
+    }
     let len = header.mapped_len();
     let fill = match fill {
         Some(Fill::InOrder(fill)) => {
@@ -39,7 +47,7 @@ pub fn establish(
             fill
         }
         other => {
-            let mapping = commit(fd, len, strategy)?;
+            let mapping = commit(fd, len, strategy)?.with_paging(plan.paging());
             write_header(fd, header)?;
             if let Some(Fill::InPlace(fill)) = other {
                 fill(header, &mapping)?;
@@ -55,9 +63,73 @@ pub fn establish(
         reserve_within(fd, 0..header.data_offset())?;
         reserve_within(fd, written..header.segment_len())?;
     }
-    let mapping = Mapping::file(fd, len, Access::ReadWrite)?;
+    let mapping = Mapping::in_pages(fd, len, Access::ReadWrite, plan)?;
     if strategy == Commit::Populate {
-        crate::commit::populate(&mapping, fd)?;
+        populate(&mapping, fd)?;
+    }
+    Ok(mapping)
+}
+
+/// The file is mapped before anything is written or set aside: the first page would be an ordinary
+/// one, and so would all that `fallocate(2)` finds where the mapping must ask for huge ones.
+fn in_huge_pages(
+    fd: BorrowedFd<'_>,
+    header: &Header,
+    plan: &PagePlan,
+    strategy: Commit,
+    fill: Option<Fill<'_>>,
+) -> Result<Mapping> {
+    let len = header.mapped_len();
+    set_len(fd, plan.rounded(len) as u64)?;
+    if !plan.is_reserved() && (strategy != Commit::Lazy || fill.is_some()) {
+        check_room(Some(fd), header.segment_len())?;
+    }
+    let mapping = Mapping::in_pages(fd, len, Access::ReadWrite, plan)?;
+    match mapping.populate_part(0..PIECE) {
+        Err(Errno::INVAL) if !plan.is_reserved() => {
+            drop(mapping);
+            let plan = PagePlan::ordinary("the kernel cannot populate them (before Linux 5.14)");
+            return establish(fd, header, &plan, strategy, fill);
+        }
+        Ok(()) | Err(Errno::INVAL) => {}
+        Err(errno) => return Err(mapping.populate_error(Some(fd), errno)),
+    }
+    if plan.is_reserved() {
+        put(&mapping, 0, &header.encode())?; // write(2) does not reach them
+    } else {
+        write_header(fd, header)?;
+    }
+    match fill {
+        Some(Fill::InOrder(fill)) => {
+            let mut sink = MappedSink::new(&mapping, Some(fd), header, plan);
+            fill(&mut sink)?;
+            let written = sink.position();
+            if strategy != Commit::Lazy && written < len {
+                populate(&mapping, fd)?;
+            }
+        }
+        Some(Fill::Once(fill, begun)) => {
+            if strategy != Commit::Lazy {
+                populate(&mapping, fd)?;
+            }
+            begun.set(true);
+            fill(&mut MappedSink::new(&mapping, Some(fd), header, plan))?;
+        }
+        other => {
+            match strategy {
+                Commit::Populate => populate(&mapping, fd)?,
+                // They were, when they were mapped.
+                Commit::Auto | Commit::Reserve if plan.is_reserved() => {}
+                Commit::Auto | Commit::Reserve if plan.needs_advice() => {
+                    mapping.populate(Some(fd))?;
+                }
+                Commit::Auto | Commit::Reserve => reserve_within(fd, 0..header.segment_len())?,
+                Commit::Lazy => {}
+            }
+            if let Some(Fill::InPlace(fill)) = other {
+                fill(header, &mapping)?;
+            }
+        }
     }
     Ok(mapping)
 }
@@ -66,13 +138,18 @@ pub fn establish(
 ///
 /// # Errors
 /// That of `fill`.
-pub fn fill_in_memory(mapping: &Mapping, header: &Header, fill: Fill<'_>) -> Result<()> {
+pub fn fill_in_memory(
+    mapping: &Mapping,
+    header: &Header,
+    plan: &PagePlan,
+    fill: Fill<'_>,
+) -> Result<()> {
     match fill {
         Fill::InPlace(fill) => fill(header, mapping),
-        Fill::InOrder(fill) => fill(&mut MemorySink::new(mapping, header)),
+        Fill::InOrder(fill) => fill(&mut MappedSink::new(mapping, None, header, plan)),
         Fill::Once(fill, begun) => {
             begun.set(true);
-            fill(&mut MemorySink::new(mapping, header))
+            fill(&mut MappedSink::new(mapping, None, header, plan))
         }
     }
 }

@@ -6,6 +6,7 @@
 //! - [`Mapping`]: a shared mapping of a file, or of anonymous memory;
 //! - [`commit`]: a new file's size and mapping, and the memory behind it ([`set_len`],
 //!   [`reserve`]), where running out is an error and not a SIGBUS;
+//! - [`PagePlan`]: which pages that memory is in, and why;
 //! - [`read_header`], [`write_header`]: by `pread` and `pwrite`, never through a mapping;
 //! - [`Anchor`]: keeps an open file description for exactly as long as this address space lives;
 //! - [`system_error`]: a system's refusal as an error that names the limit that was reached.
@@ -13,10 +14,12 @@
 
 mod anchor;
 mod commit;
+mod crew;
 mod establish;
 mod file;
 mod limits;
 mod mapping;
+mod pages;
 mod sink;
 
 pub use anchor::Anchor;
@@ -25,3 +28,4 @@ pub use establish::{establish, fill_in_memory};
 pub use file::{check_machine, read_header, reserve, reserve_within, set_len, write_header};
 pub use limits::system_error;
 pub use mapping::Mapping;
+pub use pages::{Home, HugeFacts, PagePlan, Setting};

@@ -2,19 +2,17 @@
 #![allow(unsafe_code)] // mmap, munmap, madvise: see the invariant of `Mapping`.
 
 use std::fmt;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::ops::Range;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::Errno;
-use rustix::mm;
-use shm_core::{Access, Error, ErrorKind, Region, Result};
+use shm_core::{Access, Error, ErrorKind, Paging, Region, Result};
 
+use crate::crew::{PIECE, in_pieces};
 use crate::file::{check_room, no_space};
-use crate::system_error;
-
-/// What is populated at once: between the chunks, a signal gets its turn.
-const CHUNK: usize = 16 << 20;
+use crate::{PagePlan, system_error};
 
 /// Bytes mapped `MAP_SHARED` into this process; unmapped on drop. See mmap(2).
 ///
@@ -22,31 +20,36 @@ const CHUNK: usize = 16 << 20;
 pub struct Mapping {
     memory: Memory,
     access: Access,
+    paging: Paging,
 }
 
 enum Memory {
     File(MmapRaw),
-    Anonymous(Pages),
+    Pages(Span),
 }
 
-/// Anonymous pages.
+/// Pages of one's own mapping.
 ///
-/// Invariant: `len` bytes from `start` are one mapping that nothing else unmaps.
-struct Pages {
+/// Invariant: `mapped` bytes from `start`, of which `len` are ours to use, are mapped and nothing
+/// else unmaps them.
+struct Span {
     start: NonNull<u8>,
     len: usize,
+    mapped: usize,
+    /// The file behind them that nobody else has, where the kernel makes no second mapping of pages.
+    file: Option<OwnedFd>,
 }
 
 // SAFETY: an address that nothing else owns; whoever reads or writes through it is in charge of
 // doing so soundly, from any thread.
-unsafe impl Send for Pages {}
-// SAFETY: as above; `&Pages` gives the address and the length only.
-unsafe impl Sync for Pages {}
+unsafe impl Send for Span {}
+// SAFETY: as above; `&Span` gives the address and the length only.
+unsafe impl Sync for Span {}
 
-impl Drop for Pages {
+impl Drop for Span {
     fn drop(&mut self) {
-        // SAFETY: the invariant: this is one mapping, owned here and never used again.
-        let result = unsafe { os::unmap(self.start, self.len) };
+        // SAFETY: the invariant: these pages are owned here and never used again.
+        let result = unsafe { os::unmap(self.start, self.mapped) };
         debug_assert!(result.is_ok(), "munmap of an owned mapping: {result:?}");
     }
 }
@@ -71,7 +74,49 @@ impl Mapping {
                 None => Error::os("mmap", object, error),
             }
         })?;
-        Ok(Self { memory: Memory::File(map), access })
+        let paging = Paging::ordinary("no others were asked for");
+        Ok(Self { memory: Memory::File(map), access, paging })
+    }
+
+    /// Maps the first `len` bytes of a file for the pages of a plan: huge ones at a multiple of their
+    /// size, where the address space has room for that, and with `MADV_HUGEPAGE`.
+    ///
+    /// # Errors
+    /// Those of [`file`](Self::file); [`ErrorKind::NoSpace`] if too few pages are set aside.
+    pub fn in_pages(
+        fd: BorrowedFd<'_>,
+        len: usize,
+        access: Access,
+        plan: &PagePlan,
+    ) -> Result<Self> {
+        if !plan.is_huge() {
+            return Ok(Self { paging: plan.paging(), ..Self::file(fd, len, access)? });
+        }
+        Self::huge(Some(fd), len, access, plan)
+    }
+
+    fn huge(
+        file: Option<BorrowedFd<'_>>,
+        len: usize,
+        access: Access,
+        plan: &PagePlan,
+    ) -> Result<Self> {
+        let mapped = plan.rounded(len);
+        let mut span = os::map_aligned(file, mapped, access, plan.unit())
+            .map_err(|errno| huge_error(len, plan, errno))?;
+        span.len = len;
+        // Not where a page would reach beyond the array: that would take more than it has.
+        let whole = len - len % plan.unit();
+        if plan.needs_advice() && whole > 0 {
+            // SAFETY: the first bytes of the mapping that was made right above.
+            unsafe { os::advise_huge(span.start, whole) };
+        }
+        Ok(Self { memory: Memory::Pages(span), access, paging: plan.paging() })
+    }
+
+    /// The same, which says that of its pages.
+    pub(crate) fn with_paging(self, paging: Paging) -> Self {
+        Self { paging, ..self }
     }
 
     /// Maps `len` bytes of zeros that only this process and its forked descendants reach.
@@ -87,7 +132,28 @@ impl Mapping {
                 _ => error,
             }
         })?;
-        Ok(Self { memory: Memory::Anonymous(pages), access: Access::ReadWrite })
+        let paging = Paging::ordinary("no others were asked for");
+        Ok(Self { memory: Memory::Pages(pages), access: Access::ReadWrite, paging })
+    }
+
+    /// As [`anonymous`](Self::anonymous), in the pages of a plan.
+    ///
+    /// # Errors
+    /// Those of [`anonymous`](Self::anonymous).
+    pub fn anonymous_in_pages(len: usize, plan: &PagePlan) -> Result<Self> {
+        if !plan.is_huge() {
+            return Ok(Self { paging: plan.paging(), ..Self::anonymous(len)? });
+        }
+        if !plan.is_reserved() {
+            return Self::huge(None, len, Access::ReadWrite, plan);
+        }
+        let file = os::unnamed_file(plan.rounded(len), plan.memfd_flags())
+            .map_err(|errno| huge_error(len, plan, errno))?;
+        let mut mapping = Self::huge(Some(file.as_fd()), len, Access::ReadWrite, plan)?;
+        if let Memory::Pages(span) = &mut mapping.memory {
+            span.file = Some(file);
+        }
+        Ok(mapping)
     }
 
     /// The same anonymous memory a second time, read-only.
@@ -96,39 +162,68 @@ impl Mapping {
     /// [`ErrorKind::LimitReached`], [`ErrorKind::Os`] (EINVAL for a mapping of a file).
     pub fn read_only_twin(&self) -> Result<Self> {
         let twin = match &self.memory {
-            Memory::Anonymous(pages) => os::twin(pages),
+            Memory::Pages(span) => os::twin(span),
             Memory::File(_) => Err(Errno::INVAL),
         };
         let twin =
             twin.map_err(|errno| system_error("mmap", "a second mapping of an array", errno))?;
-        Ok(Self { memory: Memory::Anonymous(twin), access: Access::ReadOnly })
+        Ok(Self { memory: Memory::Pages(twin), access: Access::ReadOnly, paging: self.paging })
     }
 
-    /// Sets aside and maps all its pages (`MADV_POPULATE_WRITE`, Linux 5.14). See madvise(2).
+    /// Sets aside and maps all its pages (`MADV_POPULATE_WRITE`, Linux 5.14), on several threads if
+    /// there are many, which have ended when it returns. See madvise(2).
     ///
     /// `fd` is the file behind it, asked for what is free if there is not enough.
     ///
     /// # Errors
     /// [`ErrorKind::NoSpace`]; [`ErrorKind::Os`] with EINVAL where the kernel cannot.
     pub fn populate(&self, fd: Option<BorrowedFd<'_>>) -> Result<()> {
-        let (start, len) = (self.start(), self.len());
-        check_room(fd, len as u64)?;
-        let mut at = 0;
-        while at < len {
-            let chunk = CHUNK.min(len - at);
-            // SAFETY: at < len, so the address lies within the mapping.
-            let address = unsafe { start.add(at) };
-            // SAFETY: the chunk lies within the mapping, which this value owns; populating
-            // changes no byte.
-            match unsafe { os::populate(address, chunk) } {
-                Ok(()) => at += chunk,
-                Err(Errno::INTR | Errno::AGAIN) => {}
-                // A full tmpfs, a full machine: the touch would have been SIGBUS.
-                Err(Errno::FAULT | Errno::NOMEM) => return Err(no_space(fd, len as u64)),
-                Err(errno) => return Err(system_error("madvise", "a new segment", errno)),
+        if fd.is_some() {
+            check_room(fd, self.len() as u64)?;
+        }
+        in_pieces(0..self.len(), |part| self.populate_part(part))
+            .map_err(|errno| self.populate_error(fd, errno))
+    }
+
+    /// Sets aside and maps the pages of a part of at most a piece.
+    pub(crate) fn populate_part(&self, part: Range<usize>) -> Result<(), Errno> {
+        let end = part.end.min(self.len());
+        let begin = part.start - part.start % PIECE; // the start of a page of any size
+        if part.start >= end {
+            return Ok(());
+        }
+        // SAFETY: begin < len, so the address lies within the mapping.
+        let address = unsafe { self.start().add(begin) };
+        loop {
+            // SAFETY: the part lies within the mapping, which this value owns; populating changes
+            // no byte.
+            match unsafe { os::populate(address, end - begin) } {
+                Err(Errno::INTR | Errno::AGAIN) => {} // a signal has had its turn
+                result => return result,
             }
         }
-        Ok(())
+    }
+
+    /// What it means that pages were refused: a full tmpfs, a full machine, where the touch would
+    /// have been SIGBUS.
+    pub(crate) fn populate_error(&self, fd: Option<BorrowedFd<'_>>, errno: Errno) -> Error {
+        match errno {
+            Errno::FAULT | Errno::NOMEM => no_space(fd, self.len() as u64),
+            _ => system_error("madvise", "a new segment", errno),
+        }
+    }
+}
+
+/// Why a mapping in huge pages was refused.
+fn huge_error(len: usize, plan: &PagePlan, errno: Errno) -> Error {
+    let error = system_error("mmap", format!("{len} bytes in huge pages"), errno);
+    match error.kind() {
+        ErrorKind::Os { .. } if errno == Errno::NOMEM && plan.is_reserved() => {
+            let place = "the huge pages that are set aside".into();
+            ErrorKind::NoSpace { needs: len as u64, has: None, place }.into()
+        }
+        ErrorKind::Os { .. } if errno == Errno::NOMEM => no_space(None, len as u64),
+        _ => error,
     }
 }
 
@@ -138,19 +233,23 @@ unsafe impl Region for Mapping {
     fn start(&self) -> NonNull<u8> {
         match &self.memory {
             Memory::File(map) => NonNull::new(map.as_mut_ptr()).unwrap_or(NonNull::dangling()),
-            Memory::Anonymous(pages) => pages.start,
+            Memory::Pages(span) => span.start,
         }
     }
 
     fn len(&self) -> usize {
         match &self.memory {
             Memory::File(map) => map.len(),
-            Memory::Anonymous(pages) => pages.len,
+            Memory::Pages(span) => span.len,
         }
     }
 
     fn access(&self) -> Access {
         self.access
+    }
+
+    fn paging(&self) -> Paging {
+        self.paging
     }
 }
 
@@ -161,75 +260,10 @@ impl fmt::Debug for Mapping {
     }
 }
 
-/// Anonymous shared memory of this system.
 #[cfg(all(unix, not(miri)))]
-mod os {
-    use rustix::mm::{Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags};
+#[path = "mapping/system.rs"]
+mod os;
 
-    use super::{Errno, NonNull, Pages, mm};
-
-    pub(super) fn map_anonymous(len: usize) -> Result<Pages, Errno> {
-        let (protection, flags) = (ProtFlags::READ | ProtFlags::WRITE, MapFlags::SHARED);
-        // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
-        let start = unsafe { mm::mmap_anonymous(std::ptr::null_mut(), len, protection, flags) }?;
-        Ok(Pages { start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?, len })
-    }
-
-    /// mremap(2): "If the value of `old_size` is zero, and `old_address` refers to a shareable
-    /// mapping, then `mremap()` will create a new mapping of the same pages."
-    pub(super) fn twin(pages: &Pages) -> Result<Pages, Errno> {
-        let (old, len) = (pages.start.as_ptr().cast(), pages.len);
-        // SAFETY: `old` is the start of a shared mapping; a size of zero leaves it as it is.
-        let start = unsafe { mm::mremap(old, 0, len, MremapFlags::MAYMOVE) }?;
-        let twin = Pages { start: NonNull::new(start.cast()).ok_or(Errno::NOMEM)?, len };
-        // SAFETY: the new mapping is owned by `twin`, and nobody has used it yet.
-        unsafe { mm::mprotect(start, len, MprotectFlags::READ) }?;
-        Ok(twin)
-    }
-
-    /// # Safety
-    /// The bytes lie within one mapping that the caller owns.
-    pub(super) unsafe fn populate(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
-        // SAFETY: the caller's word; this advice changes no byte.
-        unsafe { mm::madvise(start.as_ptr().cast(), len, Advice::LinuxPopulateWrite) }
-    }
-
-    /// # Safety
-    /// They are one mapping that the caller owns and that is not used again.
-    pub(super) unsafe fn unmap(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
-        // SAFETY: the caller's word.
-        unsafe { mm::munmap(start.as_ptr().cast(), len) }
-    }
-}
-
-/// A stand-in on the heap, for an interpreter that knows no shared memory.
 #[cfg(miri)]
-mod os {
-    use std::alloc::{Layout, alloc_zeroed, dealloc};
-
-    use super::{Errno, NonNull, Pages};
-
-    fn layout(len: usize) -> Result<Layout, Errno> {
-        Layout::from_size_align(len.max(1), 4096).map_err(|_| Errno::NOMEM)
-    }
-
-    pub(super) fn map_anonymous(len: usize) -> Result<Pages, Errno> {
-        // SAFETY: the size is not zero.
-        let start = unsafe { alloc_zeroed(layout(len)?) };
-        Ok(Pages { start: NonNull::new(start).ok_or(Errno::NOMEM)?, len })
-    }
-
-    pub(super) fn twin(_: &Pages) -> Result<Pages, Errno> {
-        Err(Errno::NOSYS)
-    }
-
-    pub(super) unsafe fn populate(_: NonNull<u8>, _: usize) -> Result<(), Errno> {
-        Ok(())
-    }
-
-    pub(super) unsafe fn unmap(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
-        // SAFETY: allocated by `map_anonymous` with the same layout, and not used again.
-        unsafe { dealloc(start.as_ptr(), layout(len)?) };
-        Ok(())
-    }
-}
+#[path = "mapping/heap.rs"]
+mod os;

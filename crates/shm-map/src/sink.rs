@@ -1,18 +1,21 @@
 //! Where the first contents of a new array go, in the order of memory.
 #![allow(unsafe_code)] // writes to a mapping that nobody else has
 
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use rustix::fs::{SeekFrom, seek, sendfile};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 use shm_core::{Error, ErrorKind, Header, Region, Result, Sink};
 
+use crate::crew::{self, PIECE, in_pieces};
 use crate::file::file_error;
-use crate::{Mapping, system_error};
+use crate::{Mapping, PagePlan, system_error};
 
-/// What is copied at once, in bytes, where the kernel does not do it by itself: it stays in the
+/// What is read at once, in bytes, where the kernel does not copy by itself: it stays in the
 /// processor's cache.
-const PIECE: usize = 256 << 10;
+const STAGE: usize = 256 << 10;
 
 /// The data of a new segment's file.
 #[derive(Debug)]
@@ -35,14 +38,10 @@ impl<'a> FileSink<'a> {
 }
 
 impl Sink for FileSink<'_> {
-    fn write(&mut self, mut bytes: &[u8]) -> Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
         check_room_for(bytes.len(), self.end - self.at)?;
-        while !bytes.is_empty() {
-            let written = retry_on_intr(|| pwrite(self.fd, bytes, self.at))
-                .map_err(|errno| file_error("pwrite", self.fd, self.end, errno))?;
-            bytes = &bytes[written..];
-            self.at += written as u64;
-        }
+        write_at(self.fd, bytes, self.at, self.end)?;
+        self.at += bytes.len() as u64;
         Ok(())
     }
 
@@ -63,52 +62,148 @@ impl Sink for FileSink<'_> {
                 Err(errno) => return Err(file_error("sendfile", self.fd, self.end, errno)),
             }
         }
-        let mut piece = vec![0; len.min(PIECE)];
+        let mut piece = vec![0; len.min(STAGE)];
         let count = read_at(file, &mut piece, offset)?;
         self.write(&piece[..count])?;
         Ok(count)
     }
 }
 
-/// The data of a new mapping without a file.
+/// The data of a new mapping, piece by piece: its pages are found first, as that costs less than page
+/// faults, and running out is an error. Several threads do so for what is long.
 #[derive(Debug)]
-pub(crate) struct MemorySink<'a> {
+pub(crate) struct MappedSink<'a> {
     mapping: &'a Mapping,
+    file: Option<BorrowedFd<'a>>,
     at: usize,
+    /// So many bytes from the start have their pages.
+    ready: usize,
+    /// Whether writing to the file finds huge pages as well.
+    file_is_huge: bool,
+    /// Whether a touch cannot fail, so that a kernel that does not populate will do.
+    is_promised: bool,
 }
 
-impl<'a> MemorySink<'a> {
-    pub(crate) fn new(mapping: &'a Mapping, header: &Header) -> Self {
+impl<'a> MappedSink<'a> {
+    pub(crate) fn new(
+        mapping: &'a Mapping,
+        file: Option<BorrowedFd<'a>>,
+        header: &Header,
+        plan: &PagePlan,
+    ) -> Self {
         let at = usize::try_from(header.data_offset()).unwrap_or(usize::MAX).min(mapping.len());
-        Self { mapping, at }
+        let file_is_huge = plan.is_huge() && !plan.is_reserved() && !plan.needs_advice();
+        let is_promised = file.is_none() || plan.is_reserved();
+        Self { mapping, file, at, ready: 0, file_is_huge, is_promised }
     }
 
-    /// The next bytes of the mapping, so many of them.
-    fn next(&mut self, len: usize) -> Result<&mut [u8]> {
-        check_room_for(len, (self.mapping.len() - self.at) as u64)?;
-        // SAFETY: `at` is within the mapping.
-        let start = unsafe { self.mapping.start().add(self.at) };
-        // SAFETY: so many bytes from there are in the mapping, as checked right above, and are
-        // initialised, being zeros of the kernel; nobody else has them yet.
-        Ok(unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), len) })
+    /// Distance from the segment's start of what is written next, in bytes.
+    pub(crate) fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Finds the pages of a part of a piece, up to the end of the piece.
+    fn prepare(&self, part: &Range<usize>) -> Result<()> {
+        if part.end <= self.ready {
+            return Ok(());
+        }
+        let begin = part.start.max(self.ready);
+        match self.mapping.populate_part(begin..part.end.next_multiple_of(PIECE)) {
+            Err(Errno::INVAL) if self.is_promised => Ok(()),
+            result => result.map_err(|errno| self.mapping.populate_error(self.file, errno)),
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.at += count;
+        self.ready = self.ready.max(self.at.next_multiple_of(PIECE));
+    }
+
+    fn room(&self) -> u64 {
+        (self.mapping.len() - self.at) as u64
     }
 }
 
-impl Sink for MemorySink<'_> {
+impl Sink for MappedSink<'_> {
+    /// Two threads through the mapping are as fast as one that writes whole huge pages to the file,
+    /// which the kernel does not fill with zeros before; so that is for one thread.
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        check_room_for(bytes.len(), (self.mapping.len() - self.at) as u64)?;
-        for piece in bytes.chunks(PIECE) {
-            self.next(piece.len())?.copy_from_slice(piece);
-            self.at += piece.len();
+        check_room_for(bytes.len(), self.room())?;
+        let (start, end) = (self.at, self.at + bytes.len());
+        match self.file {
+            Some(file)
+                if self.file_is_huge && crew::size(bytes.len()) == 1 && bytes.len() >= PIECE =>
+            {
+                write_at(file, bytes, start as u64, self.mapping.len() as u64)?;
+            }
+            _ => in_pieces(start..end, |part| -> Result<()> {
+                self.prepare(&part)?;
+                put(self.mapping, part.start, &bytes[part.start - start..part.end - start])
+            })?,
         }
+        self.advance(bytes.len());
         Ok(())
     }
 
+    /// Enough for several threads.
+    fn best_piece(&self) -> usize {
+        64 << 20
+    }
+
     fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
-        let count = read_at(file, self.next(len)?, offset)?;
-        self.at += count;
+        check_room_for(len, self.room())?;
+        let start = self.at;
+        let end = AtomicUsize::new(start + len); // of the file, if it is shorter
+        in_pieces(start..start + len, |part| -> Result<()> {
+            self.prepare(&part)?;
+            let mut at = part.start;
+            while at < part.end {
+                // SAFETY: this piece of the new mapping is only this thread's.
+                let to = unsafe { bytes_of(self.mapping, at..part.end) };
+                match read_at(file, to, offset + (at - start) as u64)? {
+                    0 => {
+                        end.fetch_min(at, Relaxed);
+                        break;
+                    }
+                    count => at += count,
+                }
+            }
+            Ok(())
+        })?;
+        let count = end.into_inner() - start;
+        self.advance(count);
         Ok(count)
     }
+}
+
+/// Copies bytes to that place of a new mapping, which nobody else writes to.
+pub(crate) fn put(mapping: &Mapping, at: usize, bytes: &[u8]) -> Result<()> {
+    check_room_for(bytes.len(), (mapping.len() - at.min(mapping.len())) as u64)?;
+    // SAFETY: checked right above; as the caller says, it is only this thread's.
+    unsafe { bytes_of(mapping, at..at + bytes.len()) }.copy_from_slice(bytes);
+    Ok(())
+}
+
+/// # Safety
+/// The range lies within the mapping, which is new, and nobody else has these bytes.
+#[allow(clippy::mut_from_ref)] // a mapping is shared by its nature
+unsafe fn bytes_of(mapping: &Mapping, range: Range<usize>) -> &mut [u8] {
+    // SAFETY: the caller's word.
+    let start = unsafe { mapping.start().add(range.start) };
+    // SAFETY: so many bytes from there are in the mapping, and are initialised, being zeros of the
+    // kernel; the caller says that nobody else has them.
+    unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), range.len()) }
+}
+
+/// Writes to a new segment of `needs` bytes.
+fn write_at(fd: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64, needs: u64) -> Result<()> {
+    while !bytes.is_empty() {
+        let written = retry_on_intr(|| pwrite(fd, bytes, at))
+            .map_err(|errno| file_error("pwrite", fd, needs, errno))?;
+        bytes = &bytes[written..];
+        at += written as u64;
+    }
+    Ok(())
 }
 
 fn check_room_for(more: usize, room: u64) -> Result<()> {

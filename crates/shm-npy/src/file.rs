@@ -14,9 +14,6 @@ use crate::NpyHeader;
 #[cfg(feature = "npz")]
 use crate::header::corrupt;
 
-/// Bytes between two reports of progress; a piece that stays in the processor's cache.
-pub(crate) const PIECE: usize = 1 << 20;
-
 /// A `.npy` file, or a member of an `.npz` archive, whose header has been read and checked.
 #[derive(Debug)]
 pub struct NpyFile {
@@ -100,7 +97,8 @@ impl NpyFile {
     /// Copies all elements to a new array, in the order in which the file has them: those of a
     /// plain file by the kernel's own means, where the array has some.
     ///
-    /// `progress` is called as by [`read_into`](Self::read_into).
+    /// `progress` is called as by [`read_into`](Self::read_into), or after each
+    /// [`best_piece`](Sink::best_piece) of the array.
     ///
     /// # Errors
     /// [`Truncated`](ErrorKind::Truncated) if the file has become shorter, or the member has less
@@ -111,7 +109,7 @@ impl NpyFile {
         match &mut self.source {
             Source::Plain(file) => {
                 let all = self.header.layout().nbytes();
-                pieces(start, all, progress, |done, len| {
+                pieces(start, all, to.best_piece().max(1), progress, |done, len| {
                     to.copy_from(file.as_fd(), start + done, len)
                         .map_err(|error| at_path(path, error))
                 })
@@ -146,17 +144,18 @@ impl Sink for Memory<'_> {
     }
 }
 
-/// Goes through `all` bytes piece by piece: `next` gets how many are done and how many are wanted,
+/// Goes through `all` bytes by pieces of so many: `next` gets how many are done and how many are wanted,
 /// and tells how many it did.
 pub(crate) fn pieces(
     start: u64,
     all: usize,
+    piece: usize,
     mut progress: impl FnMut(u64, u64),
     mut next: impl FnMut(u64, usize) -> Result<usize>,
 ) -> Result<()> {
     let mut done = 0;
     while done < all {
-        let end = all.min(done + PIECE);
+        let end = all.min(done.saturating_add(piece));
         while done < end {
             let more = next(done as u64, end - done)?;
             if more == 0 {

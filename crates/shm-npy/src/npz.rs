@@ -10,8 +10,11 @@ use zip::read::{ZipArchive, ZipFile};
 use zip::result::ZipError;
 
 use crate::NpyHeader;
-use crate::file::{PIECE, pieces, read_error};
+use crate::file::{pieces, read_error};
 use crate::header::corrupt;
+
+/// Bytes between two reports of progress: they stay in the processor's cache.
+const PIECE: usize = 1 << 20;
 
 /// What deflate can make of a byte at most: 258 bytes from two bits. See RFC 1951.
 const MAX_EXPANSION: u64 = 1032;
@@ -60,7 +63,7 @@ impl Member {
         skipped.map_err(|error| read_error(path, error))?;
         let all = header.layout().nbytes();
         let mut piece = vec![0; all.min(PIECE)];
-        pieces(start, all, progress, |_, len| {
+        pieces(start, all, PIECE, progress, |_, len| {
             let count = loop {
                 match member.read(&mut piece[..len]) {
                     Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -6,7 +6,7 @@ use rustix::fs::Stat;
 use shm_core::{
     Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Spec,
 };
-use shm_map::{Mapping, establish, read_header};
+use shm_map::{Home, Mapping, PagePlan, establish, read_header};
 use shm_presence::{PATIENCE, join, reopen, stamp, wait_until};
 
 mod collect;
@@ -73,10 +73,12 @@ impl Posix {
         fill: &mut Option<Fill<'_>>,
     ) -> Result<Attached<PosixSegment>> {
         let header = Header::new(spec, stamp())?;
+        let plan = PagePlan::new(spec.pages, Home::Mount, &header, fill.as_ref());
+        let header = header.with_huge(plan.is_huge());
         let place = Place::of(&spec.name);
         let draft = Draft::new(publish)?;
         let fill = fill.as_mut().map(Fill::again);
-        let mapping = establish(draft.fd(), &header, spec.commit, fill)?;
+        let mapping = establish(draft.fd(), &header, &plan, spec.commit, fill)?;
         let len = header.mapped_len();
         let file = FileId::from(&place.check(draft.fd())?);
         let hold = Hold::new(spec.name.clone(), header, file, Access::ReadWrite, true);
@@ -110,7 +112,8 @@ impl Backend for Posix {
         };
         let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
         let bytes = header.mapped_len();
-        let mapping = Mapping::file(fd.as_fd(), bytes, access)?;
+        let plan = PagePlan::of_segment(stat.st_blksize, &header);
+        let mapping = Mapping::in_pages(fd.as_fd(), bytes, access, &plan)?;
         tracing::debug!(%name, bytes, %access, "attached on shm");
         let hold = Hold::new(name, header, FileId::from(&stat), access, false);
         Ok(PosixSegment::new(hold, fd).attached(mapping))

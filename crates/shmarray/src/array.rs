@@ -6,7 +6,8 @@ use std::panic::{RefUnwindSafe, UnwindSafe};
 
 use ndarray::{ArrayView, Dimension, IntoDimension, RawArrayView, SliceArg};
 use shm_core::{
-    Access, BackendKind, Cleanup, DType, Element, Name, Order, Payload, Region, Result, Window,
+    Access, BackendKind, Cleanup, DType, Element, Name, Order, Paging, Payload, Region, Result,
+    Window,
 };
 use shm_ndarray::{Elements, Place, slice_window};
 use shm_select::Selection;
@@ -171,6 +172,11 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// Who removes it.
     pub fn cleanup(&self) -> Cleanup {
         self.handle.header().cleanup()
+    }
+
+    /// Which pages its memory here asks of the kernel, and why not huge ones.
+    pub fn paging(&self) -> Paging {
+        self.handle.region().paging()
     }
 
     /// How its backend was chosen, where that was left to the library.

@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use ndarray::{ArrayRef, Dimension, indices};
 use shm_core::{
     Align, BackendKind, Cleanup, Commit, DType, Element, Error, ErrorKind, Fill, Header, Layout,
-    Name, Order, Region, Result, Sink, Spec, Stamp, Window,
+    Name, Order, Pages, Region, Result, Sink, Spec, Stamp, Window,
 };
 use shm_ndarray::{ElementsMut, Place};
 use shm_select::{Needs, Selection, Workers};
@@ -33,6 +33,7 @@ pub struct Builder<T, D, M = ReadWrite> {
     historical_order: bool,
     order: Order,
     commit: Commit,
+    pages: Pages,
     cleanup: Cleanup,
     align: Align,
     force: bool,
@@ -56,6 +57,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             historical_order: false,
             order: Order::default(),
             commit: Commit::default(),
+            pages: Pages::default(),
             cleanup: Cleanup::default(),
             align: Align::default(),
             force: false,
@@ -103,6 +105,12 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// When its memory is set aside.
     pub fn commit(mut self, commit: Commit) -> Self {
         self.commit = commit;
+        self
+    }
+
+    /// Which pages its memory is in; [`Array::paging`] tells what came of it.
+    pub fn pages(mut self, pages: Pages) -> Self {
+        self.pages = pages;
         self
     }
 
@@ -249,6 +257,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         };
         Ok(Spec {
             commit: self.commit,
+            pages: self.pages,
             cleanup: self.cleanup,
             align: self.align,
             force: self.force,

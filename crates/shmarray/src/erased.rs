@@ -3,7 +3,9 @@
 use std::fmt;
 
 use ndarray::Dimension;
-use shm_core::{Access, BackendKind, Cleanup, DType, Element, ErrorKind, Name, Payload, Result};
+use shm_core::{
+    Access, BackendKind, Cleanup, DType, Element, ErrorKind, Name, Paging, Payload, Result,
+};
 
 use crate::backends::{self, COMPILED};
 use crate::handle::Handle;
@@ -137,6 +139,11 @@ impl ErasedArray {
     /// The access that this process has.
     pub fn access(&self) -> Access {
         self.handle.access()
+    }
+
+    /// Which pages its memory here asks of the kernel, and why not huge ones.
+    pub fn paging(&self) -> Paging {
+        self.handle.region().paging()
     }
 
     /// Who removes it.

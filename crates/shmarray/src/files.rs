@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Dimension, Ix0};
 use shm_core::{
-    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Order, Result,
-    Sink, Window,
+    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Order, Pages,
+    Result, Sink, Window,
 };
 use shm_ndarray::copy_bytes;
 use shm_npy::{NpyFile, NpyHeader, NpyWriter};
@@ -172,6 +172,11 @@ impl<'p, A: Loadable> Load<'p, A> {
         self.with(|options| options.commit(commit))
     }
 
+    /// Which pages its memory is in, as [`Builder::pages`].
+    pub fn pages(self, pages: Pages) -> Self {
+        self.with(|options| options.pages(pages))
+    }
+
     /// Who removes it, as [`Builder::cleanup`].
     pub fn cleanup(self, cleanup: Cleanup) -> Self {
         self.with(|options| options.cleanup(cleanup))
@@ -182,8 +187,8 @@ impl<'p, A: Loadable> Load<'p, A> {
         self.with(|options| options.align(align))
     }
 
-    /// Called while the file is read, after each mebibyte and at the end, with the bytes that have
-    /// been read and those there are in all. Where space runs out on one backend, it begins anew
+    /// Called while the file is read, after each mebibyte (64 of them, where several threads read) and
+    /// at the end, with the bytes that have been read and those there are in all. Where space runs out on one backend, it begins anew
     /// on the next.
     pub fn progress(mut self, progress: impl FnMut(u64, u64) + 'p) -> Self {
         self.progress = Box::new(progress);

@@ -104,8 +104,8 @@ pub use ndarray;
 pub use shm_core::{
     Access, Align, AtomicElement, BackendKind, Bool, ByteOrder, Cleanup, Commit, DType, DateTime64,
     Descriptor, Element, Error, ErrorKind, Field, Layout, MAX_NDIM, MAX_PAYLOAD_LEN, Name, Order,
-    Origin, Payload, Result, Scalar, ScalarKind, TimeDelta64, TimeUnit, Unit, Window, element,
-    unit,
+    Origin, Pages, Paging, Payload, Result, Scalar, ScalarKind, TimeDelta64, TimeUnit, Unit,
+    Window, element, unit,
 };
 pub use shm_ndarray::{Elements, ElementsMut};
 #[cfg(feature = "posix")]
@@ -119,8 +119,8 @@ pub mod prelude {
 
     pub use crate::{
         Access, Align, BackendKind, Cleanup, Commit, Detached, Element, ErasedArray, ErrorKind,
-        FrozenArray, GuardedArray, Limit, Manager, MemfdArray, Order, Payload, ReadOnlyArray,
-        SharedArray, Workers,
+        FrozenArray, GuardedArray, Limit, Manager, MemfdArray, Order, Pages, Payload,
+        ReadOnlyArray, SharedArray, Workers,
     };
 }
 

@@ -119,7 +119,7 @@ fn memory() -> Vec<Finding> {
 }
 
 /// A field of `/proc/meminfo`, in bytes.
-pub(super) fn kibibytes(meminfo: &str, field: &str) -> Option<u64> {
+fn kibibytes(meminfo: &str, field: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

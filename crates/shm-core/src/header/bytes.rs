@@ -8,6 +8,8 @@ use crate::{Cleanup, DType, ErrorKind, Layout, MAX_NDIM, Name, Order, Result};
 const ORDER_MARK: u32 = 0x0102_0304;
 const VERSION: u16 = 2;
 const GUARDED: u16 = 1;
+/// A hint, which a reader may ignore: so are those that it does not know.
+const HUGE: u32 = 1;
 const FIXED_LEN: usize = 128;
 
 impl Header {
@@ -37,6 +39,7 @@ impl Header {
         for place in [META_OFFSET, SYNC_OFFSET, slots, self.slot_count] {
             bytes.extend(place.to_ne_bytes());
         }
+        bytes.extend((if self.huge { HUGE } else { 0 }).to_ne_bytes());
         bytes.resize(META_OFFSET as usize, 0);
         for n in self.layout.shape() {
             bytes.extend((*n as u64).to_ne_bytes());
@@ -104,6 +107,7 @@ impl Header {
             layout,
             cleanup: fixed.cleanup,
             guarded: fixed.guarded,
+            huge: fixed.huge,
             slots_offset: fixed.slots_offset,
             slot_count: fixed.slot_count,
             data_offset: fixed.data_offset,
@@ -116,6 +120,7 @@ impl Header {
 struct Fixed {
     cleanup: Cleanup,
     guarded: bool,
+    huge: bool,
     order: Order,
     stamp: Stamp,
     data_offset: u64,
@@ -152,6 +157,7 @@ impl Fixed {
         let fixed = Self {
             cleanup: decode(CLEANUPS, bytes[14], "cleanup")?,
             guarded: guarded(u16_at(bytes, 74))?,
+            huge: u32_at(bytes, 92) & HUGE != 0,
             order: decode(ORDERS, bytes[15], "order")?,
             data_offset: u64_at(bytes, 16),
             data_len: u64_at(bytes, 24),

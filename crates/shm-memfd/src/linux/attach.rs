@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::fs::{Mode, OFlags, SealFlags, fcntl_get_seals, fstat, open};
 use rustix::io::Errno;
 use shm_core::{Access, Attached, BackendKind, ErrorKind, Origin, Result};
-use shm_map::{Mapping, read_header, system_error};
+use shm_map::{Mapping, PagePlan, read_header, system_error};
 use shm_presence::{join, reopen};
 
 use super::Source;
@@ -39,9 +39,10 @@ pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSeg
     let stat = fstat(&fd).map_err(|errno| system_error("fstat", object(), errno))?;
     let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
     let len = header.mapped_len();
-    let mapping = Mapping::file(fd.as_fd(), len, access)?;
+    let plan = PagePlan::of_segment(stat.st_blksize, &header);
+    let mapping = Mapping::in_pages(fd.as_fd(), len, access, &plan)?;
     tracing::debug!(name = %header.name(), bytes = len, %access, frozen, "attached on memfd");
-    Ok(MemfdSegment::new(header, fd, access, frozen).attached(mapping))
+    Ok(MemfdSegment::new(header, fd, access, plan, frozen).attached(mapping))
 }
 
 fn seals_of(fd: BorrowedFd<'_>) -> Result<SealFlags> {

@@ -8,14 +8,38 @@ use rustix::io::Errno;
 use shm_core::{
     Access, Attached, BackendKind, Commit, ErrorKind, Fill, Header, Name, Result, Spec,
 };
-use shm_map::{check_machine, establish, system_error};
+use shm_map::{Home, PagePlan, check_machine, establish, system_error};
 use shm_presence::{join, stamp};
 
 use super::segment::MemfdSegment;
 
-pub(super) fn create(spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<MemfdSegment>> {
+pub(super) fn create(spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<MemfdSegment>> {
     let header = Header::new(spec, stamp())?;
-    let fd = unnamed_file(&spec.name)?;
+    let plan = PagePlan::new(spec.pages, Home::Kernel, &header, fill.as_ref());
+    match create_in(&plan, spec, &header, fill.as_mut().map(Fill::again)) {
+        // Others have taken them meanwhile.
+        Err(error)
+            if plan.is_reserved()
+                && matches!(
+                    error.kind(),
+                    ErrorKind::NoSpace { .. } | ErrorKind::BackendRefused { .. }
+                )
+                && !fill.as_ref().is_some_and(Fill::is_used_up) =>
+        {
+            create_in(&plan.without_reserved(&header), spec, &header, fill)
+        }
+        made => made,
+    }
+}
+
+fn create_in(
+    plan: &PagePlan,
+    spec: &Spec,
+    header: &Header,
+    fill: Option<Fill<'_>>,
+) -> Result<Attached<MemfdSegment>> {
+    let header = header.clone().with_huge(plan.is_huge());
+    let fd = unnamed_file(&spec.name, plan.memfd_flags())?;
     let fail = |call| {
         let name = spec.name.to_string();
         move |errno| system_error(call, name, errno)
@@ -24,17 +48,17 @@ pub(super) fn create(spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<Mem
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
     join(fd.as_fd())?;
     let strategy = settle(spec.commit);
-    if spec.commit == Commit::Auto && strategy == Commit::Lazy {
+    if spec.commit == Commit::Auto && strategy == Commit::Lazy && !plan.is_reserved() {
         check_machine(header.segment_len())?;
     }
-    let mapping = establish(fd.as_fd(), &header, strategy, fill)?;
+    let mapping = establish(fd.as_fd(), &header, plan, strategy, fill)?;
     fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW).map_err(fail("fcntl"))?;
     tracing::debug!(name = %spec.name, bytes = header.segment_len(), "created on memfd");
-    Ok(MemfdSegment::new(header, fd, Access::ReadWrite, false).attached(mapping))
+    Ok(MemfdSegment::new(header, fd, Access::ReadWrite, *plan, false).attached(mapping))
 }
 
-fn unnamed_file(name: &Name) -> Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+fn unnamed_file(name: &Name, more: MemfdFlags) -> Result<OwnedFd> {
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING | more;
     let made = match memfd_create(name.as_str(), flags | MemfdFlags::NOEXEC_SEAL) {
         Err(Errno::INVAL) => memfd_create(name.as_str(), flags), // before Linux 6.3
         made => made,

@@ -24,13 +24,13 @@ impl Sealable for MemfdSegment {
         let fd = reopen(self.fd(), Access::ReadOnly)?;
         join(fd.as_fd())?;
         let len = header.mapped_len();
-        let mapping = Mapping::file(fd.as_fd(), len, Access::ReadOnly)?;
+        let mapping = Mapping::in_pages(fd.as_fd(), len, Access::ReadOnly, self.plan())?;
         match fcntl_add_seals(self.fd(), SealFlags::WRITE | SealFlags::SEAL) {
             Ok(()) => {}
             Err(Errno::BUSY) => return Err(ErrorKind::StillWritable { name }.into()),
             Err(errno) => return Err(system_error("fcntl(F_ADD_SEALS)", name, errno)),
         }
         tracing::debug!(name, bytes = len, "frozen");
-        Ok(Self::new(header, fd, Access::ReadOnly, true).attached(mapping))
+        Ok(Self::new(header, fd, Access::ReadOnly, *self.plan(), true).attached(mapping))
     }
 }

@@ -6,9 +6,9 @@ use std::ptr::NonNull;
 use std::sync::Arc;
 
 use shm_core::{
-    Access, Attached, Handover, Header, Identified, Region, Result, Segment, SlotLocks,
+    Access, Attached, Handover, Header, Identified, Paging, Region, Result, Segment, SlotLocks,
 };
-use shm_map::Mapping;
+use shm_map::{Mapping, PagePlan};
 
 /// A hold on a memfd: present in it until the last clone and region are dropped.
 #[derive(Clone, Debug)]
@@ -19,6 +19,7 @@ struct Inner {
     header: Header,
     fd: OwnedFd,
     access: Access,
+    plan: PagePlan,
     frozen: bool,
 }
 
@@ -29,8 +30,19 @@ impl Drop for Inner {
 }
 
 impl MemfdSegment {
-    pub(super) fn new(header: Header, fd: OwnedFd, access: Access, frozen: bool) -> Self {
-        Self(Arc::new(Inner { header, fd, access, frozen }))
+    pub(super) fn new(
+        header: Header,
+        fd: OwnedFd,
+        access: Access,
+        plan: PagePlan,
+        frozen: bool,
+    ) -> Self {
+        Self(Arc::new(Inner { header, fd, access, plan, frozen }))
+    }
+
+    /// The pages in which it is mapped.
+    pub(super) fn plan(&self) -> &PagePlan {
+        &self.0.plan
     }
 
     pub(super) fn attached(self, mapping: Mapping) -> Attached<Self> {
@@ -57,7 +69,7 @@ impl Segment for MemfdSegment {
     fn map(&self) -> Result<MemfdRegion> {
         // It cannot have been shortened since its size was checked: F_SEAL_SHRINK.
         let len = self.0.header.mapped_len();
-        let mapping = Mapping::file(self.0.fd.as_fd(), len, self.0.access)?;
+        let mapping = Mapping::in_pages(self.0.fd.as_fd(), len, self.0.access, self.plan())?;
         Ok(MemfdRegion { mapping, _segment: Arc::clone(&self.0) })
     }
 
@@ -99,6 +111,10 @@ unsafe impl Region for MemfdRegion {
 
     fn access(&self) -> Access {
         self.mapping.access()
+    }
+
+    fn paging(&self) -> Paging {
+        self.mapping.paging()
     }
 }
 

@@ -8,10 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::fstat;
 use shm_core::{
-    Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Name, Region, Result,
-    Segment, SlotLocks,
+    Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Name, Paging, Region,
+    Result, Segment, SlotLocks,
 };
-use shm_map::{Mapping, system_error};
+use shm_map::{Mapping, PagePlan, system_error};
 use shm_presence::fork;
 
 use super::directory::{FileId, Place};
@@ -111,7 +111,8 @@ impl Segment for PosixSegment {
             return Err(ErrorKind::Truncated { what: "segment", needs, has }.into());
         }
         let len = inner.hold.header.mapped_len();
-        let mapping = Mapping::file(inner.fd.as_fd(), len, inner.hold.access)?;
+        let plan = PagePlan::of_segment(stat.st_blksize, &inner.hold.header);
+        let mapping = Mapping::in_pages(inner.fd.as_fd(), len, inner.hold.access, &plan)?;
         Ok(PosixRegion { mapping, _segment: Arc::clone(inner) })
     }
 
@@ -158,6 +159,10 @@ unsafe impl Region for PosixRegion {
 
     fn access(&self) -> Access {
         self.mapping.access()
+    }
+
+    fn paging(&self) -> Paging {
+        self.mapping.paging()
     }
 }
 

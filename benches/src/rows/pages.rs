@@ -1,0 +1,94 @@
+//! Ordinary and huge pages: whether this machine gives them, and whether it stayed calm.
+
+use std::fmt;
+
+use shmarray::prelude::*;
+
+use crate::{Run, note};
+
+/// Which pages a row is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Those that there always are.
+    Ordinary,
+    /// Transparent huge ones, where they are asked for.
+    Huge,
+}
+
+impl Kind {
+    pub(super) const ALL: [Self; 2] = [Self::Ordinary, Self::Huge];
+
+    pub(super) fn suffix(self) -> &'static str {
+        match self {
+            Self::Ordinary => "",
+            Self::Huge => "/huge",
+        }
+    }
+
+    pub(super) fn pages(self) -> Pages {
+        match self {
+            Self::Ordinary => Pages::Auto,
+            Self::Huge => Pages::Huge,
+        }
+    }
+
+    /// Whether a gigabyte of this backend gets these pages here.
+    pub(super) fn ready(self, backend: BackendKind) -> fn() -> Result<(), String> {
+        match (self, backend) {
+            (Self::Ordinary, BackendKind::Shm) => || ordinary(BackendKind::Shm),
+            (Self::Ordinary, BackendKind::Memfd) => || ordinary(BackendKind::Memfd),
+            (Self::Ordinary, _) => || ordinary(BackendKind::Mmap),
+            (Self::Huge, BackendKind::Shm) => || huge(BackendKind::Shm),
+            (Self::Huge, BackendKind::Memfd) => || huge(BackendKind::Memfd),
+            (Self::Huge, _) => || huge(BackendKind::Mmap),
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ordinary => "ordinary",
+            Self::Huge => "huge",
+        })
+    }
+}
+
+/// The size of huge pages that it gets, or why it gets none.
+fn given(backend: BackendKind) -> Result<usize, &'static str> {
+    let builder = SharedArray::<u8, _>::builder(4 << 20).unique("bench").backend(backend);
+    let paging = builder.commit(Commit::Lazy).pages(Pages::Huge).zeros().unwrap().paging();
+    paging.huge.filter(|_| !paging.reason.contains("set aside")).ok_or(paging.reason)
+}
+
+fn ordinary(backend: BackendKind) -> Result<(), String> {
+    // What is written whole takes huge pages where it may.
+    match given(backend) {
+        Ok(_) => Err("huge pages are given to those who ask".into()),
+        Err(_) => Ok(()),
+    }
+}
+
+fn huge(backend: BackendKind) -> Result<(), String> {
+    given(backend).map(drop).map_err(Into::into)
+}
+
+/// Says so if the machine's host took memory back or gave it meanwhile.
+pub(crate) fn calm(mut run: Run) -> Run {
+    Box::new(move |count| {
+        let before = ballooned();
+        let time = run(count);
+        if ballooned() != before {
+            note("the host took memory from this machine, or gave it back, meanwhile");
+        }
+        time
+    })
+}
+
+/// What `/proc/vmstat` counts of it: a balloon that grows or shrinks.
+fn ballooned() -> Vec<String> {
+    let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    let moves = ["balloon_inflate ", "balloon_deflate "];
+    let lines = text.lines().filter(|line| moves.iter().any(|key| line.starts_with(key)));
+    lines.map(str::to_owned).collect()
+}

@@ -1,0 +1,147 @@
+//! Shared memory of this system.
+
+#![allow(unsafe_code)] // mmap, munmap, mremap, mprotect, madvise
+
+use std::ffi::c_void;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::ptr::{NonNull, null_mut};
+
+use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::io::{Errno, retry_on_intr};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous,
+    mprotect, mremap, munmap,
+};
+use shm_core::Access;
+
+use super::Span;
+
+const SHARED: MapFlags = MapFlags::SHARED;
+
+pub(super) fn map_anonymous(len: usize) -> Result<Span, Errno> {
+    map(None, null_mut(), len, Access::ReadWrite, SHARED)
+}
+
+fn protection(access: Access) -> ProtFlags {
+    match access {
+        Access::ReadWrite => ProtFlags::READ.union(ProtFlags::WRITE),
+        Access::ReadOnly => ProtFlags::READ,
+    }
+}
+
+fn span(start: *mut c_void, len: usize) -> Result<Span, Errno> {
+    let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
+    Ok(Span { start, len, mapped: len, file: None })
+}
+
+/// The same pages once more, read-only.
+///
+/// mremap(2): "If the value of `old_size` is zero, and `old_address` refers to a shareable
+/// mapping, then `mremap()` will create a new mapping of the same pages." Not so of pages that were
+/// set aside, which have a file for that.
+pub(super) fn twin(pages: &Span) -> Result<Span, Errno> {
+    let len = pages.mapped;
+    let start = match &pages.file {
+        // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
+        Some(file) => unsafe { mmap(null_mut(), len, ProtFlags::READ, SHARED, file, 0) }?,
+        None => {
+            let old = pages.start.as_ptr().cast();
+            // SAFETY: `old` is the start of a shared mapping; a size of zero leaves it as it is.
+            unsafe { mremap(old, 0, len, MremapFlags::MAYMOVE) }?
+        }
+    };
+    let mut twin = span(start, len)?;
+    twin.len = pages.len;
+    // SAFETY: the new mapping is owned by `twin`, and nobody has used it yet.
+    unsafe { mprotect(start, len, MprotectFlags::READ) }?;
+    Ok(twin)
+}
+
+/// Maps a file, or anonymous memory, at a multiple of `unit` bytes. Where the address space has no
+/// room for that, the kernel chooses the address.
+pub(super) fn map_aligned(
+    file: Option<BorrowedFd<'_>>,
+    len: usize,
+    access: Access,
+    unit: usize,
+) -> Result<Span, Errno> {
+    let first = map(file, null_mut(), len, access, SHARED)?;
+    if first.start.addr().get().is_multiple_of(unit) {
+        return Ok(first);
+    }
+    let room = len.checked_add(unit).ok_or(Errno::NOMEM)?;
+    let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE.union(MapFlags::NORESERVE));
+    // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
+    let Ok(start) = (unsafe { mmap_anonymous(null_mut(), room, none, private) }) else {
+        return Ok(first);
+    };
+    drop(first); // the limits count it
+    let before = start.addr().next_multiple_of(unit) - start.addr();
+    let behind = start.cast::<u8>().wrapping_add(before + len);
+    let aligned = start.cast::<u8>().wrapping_add(before).cast();
+    let mapped = match map(file, aligned, len, access, SHARED.union(MapFlags::FIXED)) {
+        Ok(mapped) => mapped,
+        Err(errno) => {
+            // SAFETY: the room was mapped right above, and nobody has used it.
+            let _ = unsafe { munmap(start, room) };
+            return Err(errno);
+        }
+    };
+    for (start, len) in [(start, before), (behind.cast(), unit - before)] {
+        if len > 0 {
+            // SAFETY: what is left of the room on this side; nobody has used it.
+            let _ = unsafe { munmap(start, len) };
+        }
+    }
+    Ok(mapped)
+}
+
+/// With `MAP_FIXED`, `at` is the start of so many bytes of a mapping of one's own.
+fn map(
+    file: Option<BorrowedFd<'_>>,
+    at: *mut c_void,
+    len: usize,
+    access: Access,
+    flags: MapFlags,
+) -> Result<Span, Errno> {
+    let protection = protection(access);
+    let start = match file {
+        // SAFETY: the kernel chooses an address that is free, or replaces what is the caller's own.
+        Some(file) => unsafe { mmap(at, len, protection, flags, file, 0) }?,
+        // SAFETY: as above.
+        None => unsafe { mmap_anonymous(at, len, protection, flags) }?,
+    };
+    span(start, len)
+}
+
+/// A file without a name, of so many bytes. See `memfd_create(2)`.
+pub(super) fn unnamed_file(len: usize, flags: MemfdFlags) -> Result<OwnedFd, Errno> {
+    let file = memfd_create("shmarray", flags | MemfdFlags::CLOEXEC)?;
+    retry_on_intr(|| ftruncate(&file, len as u64))?;
+    Ok(file)
+}
+
+/// Asks for huge pages (`MADV_HUGEPAGE`): a wish, without which everything works.
+///
+/// # Safety
+/// The bytes lie within one mapping that the caller owns.
+pub(super) unsafe fn advise_huge(start: NonNull<u8>, len: usize) {
+    // SAFETY: the caller's word; this advice changes no byte.
+    if let Err(errno) = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) } {
+        tracing::debug!(%errno, "MADV_HUGEPAGE");
+    }
+}
+
+/// # Safety
+/// The bytes lie within one mapping that the caller owns.
+pub(super) unsafe fn populate(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
+    // SAFETY: the caller's word; this advice changes no byte.
+    unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxPopulateWrite) }
+}
+
+/// # Safety
+/// They are mappings that the caller owns and that are not used again.
+pub(super) unsafe fn unmap(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
+    // SAFETY: the caller's word.
+    unsafe { munmap(start.as_ptr().cast(), len) }
+}

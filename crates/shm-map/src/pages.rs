@@ -1,0 +1,185 @@
+//! Which pages a segment's memory is in: decided from what the system says, with the reason.
+
+use rustix::fs::MemfdFlags;
+use shm_core::{Fill, Header, Pages, Paging};
+
+mod facts;
+#[cfg(test)]
+mod tests;
+
+pub use facts::{HugeFacts, Setting};
+
+/// Where the memory of a segment comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// From the kernel itself: memfds and anonymous mappings. `shmem_enabled` rules, and pages that
+    /// are set aside can be had.
+    Kernel,
+    /// From the file system at `/dev/shm`: its `huge=` option rules.
+    Mount,
+}
+
+/// Which pages are asked for, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PagePlan {
+    kind: Kind,
+    /// Size of a page in bytes; 1 where they are ordinary.
+    unit: usize,
+    reason: &'static str,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Ordinary,
+    /// Of those set aside: hugetlb.
+    Reserved,
+    /// Only where a mapping is advised: what is written to the file gets ordinary ones.
+    Advised,
+    /// For whatever touches the file first.
+    Allowed,
+    /// The file that is there has them.
+    Found,
+}
+
+impl PagePlan {
+    /// For a new segment. Asks the system only where huge pages come into question.
+    pub fn new(wanted: Pages, home: Home, header: &Header, fill: Option<&Fill<'_>>) -> Self {
+        let len = header.segment_len();
+        let whole = fill.is_some_and(Fill::is_in_order);
+        if let Some(reason) = out_of_question(wanted, len, whole) {
+            return Self::ordinary(reason);
+        }
+        let plan = decide(wanted, home, len, &HugeFacts::read());
+        if wanted == Pages::Huge {
+            plan.tell();
+        }
+        plan
+    }
+
+    /// For a segment that is there: by the size of its pages as `fstat(2)` tells it (`st_blksize`),
+    /// or, where they are huge only by advice, by its header.
+    pub fn of_segment(blksize: impl TryInto<usize>, header: &Header) -> Self {
+        let unit = blksize.try_into().unwrap_or(0);
+        let (kind, unit) = if unit.is_power_of_two() && (1 << 20..=1 << 30).contains(&unit) {
+            (Kind::Found, unit)
+        } else if header.huge() {
+            (Kind::Advised, HugeFacts::size().unwrap_or(1))
+        } else {
+            return Self::ordinary("it was made in ordinary pages");
+        };
+        Self { kind, unit, reason: "it was made in huge pages" }
+    }
+
+    pub(crate) const fn ordinary(reason: &'static str) -> Self {
+        Self { kind: Kind::Ordinary, unit: 1, reason }
+    }
+
+    /// What is asked for, in words.
+    pub fn paging(&self) -> Paging {
+        Paging { huge: self.is_huge().then_some(self.unit), reason: self.reason }
+    }
+
+    /// Whether it asks for huge pages.
+    pub fn is_huge(&self) -> bool {
+        self.kind != Kind::Ordinary && self.unit > 1
+    }
+
+    /// Whether it takes pages that are set aside (hugetlb).
+    pub fn is_reserved(&self) -> bool {
+        self.kind == Kind::Reserved
+    }
+
+    /// Whether only a mapping gets huge pages, not what is written to the file or set aside in it.
+    pub(crate) fn needs_advice(&self) -> bool {
+        self.kind == Kind::Advised
+    }
+
+    /// Length of a mapping, or of a file, for so many bytes: of those set aside, only whole pages can
+    /// be mapped and unmapped.
+    pub(crate) fn rounded(&self, len: usize) -> usize {
+        match self.kind {
+            Kind::Reserved | Kind::Found => len.checked_next_multiple_of(self.unit).unwrap_or(len),
+            _ => len,
+        }
+    }
+
+    /// What `memfd_create(2)` is to be told for them.
+    pub fn memfd_flags(&self) -> MemfdFlags {
+        const SHIFT: u32 = 26; // MFD_HUGE_SHIFT
+        match self.kind {
+            Kind::Reserved => {
+                let size = self.unit.trailing_zeros() << SHIFT;
+                MemfdFlags::HUGETLB.union(MemfdFlags::from_bits_retain(size))
+            }
+            _ => MemfdFlags::empty(),
+        }
+    }
+
+    /// Size of a huge page in bytes; 1 where there are none.
+    pub(crate) fn unit(&self) -> usize {
+        self.unit
+    }
+
+    /// What is left to be tried where those that were set aside have been taken meanwhile.
+    pub fn without_reserved(&self, header: &Header) -> Self {
+        let facts = HugeFacts { free: 0, ..HugeFacts::read() };
+        let plan = decide(Pages::Huge, Home::Kernel, header.segment_len(), &facts);
+        plan.tell();
+        plan
+    }
+
+    fn tell(&self) {
+        let reason = self.reason;
+        if self.is_huge() {
+            tracing::debug!(page = self.unit, reason, "huge pages");
+        } else {
+            tracing::warn!(reason, "ordinary pages, though huge ones were asked for");
+        }
+    }
+}
+
+/// Why a segment gets ordinary pages on every machine.
+fn out_of_question(wanted: Pages, len: u64, whole: bool) -> Option<&'static str> {
+    match wanted {
+        Pages::Huge => None,
+        Pages::Auto if !whole => Some("not asked for, and not all of it is written at once"),
+        Pages::Auto if len < Pages::WHOLE => Some("not asked for, and it is small"),
+        Pages::Auto => None,
+    }
+}
+
+/// The decision, from what the system says.
+fn decide(wanted: Pages, home: Home, len: u64, facts: &HugeFacts) -> PagePlan {
+    let Some(unit) = facts.size else {
+        return PagePlan::ordinary("the kernel has no huge pages");
+    };
+    if len < unit as u64 {
+        return PagePlan::ordinary("it is smaller than a huge page");
+    }
+    let plan = |kind, reason| PagePlan { kind, unit, reason };
+    if wanted == Pages::Huge && home == Home::Kernel && len.div_ceil(unit as u64) <= facts.free {
+        return plan(Kind::Reserved, "huge pages are set aside, and enough are free");
+    }
+    let ruling = match home {
+        Home::Kernel => facts.shmem,
+        // Both are above every mount.
+        Home::Mount if matches!(facts.shmem, Setting::Deny | Setting::Force) => facts.shmem,
+        Home::Mount => facts.mount,
+    };
+    match (ruling, home) {
+        (Setting::Always | Setting::WithinSize | Setting::Force, _) => {
+            plan(Kind::Allowed, "the system gives them to all shared memory")
+        }
+        (Setting::Advise, _) => {
+            plan(Kind::Advised, "the system gives them where they are asked for")
+        }
+        (Setting::Deny, _) => PagePlan::ordinary("shmem_enabled is deny"),
+        (Setting::Never, Home::Kernel) => {
+            PagePlan::ordinary("shmem_enabled is never, and too few huge pages are set aside")
+        }
+        (Setting::Never, Home::Mount) => {
+            PagePlan::ordinary("/dev/shm is mounted without huge=advise, within_size or always")
+        }
+        (Setting::Unknown, _) => PagePlan::ordinary("what the system allows cannot be read"),
+    }
+}
