@@ -254,15 +254,16 @@ def load(kind, size):
 
     def prepare():
         warm(kind)
-        path = cleared_file()
-        with open(path, "wb") as file:
-            np.lib.format.write_array_header_1_0(
-                file, {"descr": "<f8", "fortran_order": False, "shape": (size // 8,)}
-            )
-            append_ones(file, size)
+
+        def write(path):
+            with open(path, "wb") as file:
+                np.save(file, np.full(size // 4, 1.5, np.float32))
+
+        # The name that `contest` gives to the same.
+        path = large_file("bench-1GiB.npy", write)
 
         def once():
-            loaded = np.load(path)
+            loaded = np.load(path).view(np.float64)
             made = kind(loaded.nbytes)
             made.array[:] = loaded
             return made
@@ -280,8 +281,7 @@ def load_cdxcore(size):
         from cdxcore.npshm import delete_shared_array, read_shared_array
 
         warm(Cdxcore)
-        path = cleared_file()
-        to_file(path, np.ones(size // 8))
+        path = large_file("bench-1GiB.cdxcore", lambda path: to_file(path, np.ones(size // 8)))
 
         def once():
             return read_shared_array(path, unique(), accept_existing=False)
@@ -457,9 +457,12 @@ PEERS = {
     "create/shm/4KiB": of_all(create, 4 * KIB),
     "create/memfd/4KiB": {"Python GridR": create(gridr("memfd"), 4 * KIB)},
     "create/mmap/4KiB": {"Python GridR": create(gridr("mmap"), 4 * KIB)},
-    "create/shm/1GiB": of_all(create, GIB),
-    "create/memfd/1GiB": {"Python GridR": create(gridr("memfd"), GIB)},
-    "create/mmap/1GiB": {"Python GridR": create(gridr("mmap"), GIB)},
+    "create/shm/1GiBuntouched": of_all(create, GIB),
+    "untouched/memfd/1GiB": {
+        "Python SharedMemory": create(Standard, GIB),
+        "Python GridR": create(gridr("memfd"), GIB),
+    },
+    "untouched/mmap/1GiB": {"Python GridR": create(gridr("mmap"), GIB)},
     "attach/shm/4KiB": of_all(attach, 4 * KIB),
     "pass/memfd/4KiB": {
         "Python send_handle": pass_handle(4 * KIB),
@@ -469,11 +472,12 @@ PEERS = {
         "Python SharedMemory": pass_name(Standard, 4 * KIB),
     },
     "lock/write": {"Python multiprocessing.Lock": lock},
-    "barrier/2-cores": {"Python multiprocessing.Barrier": barrier([0, 1])},
-    "barrier/1-core": {"Python multiprocessing.Barrier": barrier([0, 0])},
-    "touch/shm/1GiB": of_all(fill, GIB),
+    "barrier/2 cores": {"Python multiprocessing.Barrier": barrier([0, 1])},
+    "barrier/1 core": {"Python multiprocessing.Barrier": barrier([0, 0])},
+    "fill-beside-others/memfd/1GiB": of_all(fill, GIB),
+    "fill-beside-others/memfd/1GiB/huge": of_all(fill, GIB),
     "free/shm/1GiB": of_all(free, GIB),
-    "load/npy/1GiB": {
+    "load/shm/1GiB": {
         "Python np.load, SharedMemory": load(Standard, GIB),
         "Python np.load, GridR": load(gridr("shm"), GIB),
         "Python cdxcore (its own format)": load_cdxcore(GIB),
@@ -484,6 +488,7 @@ PEERS = {
 # ---- The protocol ------------------------------------------------------------------------------------
 
 CLEANUP = contextlib.ExitStack()
+FOLDER = None
 
 
 def cleared(made):
@@ -492,17 +497,19 @@ def cleared(made):
     return made
 
 
-def cleared_file():
-    """The path of a file that is removed at the end, with its folder."""
-    folder = CLEANUP.enter_context(tempfile.TemporaryDirectory(prefix="shmarray-bench-"))
-    return os.path.join(folder, "array.npy")
-
-
-def append_ones(file, size):
-    """So many bytes of ones, without a second copy of them all."""
-    part = np.ones(2 * KIB * KIB)
-    for _ in range(size // part.nbytes):
-        file.write(part)
+def large_file(name, write):
+    """The path of a file that `write` makes if it is not there, and that is in the page cache. Without
+    a folder to leave it in, it is removed at the end."""
+    folder = FOLDER or CLEANUP.enter_context(tempfile.TemporaryDirectory(prefix="shmarray-bench-"))
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        write(path + ".new")
+        os.rename(path + ".new", path)
+    with open(path, "rb", buffering=0) as file:
+        part = bytearray(1 << 20)
+        while file.readinto(part):
+            pass
+    return path
 
 
 def measure(run, least):
@@ -525,7 +532,9 @@ def about():
 
 
 def main():
+    global FOLDER
     parser = argparse.ArgumentParser(description="Python peers of the rows of contest")
+    parser.add_argument("--folder", help="where large files are found, or made and left")
     tasks = parser.add_subparsers(dest="task", required=True)
     tasks.add_parser("list")
     tasks.add_parser("about")
@@ -534,6 +543,7 @@ def main():
     run.add_argument("contender")
     run.add_argument("--millis", type=int, default=50)
     arguments = parser.parse_args()
+    FOLDER = arguments.folder
     if arguments.task == "list":
         for key, peers in PEERS.items():
             contenders = [{"name": name, "role": "peer"} for name in peers]

@@ -23,6 +23,7 @@ mod text;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::rc::Rc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -67,7 +68,7 @@ pub(crate) struct Options {
     /// Also peers from Python, in an environment of their own below the target directory
     #[arg(long)]
     python: bool,
-    /// Also rows with huge pages: allows them while it runs (needs root)
+    /// Rows of ordinary pages, then those of huge ones: sets whether there are any (needs root)
     #[arg(long)]
     huge: bool,
     /// Measure nothing: make page and plots anew of docs/performance/bench.json
@@ -129,32 +130,42 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
 
 fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
     let plan = Plan::new(options.rounds()?, options.millis);
-    let cores = std::thread::available_parallelism()?.get();
-    let mut warnings: Vec<_> = machine::load_warning(cores)?.into_iter().collect();
+    let mut machine = Machine::here()?;
+    let warnings: Vec<_> = machine::load_warning(machine.cores)?.into_iter().collect();
+    warnings.iter().for_each(|warning| println!("warning: {warning}"));
     let bar = ProgressBar::new(0);
     bar.set_style(ProgressStyle::with_template("{spinner} {elapsed} {wide_msg}")?);
     bar.enable_steady_tick(Duration::from_secs(1));
-    let contest = Program::new(&built(cargo, &bar)?, &[]);
-    let python = if options.python { Some(Python::install(cargo, &bar)?) } else { None };
-
-    let interrupt = Interrupt::watch()?;
-    let huge = if options.huge { Some(Huge::allow()?) } else { None };
-    let mut rows = contest::rows(contest)?;
-    for key in python.as_ref().map(|python| python.join(&mut rows)).transpose()?.unwrap_or_default()
-    {
-        warnings.push(format!("benches/python/peers.py has peers for {key}, which is no row"));
-    }
-    rows.retain(|row| options.wants(row));
-    ensure!(!rows.is_empty(), "no row is called so: they are named in benches/src/rows");
-    for warning in &warnings {
-        bar.suspend(|| println!("warning: {warning}"));
-    }
-    let machine = Machine::here()?;
+    let contest = built(cargo, &bar)?;
+    let folder = contest.parent().context("`contest` is in no folder")?;
+    let python = options.python.then(|| Python::install(cargo, folder, &bar)).transpose()?;
+    let contest = Rc::new(Program::new(&contest, &[]));
     let style = "{spinner} {elapsed} {bar:24} {pos}/{len} (about {eta} left) {prefix}: {wide_msg}";
     bar.set_style(ProgressStyle::with_template(style)?);
-    bar.set_length(plan.steps(&rows) as u64);
-    bar.reset();
-    let samples = plan.run(&rows, &interrupt, &bar)?;
+
+    let interrupt = Interrupt::watch()?;
+    let huge = options.huge.then(Huge::keep).transpose()?;
+    let mut lines: Vec<Line> = Vec::new();
+    for setting in if huge.is_some() { &huge::SETTINGS[..] } else { &[""] } {
+        huge.as_ref().map(|huge| huge.set(setting)).transpose()?;
+        let mut rows = listed(&contest, python.as_ref(), options, lines.is_empty())?;
+        // What ran under another setting does not run again.
+        let ran = |row: &Row| lines.iter().any(|line| line.key == row.key && line.ran());
+        rows.retain(|row| !ran(row));
+        bar.reset();
+        bar.set_length(plan.steps(&rows) as u64);
+        let samples = plan.run(&rows, &interrupt, &bar)?;
+        for (row, samples) in rows.iter().zip(samples) {
+            let line = Line::new(row, samples);
+            match lines.iter_mut().find(|line| line.key == row.key) {
+                Some(there) => *there = line,
+                None => lines.push(line),
+            }
+        }
+    }
+    if huge.is_some() {
+        machine.huge_pages = huge::SETTINGS.join(", then ");
+    }
     drop(huge);
     bar.finish_and_clear();
 
@@ -168,8 +179,24 @@ fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
         python: python.map(|python| python.about),
         warnings,
     };
-    let rows = rows.iter().zip(samples).map(|(row, samples)| Line::new(row, samples)).collect();
-    Ok(Outcome { about, rows })
+    Ok(Outcome { about, rows: lines })
+}
+
+/// The rows that are wanted, with all their contenders.
+fn listed(
+    contest: &Rc<Program>,
+    python: Option<&Python>,
+    options: &Options,
+    is_first: bool,
+) -> Result<Vec<Row>> {
+    let mut rows = contest::rows(contest)?;
+    let unknown = python.map(|python| python.join(&mut rows)).transpose()?.unwrap_or_default();
+    for key in unknown.iter().filter(|_| is_first) {
+        println!("warning: benches/python/peers.py knows {key}, which is no row");
+    }
+    rows.retain(|row| options.wants(row));
+    ensure!(!rows.is_empty(), "no row is called so: they are named in benches/src/rows");
+    Ok(rows)
 }
 
 /// The program that measures, with all its peers.

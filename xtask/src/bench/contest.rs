@@ -121,12 +121,10 @@ impl Program {
 }
 
 /// The rows that a program lists, of which it runs all contenders.
-pub(crate) fn rows(program: Program) -> Result<Vec<Row>> {
-    let lines = program.list()?;
-    let program = Rc::new(program);
-    let mut rows: Vec<Row> = parsed(&lines)?;
+pub(crate) fn rows(program: &Rc<Program>) -> Result<Vec<Row>> {
+    let mut rows: Vec<Row> = parsed(&program.list()?)?;
     for contender in rows.iter_mut().flat_map(|row| &mut row.contenders) {
-        contender.program = Rc::clone(&program);
+        contender.program = Rc::clone(program);
     }
     Ok(rows)
 }

@@ -1,4 +1,4 @@
-//! `--huge`: lets shared memory have huge pages for as long as a run takes, and puts back what was set.
+//! `--huge`: whether shared memory gets huge pages, set for as long as a run takes; then it is put back.
 //! See <https://docs.kernel.org/admin-guide/mm/transhuge.html>.
 
 use std::fs;
@@ -9,8 +9,9 @@ use anyhow::{Context, Result};
 /// What the kernel allows of huge pages in shared memory.
 const SETTING: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 
-/// Huge pages for whoever asks by `madvise`, as [`Huge`] sets it.
-const ADVISE: &str = "advise";
+/// What a run with huge pages sets, one after the other: rows of ordinary pages can be run while nobody
+/// gets others, rows of huge pages while those get them who ask by `madvise`.
+pub(crate) const SETTINGS: [&str; 2] = ["never", "advise"];
 
 /// What is set now: the word in brackets.
 pub(crate) fn setting() -> Result<String> {
@@ -25,15 +26,19 @@ pub(crate) struct Huge {
 }
 
 impl Huge {
-    /// Allows them, if root asks.
-    pub(crate) fn allow() -> Result<Self> {
-        Self::set(Path::new(SETTING)).context("`--huge` needs root, and a kernel with huge pages")
+    /// Remembers what is set now.
+    pub(crate) fn keep() -> Result<Self> {
+        Self::keep_in(Path::new(SETTING))
     }
 
-    fn set(file: &Path) -> Result<Self> {
-        let before = chosen(file)?;
-        fs::write(file, ADVISE).with_context(|| file.display().to_string())?;
-        Ok(Self { file: file.into(), before })
+    fn keep_in(file: &Path) -> Result<Self> {
+        Ok(Self { before: chosen(file)?, file: file.into() })
+    }
+
+    /// Sets another.
+    pub(crate) fn set(&self, setting: &str) -> Result<()> {
+        let needs = "`--huge` needs root, and a kernel with huge pages";
+        fs::write(&self.file, setting).with_context(|| format!("{}: {needs}", self.file.display()))
     }
 }
 
@@ -61,10 +66,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("shmem_enabled");
         fs::write(&file, "always within_size advise [never] deny force\n").unwrap();
-        let huge = Huge::set(&file).unwrap();
+        let huge = Huge::keep_in(&file).unwrap();
+        huge.set("advise").unwrap();
         assert_eq!(fs::read_to_string(&file).unwrap(), "advise");
         drop(huge);
         assert_eq!(fs::read_to_string(&file).unwrap(), "never");
-        assert!(Huge::set(&file).is_err(), "no word in brackets");
+        assert!(Huge::keep_in(&file).is_err(), "no word in brackets");
     }
 }

@@ -85,6 +85,18 @@ impl Outcome {
         Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
+    /// The rows that could be run, by group, in the order in which groups appear.
+    pub(crate) fn groups(&self) -> Vec<Vec<&Line>> {
+        let mut groups: Vec<Vec<&Line>> = Vec::new();
+        for line in self.rows.iter().filter(|line| line.ran()) {
+            match groups.iter_mut().find(|group| group[0].group() == line.group()) {
+                Some(group) => group.push(line),
+                None => groups.push(vec![line]),
+            }
+        }
+        groups
+    }
+
     /// How many goals are met, and how many are not.
     pub(crate) fn goals(&self) -> [usize; 2] {
         [true, false].map(|met| self.rows.iter().filter(|row| row.met == Some(met)).count())
@@ -125,6 +137,11 @@ impl Line {
         line.of_peer = line.ratio(Role::Peer, Role::Ours, Role::Peer);
         line.met = line.goal.and_then(|goal| line.reaches(goal));
         line
+    }
+
+    /// Whether it could be run.
+    pub(crate) fn ran(&self) -> bool {
+        self.not_ready.is_none()
     }
 
     /// The group of rows that it is in: what its key begins with.
@@ -251,6 +268,18 @@ mod tests {
         let line = Line::new(&row, samples);
         assert_eq!(line.of_floor, None);
         assert_eq!(fixture::outcome(vec![line]).failures(), [1, 0]);
+    }
+
+    #[test]
+    fn rows_of_a_group_stand_together() {
+        let line = |key| fixture::line(key, &[("ours", 1.0)]);
+        let mut rows = ["b/1", "a/1", "b/2", "c/1"].map(line);
+        rows[3].not_ready = Some("no".into());
+        let outcome = fixture::outcome(rows.into());
+        let groups = outcome.groups();
+        let keys = |group: &Vec<&Line>| group.iter().map(|line| line.key.clone()).collect();
+        let keys: Vec<Vec<String>> = groups.iter().map(keys).collect();
+        assert_eq!(keys, [vec!["b/1", "b/2"], vec!["a/1"]]);
     }
 
     #[test]

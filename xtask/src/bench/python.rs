@@ -35,7 +35,8 @@ pub(crate) struct Python {
 
 impl Python {
     /// Makes its environment below the target directory.
-    pub(crate) fn install(cargo: &Cargo, bar: &ProgressBar) -> Result<Self> {
+    /// Large files are found, or made, in `folder`, where `contest` has its own.
+    pub(crate) fn install(cargo: &Cargo, folder: &Path, bar: &ProgressBar) -> Result<Self> {
         let check = tools::python(bar)?;
         if check.tally.failed > 0 {
             bail!("{}\n{}", check.reason, check.output());
@@ -43,7 +44,8 @@ impl Python {
         let python = environment::python(cargo, "bench-python", PACKAGES, bar)?;
         let peers = cargo.root().join(PEERS);
         let about = machine::said(Command::new(&python).arg(&peers).arg("about"))?;
-        Ok(Self { program: Rc::new(Program::new(&python, &[Path::new(&peers)])), about })
+        let before = [&peers, Path::new("--folder"), folder];
+        Ok(Self { program: Rc::new(Program::new(&python, &before)), about })
     }
 
     /// Adds its peers to their rows; says which of its keys no row has.

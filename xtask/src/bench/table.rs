@@ -17,7 +17,7 @@ const EACH: [&str; 6] = ["what", "contender", "median", "quartiles", "least–gr
 
 /// Prints the ratios, and what a reader has to know of them.
 pub(crate) fn print(outcome: &Outcome) {
-    for group in groups(outcome) {
+    for group in &outcome.groups() {
         let mut table = Table::new();
         table.load_style(presets::UTF8_BORDERS_ONLY).set_header(HEAD);
         for line in group {
@@ -51,9 +51,9 @@ pub(crate) fn markdown(outcome: &Outcome) -> String {
     for (file, title) in PLOTS {
         page += &format!("\n![{title}]({file})\n");
     }
-    for group in groups(outcome) {
+    for group in &outcome.groups() {
         page += &format!("\n## {}\n\n", heading(group));
-        page += &rows(&HEAD, &[1, 2, 3, 6], group.iter().map(cells));
+        page += &rows(&HEAD, &[1, 2, 3, 6], group.iter().copied().map(cells));
         page += &bullets(floors(group).into_iter().chain(remarks(group)));
     }
     let left_out = left_out(outcome);
@@ -61,9 +61,9 @@ pub(crate) fn markdown(outcome: &Outcome) -> String {
         page += &format!("\n## Left out\n{}", bullets(left_out));
     }
     page += "\n## Every contender\n";
-    for group in groups(outcome) {
+    for group in &outcome.groups() {
         page += &format!("\n### {}, each\n\n", heading(group));
-        page += &rows(&EACH, &[2, 3, 4, 5], group.iter().flat_map(each));
+        page += &rows(&EACH, &[2, 3, 4, 5], group.iter().copied().flat_map(each));
     }
     page
 }
@@ -93,14 +93,8 @@ fn about(outcome: &Outcome) -> String {
     text
 }
 
-/// Rows that were measured, by group.
-fn groups(outcome: &Outcome) -> impl Iterator<Item = &[Line]> {
-    let groups = outcome.rows.chunk_by(|a, b| a.group() == b.group());
-    groups.filter(|group| group.iter().any(|line| line.not_ready.is_none()))
-}
-
-fn heading(group: &[Line]) -> &str {
-    group.first().map_or("", Line::group)
+fn heading<'a>(group: &[&'a Line]) -> &'a str {
+    group.first().map_or("", |line| line.group())
 }
 
 fn cells(line: &Line) -> [String; 7] {
@@ -109,9 +103,6 @@ fn cells(line: &Line) -> [String; 7] {
     let peer = of(Role::Peer)
         .map_or_else(String::new, |peer| format!("{}, {}", peer.name, text::median(line, peer)));
     let ratio = |ratio: &Option<_>| ratio.as_ref().map_or_else(String::new, text::ratio);
-    if line.not_ready.is_some() {
-        return [line.title.as_str(), "left out", "", "", "", "", ""].map(String::from);
-    }
     [
         line.title.clone(),
         median(Role::Ours),
@@ -150,26 +141,25 @@ fn each(line: &Line) -> Vec<[String; 6]> {
     line.contenders.iter().map(cells).collect()
 }
 
-/// What "floor" means in a group: each meaning once, with the rows that it is of.
-fn floors(group: &[Line]) -> Vec<String> {
+/// What "floor" means in a group: what it means in most rows, and the rows where it is another.
+fn floors(group: &[&Line]) -> Vec<String> {
     let mut meanings: Vec<(&str, Vec<&str>)> = Vec::new();
-    for line in group.iter().filter(|line| line.not_ready.is_none()) {
+    for line in group {
         match meanings.iter_mut().find(|(meaning, _)| *meaning == line.floor) {
             Some((_, titles)) => titles.push(&line.title),
             None => meanings.push((&line.floor, vec![&line.title])),
         }
     }
-    if let [(meaning, _)] = meanings[..] {
-        return vec![format!("Floor: {meaning}.")];
-    }
-    let told = |(meaning, titles): (&str, Vec<&str>)| {
-        format!("Floor of {}: {meaning}.", titles.join("; "))
+    meanings.sort_by_key(|(_, titles)| std::cmp::Reverse(titles.len()));
+    let told = |(place, (meaning, titles)): (usize, (&str, Vec<&str>))| match place {
+        0 => format!("Floor: {meaning}."),
+        _ => format!("Floor of {}: {meaning}.", titles.join("; ")),
     };
-    meanings.into_iter().map(told).collect()
+    meanings.into_iter().enumerate().map(told).collect()
 }
 
 /// What contenders said of their measurements, and why some failed.
-fn remarks(group: &[Line]) -> Vec<String> {
+fn remarks(group: &[&Line]) -> Vec<String> {
     let mut remarks = Vec::new();
     for (line, one) in
         group.iter().flat_map(|line| line.contenders.iter().map(move |one| (line, one)))
@@ -245,6 +235,14 @@ mod tests {
         ];
         assert_eq!(cells(&outcome.rows[0]), expected);
         assert_eq!(cells(&outcome.rows[1])[5], "x, 440 ns", "the best that did not fail");
+    }
+
+    #[test]
+    fn a_floor_that_most_rows_have_is_told_first() {
+        let mut group = ["a/1", "a/2", "a/3"].map(|key| fixture::line(key, &[("ours", 1.0)]));
+        group[0].floor = "memcpy".into();
+        let expected = ["Floor: the same calls, bare.", "Floor of title of a/1: memcpy."];
+        assert_eq!(floors(&group.each_ref()), expected);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::super::text;
 use super::{Anchor, MARGIN, Sheet, WIDTH, fitting};
 
 /// Where the scale begins and ends; between it and the margins stand titles and figures.
-const SCALE: [f64; 2] = [316.0, 690.0];
+const SCALE: [f64; 2] = [384.0, 696.0];
 
 /// The multiples of the floor at those places. What is beyond gets an arrow.
 const MULTIPLES: [f64; 2] = [0.5, 100.0];
@@ -23,8 +23,9 @@ const HEADING: f64 = 28.0;
 
 /// The plot, as SVG.
 pub(crate) fn ratios(outcome: &Outcome) -> String {
-    let drawn: Vec<_> = outcome.rows.iter().filter(|line| line.of_floor.is_some()).collect();
-    let groups: Vec<_> = drawn.chunk_by(|a, b| a.group() == b.group()).collect();
+    let mut groups = outcome.groups();
+    groups.iter_mut().for_each(|group| group.retain(|line| line.of_floor.is_some()));
+    groups.retain(|group| !group.is_empty());
     let below: f64 = groups.iter().map(|group| HEADING + ROW * count(group)).sum();
     let bottom = TOP + below + 6.0;
     let title = "shmarray beside the bare system calls (the floor) and beside what people use";
@@ -34,7 +35,7 @@ pub(crate) fn ratios(outcome: &Outcome) -> String {
     let mut y = TOP;
     for group in &groups {
         y += HEADING;
-        for line in *group {
+        for line in group {
             band(&mut sheet, line, y);
             y += ROW;
         }
@@ -122,8 +123,8 @@ fn band(sheet: &mut Sheet, line: &Line, y: f64) {
 
 fn row(sheet: &mut Sheet, line: &Line, y: f64) {
     let text = y + 4.0;
-    let title = fitting(&line.title, SCALE[0] - MARGIN - 20.0);
-    sheet.text("ink", [MARGIN, text], Anchor::Start, &title);
+    let title = fitting(&line.title, SCALE[0] - MARGIN - 10.0);
+    sheet.text("small ink", [MARGIN, text], Anchor::Start, &title);
     let (Some(ratio), Some(floor)) =
         (&line.of_floor, line.best(Role::Floor).and_then(|floor| floor.ns))
     else {

@@ -1,4 +1,4 @@
-//! Rows that move many bytes: GiB/s of each contender, as bars, the fastest first.
+//! Rows that move more bytes than caches hold: GiB/s of each contender, as bars, the fastest first.
 
 use super::super::contest::Role;
 use super::super::outcome::{Figures, Line, Outcome};
@@ -8,35 +8,43 @@ use super::{Anchor, MARGIN, Sheet, WIDTH, fitting};
 /// Where bars begin, and where the longest ends; left of them are names, right of them figures.
 const BARS: [f64; 2] = [230.0, WIDTH - 90.0];
 
+/// Rows that move fewer bytes measure caches.
+const LEAST: u64 = 64 << 20;
+
 const TOP: f64 = 92.0;
 const BAR: f64 = 17.0;
 const HEADING: f64 = 30.0;
 
-/// The plot, as SVG.
+/// The plot, as SVG. Each group has its own scale.
 pub(crate) fn throughput(outcome: &Outcome) -> String {
-    let rows: Vec<_> = outcome.rows.iter().filter_map(sorted).collect();
-    let rates = rows.iter().flat_map(|(_, bars)| bars.iter().map(|(rate, _)| *rate));
-    let greatest = rates.fold(f64::MIN_POSITIVE, f64::max);
-    let bars: usize = rows.iter().map(|(_, bars)| bars.len()).sum();
+    let groups = outcome.groups();
+    let groups: Vec<Vec<_>> =
+        groups.iter().map(|group| group.iter().copied().filter_map(sorted).collect()).collect();
+    let rows: usize = groups.iter().map(Vec::len).sum();
+    let bars: usize = groups.iter().flatten().map(|(_, bars)| bars.len()).sum();
     let count = |count: usize| f64::from(u32::try_from(count).unwrap_or(u32::MAX));
-    let height = TOP + HEADING * count(rows.len()) + BAR * count(bars) + 24.0;
+    let height = TOP + HEADING * count(rows) + BAR * count(bars) + 24.0;
     let mut sheet = Sheet::new("GiB/s where bytes are moved: more is better", outcome, height);
     legend(&mut sheet, 72.0);
     let mut y = TOP;
-    for (line, bars) in rows {
-        sheet.text("group ink", [MARGIN, y + 20.0], Anchor::Start, &line.title);
-        y += HEADING;
-        for (rate, one) in bars {
-            bar(&mut sheet, one, (rate, rate / greatest), y);
-            y += BAR;
+    for group in groups {
+        let rates = group.iter().flat_map(|(_, bars)| bars.iter().map(|(rate, _)| *rate));
+        let greatest = rates.fold(f64::MIN_POSITIVE, f64::max);
+        for (line, bars) in group {
+            sheet.text("group ink", [MARGIN, y + 20.0], Anchor::Start, &line.title);
+            y += HEADING;
+            for (rate, one) in bars {
+                bar(&mut sheet, one, (rate, rate / greatest), y);
+                y += BAR;
+            }
         }
     }
     sheet.finish()
 }
 
-/// The rates of a row that moves bytes, the greatest first.
+/// The rates of such a row, the greatest first.
 fn sorted(line: &Line) -> Option<(&Line, Vec<(f64, &Figures)>)> {
-    let bytes = line.bytes?;
+    let bytes = line.bytes.filter(|bytes| *bytes >= LEAST)?;
     let contenders = line.contenders.iter();
     let mut bars: Vec<_> =
         contenders.filter_map(|one| Some((text::rate(bytes, one.ns?.median), one))).collect();

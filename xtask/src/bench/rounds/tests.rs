@@ -91,7 +91,7 @@ fn contenders_of_a_row_follow_each_other_and_begin_in_turn() {
 #[test]
 fn a_contender_that_fails_is_asked_once_and_stops_nobody() {
     let fake = Fake::new();
-    let rows = contest::rows(fake.program()).unwrap();
+    let rows = contest::rows(&Rc::new(fake.program())).unwrap();
     let all = run(&Plan::new(3, 5), &rows, &Interrupt::default()).unwrap();
     assert_eq!(all[0][1].rounds.len(), 3);
     let failed = &all[0][2];
