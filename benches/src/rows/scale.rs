@@ -20,17 +20,23 @@ const SEGMENT: u64 = 4 * 4096;
 /// Descriptors that a process has beside those of its arrays.
 const SPARE: u64 = 64;
 /// Other arrays that are alive, in one process.
-const OTHERS: [usize; 4] = [1, 1_000, 15_000, 30_000];
+const OTHERS: [usize; 3] = [1, 1_000, 30_000];
+/// Likewise, where each takes a descriptor and few may have so many.
+const OTHERS_WITH_DESCRIPTORS: [usize; 4] = [1, 1_000, 15_000, 30_000];
 /// Other processes that have a slot in the array.
 const PARTICIPANTS: [usize; 3] = [1, 8, 64];
 
 type Bytes = GuardedArray<u8, Ix1>;
 
 pub(crate) fn rows() -> Vec<Row> {
-    let among = OTHERS.into_iter().flat_map(|others| {
-        let both = move |backend| [create(backend, others), attach(backend, others)];
-        BackendKind::ALL.into_iter().flat_map(both).chain([is_shared(others)])
+    let among = BackendKind::ALL.into_iter().flat_map(|backend| {
+        let others = match backend {
+            BackendKind::Mmap => &OTHERS[..],
+            _ => &OTHERS_WITH_DESCRIPTORS,
+        };
+        others.iter().flat_map(move |others| [create(backend, *others), attach(backend, *others)])
     });
+    let among = among.chain(OTHERS.into_iter().map(is_shared));
     among.chain(PARTICIPANTS.into_iter().flat_map(participants)).collect()
 }
 
