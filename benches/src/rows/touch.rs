@@ -124,11 +124,11 @@ fn free(backend: BackendKind, kind: Kind) -> Row {
         contenders: vec![
             Contender::ours(move || {
                 let from = warm();
-                each_with(move || array(backend, kind, &from), drop)
+                calm(each_with(move || array(backend, kind, &from), drop))
             }),
             Contender::floor(move || {
                 let from = warm();
-                each_with(move || fresh(backend, kind).copied(&from), drop)
+                calm(each_with(move || fresh(backend, kind).copied(&from), drop))
             }),
         ],
         ..row("free", "free a full one", backend, kind)
