@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::{available_parallelism, scope};
 
 use rustix::fs::sendfile;
-use rustix::io::{Errno, pread};
+use rustix::io::{Errno, pread, pwrite};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
 use shmarray::BackendKind;
 
@@ -76,6 +76,16 @@ impl Fresh {
         let mut left = self.map.1;
         while left > 0 {
             left -= sendfile(to, from, Some(&mut offset), left.min(1 << 20)).unwrap();
+        }
+        self
+    }
+
+    /// By `pwrite`.
+    pub(crate) fn written(self, from: &[u8]) -> Self {
+        let to = self.file.as_ref().unwrap();
+        let mut at = 0;
+        while at < from.len() {
+            at += pwrite(to, &from[at..], at as u64).unwrap();
         }
         self
     }

@@ -44,6 +44,11 @@ fn array(backend: BackendKind, kind: Kind, from: &[u8]) -> SharedArray<u8, Ix1> 
     builder.pages(kind.pages()).copy_of(&ArrayView1::from(from)).unwrap()
 }
 
+fn populated(backend: BackendKind, kind: Kind) -> SharedArray<u8, Ix1> {
+    let builder = SharedArray::builder(LEN).unique("bench").backend(backend);
+    builder.pages(kind.pages()).commit(Commit::Populate).zeros().unwrap()
+}
+
 fn fresh(backend: BackendKind, kind: Kind) -> Fresh {
     match kind {
         Kind::Ordinary => Fresh::new(backend, LEN),
@@ -56,11 +61,16 @@ fn warm() -> Vec<u8> {
 }
 
 fn fill(backend: BackendKind, kind: Kind) -> Row {
+    let writes = kind == Kind::Ordinary && backend != BackendKind::Mmap;
     Row {
         // Of pwrite, a copy through the mapping without and with MADV_POPULATE_WRITE before, all at once
-        // and in pieces, by one thread and two, this was the fastest with either kind of page.
-        floor: "the same pages found (MADV_POPULATE_WRITE) and copied to by pieces of 2 MiB, by one \
-                thread for each processor",
+        // and in pieces, by one thread and two, these were the fastest.
+        floor: if writes {
+            "pwrite, by one thread"
+        } else {
+            "the same pages found (MADV_POPULATE_WRITE) and copied to by pieces of 2 MiB, by one \
+             thread for each processor"
+        },
         contenders: vec![
             Contender::ours(move || {
                 let from = warm();
@@ -68,7 +78,13 @@ fn fill(backend: BackendKind, kind: Kind) -> Row {
             }),
             Contender::floor(move || {
                 let from = warm();
-                calm(each_with(|| (), move |()| fresh(backend, kind).copied(&from)))
+                calm(each_with(
+                    || (),
+                    move |()| {
+                        let fresh = fresh(backend, kind);
+                        if writes { fresh.written(&from) } else { fresh.copied(&from) }
+                    },
+                ))
             }),
         ],
         ..row("fill", "make and fill from a warm buffer", backend, kind)
@@ -100,16 +116,7 @@ fn populate(backend: BackendKind, kind: Kind) -> Row {
     Row {
         floor: "MADV_POPULATE_WRITE by pieces of 2 MiB, by one thread for each processor",
         contenders: vec![
-            Contender::ours(move || {
-                calm(each_with(
-                    || (),
-                    move |()| {
-                        let builder = SharedArray::<u8, _>::builder(LEN).unique("bench");
-                        let builder = builder.backend(backend).pages(kind.pages());
-                        builder.commit(Commit::Populate).zeros().unwrap()
-                    },
-                ))
-            }),
+            Contender::ours(move || calm(each_with(|| (), move |()| populated(backend, kind)))),
             Contender::floor(move || {
                 calm(each_with(|| (), move |()| fresh(backend, kind).populated()))
             }),
@@ -122,13 +129,9 @@ fn free(backend: BackendKind, kind: Kind) -> Row {
     Row {
         floor: "munmap and close",
         contenders: vec![
-            Contender::ours(move || {
-                let from = warm();
-                each_with(move || array(backend, kind, &from), drop)
-            }),
+            Contender::ours(move || calm(each_with(move || populated(backend, kind), drop))),
             Contender::floor(move || {
-                let from = warm();
-                each_with(move || fresh(backend, kind).copied(&from), drop)
+                calm(each_with(move || fresh(backend, kind).populated(), drop))
             }),
         ],
         ..row("free", "free a full one", backend, kind)

@@ -215,6 +215,14 @@ fn set_aside() {
             assert_eq!((again.get(0), again.get(5)), (Some(1), Some(5)));
             assert_eq!(smaps(&again, "KernelPageSize"), 2048);
             drop(again);
+            let origin = payload.origin.unwrap();
+            let seen = shm_survey::find(&format!("{}:{}", origin.pid, origin.fd)).unwrap();
+            assert_eq!(seen.header().name(), array.name());
+            assert_eq!((seen.len(), seen.allocated()), (26 << 20, 26 << 20));
+            let mut third = [0; 8];
+            seen.read_at(&mut third, array.data_offset() + 16).unwrap();
+            assert_eq!(u64::from_ne_bytes(third), 2);
+            drop(seen);
             let again = array.detach().attach().unwrap();
             let frozen = again.into_memfd().unwrap().freeze().unwrap();
             assert_eq!(frozen.view()[5], 5);
