@@ -51,7 +51,7 @@ impl Patience {
                 break;
             }
         }
-        self.skipped = (self.skipped * 2 + 1).min(MOST);
+        self.skipped = (self.skipped * 4 + 3).min(MOST);
         self.skips = self.skipped;
         false
     }
