@@ -21,6 +21,8 @@ pub struct Mapping {
     memory: Memory,
     access: Access,
     paging: Paging,
+    /// Whether its pages are of those set aside, which the kernel promised when it was mapped.
+    is_promised: bool,
 }
 
 enum Memory {
@@ -75,7 +77,7 @@ impl Mapping {
             }
         })?;
         let paging = Paging::ordinary("no others were asked for");
-        Ok(Self { memory: Memory::File(map), access, paging })
+        Ok(Self { memory: Memory::File(map), access, paging, is_promised: false })
     }
 
     /// Maps the first `len` bytes of a file for the pages of a plan: huge ones at a multiple of their
@@ -111,7 +113,12 @@ impl Mapping {
             // SAFETY: the first bytes of the mapping that was made right above.
             unsafe { os::advise_huge(span.start, whole) };
         }
-        Ok(Self { memory: Memory::Pages(span), access, paging: plan.paging() })
+        Ok(Self {
+            memory: Memory::Pages(span),
+            access,
+            paging: plan.paging(),
+            is_promised: plan.is_reserved(),
+        })
     }
 
     /// The same, which says that of its pages.
@@ -133,7 +140,12 @@ impl Mapping {
             }
         })?;
         let paging = Paging::ordinary("no others were asked for");
-        Ok(Self { memory: Memory::Pages(pages), access: Access::ReadWrite, paging })
+        Ok(Self {
+            memory: Memory::Pages(pages),
+            access: Access::ReadWrite,
+            paging,
+            is_promised: false,
+        })
     }
 
     /// As [`anonymous`](Self::anonymous), in the pages of a plan.
@@ -167,7 +179,8 @@ impl Mapping {
         };
         let twin =
             twin.map_err(|errno| system_error("mmap", "a second mapping of an array", errno))?;
-        Ok(Self { memory: Memory::Pages(twin), access: Access::ReadOnly, paging: self.paging })
+        let (paging, is_promised) = (self.paging, self.is_promised);
+        Ok(Self { memory: Memory::Pages(twin), access: Access::ReadOnly, paging, is_promised })
     }
 
     /// Sets aside and maps all its pages (`MADV_POPULATE_WRITE`, Linux 5.14), on several threads if
@@ -178,7 +191,7 @@ impl Mapping {
     /// # Errors
     /// [`ErrorKind::NoSpace`]; [`ErrorKind::Os`] with EINVAL where the kernel cannot.
     pub fn populate(&self, fd: Option<BorrowedFd<'_>>) -> Result<()> {
-        if fd.is_some() {
+        if !self.is_promised {
             check_room(fd, self.len() as u64)?;
         }
         in_pieces(0..self.len(), |part| self.populate_part(part))
