@@ -139,7 +139,7 @@ fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
     let contest = built(cargo, &bar)?;
     let folder = contest.parent().context("`contest` is in no folder")?;
     let python = options.python.then(|| Python::install(cargo, folder, &bar)).transpose()?;
-    let contest = Rc::new(Program::new(&contest, &[]));
+    let plain = |contest: &Path| Program::new(contest, &[]);
     let style = "{spinner} {elapsed} {bar:24} {pos}/{len} (about {eta} left) {prefix}: {wide_msg}";
     bar.set_style(ProgressStyle::with_template(style)?);
 
@@ -148,7 +148,9 @@ fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
     let mut lines: Vec<Line> = Vec::new();
     for setting in if huge.is_some() { &huge::SETTINGS[..] } else { &[""] } {
         huge.as_ref().map(|huge| huge.set(setting)).transpose()?;
-        let mut rows = listed(&contest, python.as_ref(), options, lines.is_empty())?;
+        let program =
+            if *setting == huge::ASKED { huge::mounted(&contest) } else { plain(&contest) };
+        let mut rows = listed(&Rc::new(program), python.as_ref(), options, lines.is_empty())?;
         // What ran under another setting does not run again.
         let ran = |row: &Row| lines.iter().any(|line| line.key == row.key && line.ran());
         rows.retain(|row| !ran(row));

@@ -1,4 +1,5 @@
 //! `--huge`: whether shared memory gets huge pages, set for as long as a run takes; then it is put back.
+//! `/dev/shm` has a setting of its own, so a program has one mounted there that nobody else sees.
 //! See <https://docs.kernel.org/admin-guide/mm/transhuge.html>.
 
 use std::fs;
@@ -6,12 +7,25 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::contest::Program;
+
 /// What the kernel allows of huge pages in shared memory.
 const SETTING: &str = "/sys/kernel/mm/transparent_hugepage/shmem_enabled";
 
 /// What a run with huge pages sets, one after the other: rows of ordinary pages can be run while nobody
 /// gets others, rows of huge pages while those get them who ask by `madvise`.
-pub(crate) const SETTINGS: [&str; 2] = ["never", "advise"];
+pub(crate) const SETTINGS: [&str; 2] = ["never", ASKED];
+
+/// Huge pages for those who ask.
+pub(crate) const ASKED: &str = "advise";
+
+/// The program with such a `/dev/shm`, which goes when it ends. See unshare(1), tmpfs(5).
+pub(crate) fn mounted(program: &Path) -> Program {
+    const SCRIPT: &str =
+        r#"mount -t tmpfs -o huge=advise,mode=1777 shm /dev/shm && exec "$0" "$@""#;
+    let before = ["--mount", "sh", "-c", SCRIPT].map(Path::new);
+    Program::new(Path::new("unshare"), &[&before[..], &[program]].concat())
+}
 
 /// What is set now: the word in brackets.
 pub(crate) fn setting() -> Result<String> {
