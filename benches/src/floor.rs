@@ -12,7 +12,6 @@
 //! - `slot.rs`: a slot in one;
 //! - `socket.rs`: a descriptor handed to another process;
 //! - `sync.rs`: a lock and a barrier of futex words.
-#![allow(dead_code)]
 
 pub(crate) mod anonymous;
 pub(crate) mod file;

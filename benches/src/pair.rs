@@ -1,6 +1,5 @@
 //! A second process, forked: one that answers, or one that works at the same time.
 #![allow(unsafe_code)] // fork, waitpid, shared memory
-#![allow(dead_code)]
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;

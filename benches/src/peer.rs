@@ -3,7 +3,6 @@
 //!
 //! Those that are crates are built with the feature `peers` only (`crates.rs`, `without.rs`); what the
 //! system and std bring is always there.
-#![allow(dead_code, unused_imports)]
 
 #[cfg(feature = "peers")]
 mod crates;
