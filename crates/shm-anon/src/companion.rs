@@ -7,13 +7,13 @@
 //! themselves: siblings would give out the same range.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
 use rustix::io::Errno;
 use shm_core::{Error, SLOT_COUNT, SlotLocks};
 use shm_map::system_error;
-use shm_presence::fork;
+use shm_presence::fork::{self, Kept};
 
 /// Lock bytes from one array's slot 0 to the next one's.
 const SPACING: u64 = 4096;
@@ -28,8 +28,7 @@ struct Companion {
     next: u64,
 }
 
-/// Locked only where no fork can happen, so a child finds it free.
-static COMPANION: Mutex<Companion> = Mutex::new(Companion { file: None, born: 0, next: 0 });
+static COMPANION: Kept<Companion> = Kept::new(Companion { file: None, born: 0, next: 0 });
 
 /// The lock bytes of one array.
 #[derive(Debug)]
@@ -60,8 +59,7 @@ impl Refusal {
 
 /// A range that no other array of this process or of its ancestors has.
 pub(crate) fn range() -> Result<Range, Refusal> {
-    fork::uninterrupted(|| {
-        let mut known = COMPANION.lock().unwrap_or_else(PoisonError::into_inner);
+    COMPANION.with(|known| {
         let born = fork::generation();
         let file = match known.file.clone().filter(|_| known.born == born) {
             Some(file) if Arc::strong_count(&file) <= MOST + 1 => file, // known, and this one

@@ -4,27 +4,21 @@
 //! change. The registry does not keep arrays alive; the handles do.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use shm_core::{BackendKind, ErrorKind, Name, Result};
-use shm_presence::fork;
+use shm_presence::fork::Kept;
 
 use crate::segment::Inner;
 
 type Names = BTreeMap<Name, Weak<Inner>>;
 
-static NAMES: Mutex<Names> = Mutex::new(BTreeMap::new());
-
-/// The mutex is only ever held here, where no fork can happen, so a child finds it free.
-///
-/// `steps` must not drop the last handle of an array, whose end comes here too.
-fn with<T>(steps: impl FnOnce(&mut Names) -> T) -> T {
-    fork::uninterrupted(|| steps(&mut NAMES.lock().unwrap_or_else(PoisonError::into_inner)))
-}
+/// No step with it may drop the last handle of an array, whose end comes here too.
+static NAMES: Kept<Names> = Kept::new(BTreeMap::new());
 
 /// Gives an array its name.
 pub(crate) fn publish(name: &Name, array: Weak<Inner>, force: bool) -> Result<()> {
-    with(|names| {
+    NAMES.with(|names| {
         if !force && is_alive(names, name) {
             let name = name.to_string();
             return Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Mmap }.into());
@@ -40,17 +34,17 @@ fn is_alive(names: &Names, name: &Name) -> bool {
 
 /// Whether an array bears the name.
 pub(crate) fn is_known(name: &Name) -> bool {
-    with(|names| is_alive(names, name))
+    NAMES.with(|names| is_alive(names, name))
 }
 
 /// The array that bears the name.
 pub(crate) fn find(name: &Name) -> Option<Arc<Inner>> {
-    with(|names| names.get(name).and_then(Weak::upgrade))
+    NAMES.with(|names| names.get(name).and_then(Weak::upgrade))
 }
 
 /// Takes the name away; with `only`, from that array and not from a successor.
 pub(crate) fn withdraw(name: &Name, only: Option<*const Inner>) {
-    with(|names| {
+    NAMES.with(|names| {
         let wanted = |known: &Weak<Inner>| only.is_none_or(|array| known.as_ptr() == array);
         if names.get(name).is_some_and(wanted) {
             names.remove(name);

@@ -3,9 +3,10 @@
 //! The common language is NumPy's `descr`: `<f4`, `|S16`, `<M8[ns]`, or a list of named fields for
 //! structures. Source: the NumPy format, "The array interface protocol" and `numpy.lib.format`.
 
-use std::fmt::{self, Write};
+use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 mod parse;
 
@@ -173,29 +174,52 @@ impl Scalar {
     }
 }
 
+impl Scalar {
+    /// The `descr` of the scalars that most arrays consist of, without a search or a copy.
+    const fn common(self) -> Option<&'static str> {
+        let [little, big] = match self.kind {
+            ScalarKind::Bool => ["|b1"; 2],
+            ScalarKind::Int(1) => ["|i1"; 2],
+            ScalarKind::Int(2) => ["<i2", ">i2"],
+            ScalarKind::Int(4) => ["<i4", ">i4"],
+            ScalarKind::Int(8) => ["<i8", ">i8"],
+            ScalarKind::UInt(1) => ["|u1"; 2],
+            ScalarKind::UInt(2) => ["<u2", ">u2"],
+            ScalarKind::UInt(4) => ["<u4", ">u4"],
+            ScalarKind::UInt(8) => ["<u8", ">u8"],
+            ScalarKind::Float(2) => ["<f2", ">f2"],
+            ScalarKind::Float(4) => ["<f4", ">f4"],
+            ScalarKind::Float(8) => ["<f8", ">f8"],
+            ScalarKind::BFloat16 => ["<V2", ">V2"],
+            ScalarKind::Complex(8) => ["<c8", ">c8"],
+            ScalarKind::Complex(16) => ["<c16", ">c16"],
+            _ => return None,
+        };
+        Some(if matches!(self.order, ByteOrder::Big) { big } else { little })
+    }
+}
+
 impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(descr) = self.common() {
+            return f.write_str(descr);
+        }
         f.write_str(match self.order {
             ByteOrder::Little => "<",
             ByteOrder::Big => ">",
             ByteOrder::None => "|",
         })?;
-        let (code, size) = match self.kind {
-            ScalarKind::Bool => ("b", 1),
-            ScalarKind::Int(n) => ("i", n.into()),
-            ScalarKind::UInt(n) => ("u", n.into()),
-            ScalarKind::Float(n) => ("f", n.into()),
-            ScalarKind::BFloat16 => ("V", 2),
-            ScalarKind::Complex(n) => ("c", n.into()),
-            ScalarKind::Bytes(n) => ("S", n),
-            ScalarKind::Void(n) => ("V", n),
-            ScalarKind::DateTime(unit) => return write!(f, "M8{unit}"),
-            ScalarKind::TimeDelta(unit) => return write!(f, "m8{unit}"),
-        };
-        f.write_str(code)?;
-        match char::from_digit(size, 10) {
-            Some(digit) => f.write_char(digit), // of most; a header is written with each array
-            None => write!(f, "{size}"),
+        match self.kind {
+            ScalarKind::Bool => write!(f, "b1"),
+            ScalarKind::Int(n) => write!(f, "i{n}"),
+            ScalarKind::UInt(n) => write!(f, "u{n}"),
+            ScalarKind::Float(n) => write!(f, "f{n}"),
+            ScalarKind::BFloat16 => write!(f, "V2"),
+            ScalarKind::Complex(n) => write!(f, "c{n}"),
+            ScalarKind::Bytes(n) => write!(f, "S{n}"),
+            ScalarKind::Void(n) => write!(f, "V{n}"),
+            ScalarKind::DateTime(unit) => write!(f, "M8{unit}"),
+            ScalarKind::TimeDelta(unit) => write!(f, "m8{unit}"),
         }
     }
 }
@@ -235,8 +259,8 @@ impl Field {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(try_from = "String")]
 #[non_exhaustive]
 pub enum DType {
     /// One value.
@@ -267,6 +291,15 @@ impl DType {
         }
     }
 
+    /// What it displays as. Where that is borrowed, it is known that it can be read back.
+    pub(crate) fn descr(&self) -> Cow<'static, str> {
+        let common = match self {
+            Self::Scalar(scalar) => scalar.common(),
+            Self::Struct(_) => None,
+        };
+        common.map_or_else(|| self.to_string().into(), Cow::Borrowed)
+    }
+
     /// Whether every part of it has this machine's byte order.
     pub fn is_native(&self) -> bool {
         match self {
@@ -275,6 +308,12 @@ impl DType {
             }
             Self::Struct(fields) => fields.iter().all(|field| field.dtype.is_native()),
         }
+    }
+}
+
+impl Serialize for DType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.descr())
     }
 }
 

@@ -62,7 +62,15 @@ fn check_file_size(len: u64) -> Result<()> {
 /// # Errors
 /// [`ErrorKind::NoSpace`], [`ErrorKind::Os`].
 pub fn write_header(fd: BorrowedFd<'_>, header: &Header) -> Result<()> {
-    let bytes = header.encode();
+    let (mut short, mut long) = ([0; Header::FIRST_READ], Vec::new());
+    let len = header.encoded_len();
+    let bytes = if len <= short.len() {
+        &mut short[..len]
+    } else {
+        long.resize(len, 0);
+        &mut long
+    };
+    header.encode_to(bytes);
     let mut at = 0;
     while at < bytes.len() {
         at += retry_on_intr(|| pwrite(fd, &bytes[at..], at as u64))
