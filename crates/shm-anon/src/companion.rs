@@ -13,7 +13,7 @@ use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
 use rustix::io::Errno;
 use shm_core::{Error, SLOT_COUNT, SlotLocks};
 use shm_map::system_error;
-use shm_presence::fork::{self, Kept};
+use shm_presence::fork;
 
 /// Lock bytes from one array's slot 0 to the next one's.
 const SPACING: u64 = 4096;
@@ -22,13 +22,12 @@ const _: () = assert!(SLOT_COUNT as u64 <= SPACING);
 /// a file of one array whose slots are all taken.
 const MOST: usize = SLOT_COUNT as usize;
 
-struct Companion {
+/// The file that new arrays get a range of.
+pub(crate) struct Companion {
     file: Option<Arc<OwnedFd>>,
     born: u64,
     next: u64,
 }
-
-static COMPANION: Kept<Companion> = Kept::new(Companion { file: None, born: 0, next: 0 });
 
 /// The lock bytes of one array.
 #[derive(Debug)]
@@ -57,26 +56,28 @@ impl Refusal {
     }
 }
 
-/// A range that no other array of this process or of its ancestors has.
-pub(crate) fn range() -> Result<Range, Refusal> {
-    COMPANION.with(|known| {
+impl Companion {
+    pub(crate) const NONE: Self = Self { file: None, born: 0, next: 0 };
+
+    /// A range that no other array of this process or of its ancestors has.
+    pub(crate) fn range(&mut self) -> Result<Range, Refusal> {
         let born = fork::generation();
-        let file = match known.file.clone().filter(|_| known.born == born) {
+        let file = match self.file.clone().filter(|_| self.born == born) {
             Some(file) if Arc::strong_count(&file) <= MOST + 1 => file, // known, and this one
             full => match (unnamed_file(), full) {
                 (Ok(file), _) => {
                     let file = Arc::new(file);
-                    *known = Companion { file: Some(Arc::clone(&file)), born, next: 0 };
+                    *self = Self { file: Some(Arc::clone(&file)), born, next: 0 };
                     file
                 }
                 (Err(_), Some(full)) => full, // slow is better than not at all
                 (Err(refusal), None) => return Err(refusal),
             },
         };
-        let first = known.next;
-        known.next += SPACING;
+        let first = self.next;
+        self.next += SPACING;
         Ok(Range { file, first })
-    })
+    }
 }
 
 /// A memfd; where the system has none for us, a file without a name in the folder for temporary

@@ -6,7 +6,9 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text::parsed;
 
 mod parse;
 
@@ -174,29 +176,48 @@ impl Scalar {
     }
 }
 
-impl Scalar {
-    /// The `descr` of the scalars that most arrays consist of, without a search or a copy.
-    const fn common(self) -> Option<&'static str> {
-        let [little, big] = match self.kind {
-            ScalarKind::Bool => ["|b1"; 2],
-            ScalarKind::Int(1) => ["|i1"; 2],
-            ScalarKind::Int(2) => ["<i2", ">i2"],
-            ScalarKind::Int(4) => ["<i4", ">i4"],
-            ScalarKind::Int(8) => ["<i8", ">i8"],
-            ScalarKind::UInt(1) => ["|u1"; 2],
-            ScalarKind::UInt(2) => ["<u2", ">u2"],
-            ScalarKind::UInt(4) => ["<u4", ">u4"],
-            ScalarKind::UInt(8) => ["<u8", ">u8"],
-            ScalarKind::Float(2) => ["<f2", ">f2"],
-            ScalarKind::Float(4) => ["<f4", ">f4"],
-            ScalarKind::Float(8) => ["<f8", ">f8"],
-            ScalarKind::BFloat16 => ["<V2", ">V2"],
-            ScalarKind::Complex(8) => ["<c8", ">c8"],
-            ScalarKind::Complex(16) => ["<c16", ">c16"],
-            _ => return None,
-        };
-        Some(if matches!(self.order, ByteOrder::Big) { big } else { little })
-    }
+/// The scalars that most arrays consist of, to their `descr` and back without taking it apart.
+macro_rules! common {
+    ($($kind:ident $(($size:literal))? => $little:literal $big:literal,)*) => {
+        impl Scalar {
+            const fn common(self) -> Option<&'static str> {
+                let [little, big] = match self.kind {
+                    $(ScalarKind::$kind $(($size))? => [$little, $big],)*
+                    _ => return None,
+                };
+                Some(if matches!(self.order, ByteOrder::Big) { big } else { little })
+            }
+
+            /// Of those of this machine's byte order.
+            fn from_common(descr: &str) -> Option<Self> {
+                const LITTLE: bool = cfg!(target_endian = "little");
+                $(
+                    if descr == const { if LITTLE { $little } else { $big } } {
+                        return Some(Self::native(ScalarKind::$kind $(($size))?));
+                    }
+                )*
+                None
+            }
+        }
+    };
+}
+
+common! {
+    Bool => "|b1" "|b1",
+    Int(1) => "|i1" "|i1",
+    Int(2) => "<i2" ">i2",
+    Int(4) => "<i4" ">i4",
+    Int(8) => "<i8" ">i8",
+    UInt(1) => "|u1" "|u1",
+    UInt(2) => "<u2" ">u2",
+    UInt(4) => "<u4" ">u4",
+    UInt(8) => "<u8" ">u8",
+    Float(2) => "<f2" ">f2",
+    Float(4) => "<f4" ">f4",
+    Float(8) => "<f8" ">f8",
+    BFloat16 => "<V2" ">V2",
+    Complex(8) => "<c8" ">c8",
+    Complex(16) => "<c16" ">c16",
 }
 
 impl fmt::Display for Scalar {
@@ -259,8 +280,7 @@ impl Field {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
     /// One value.
@@ -314,6 +334,12 @@ impl DType {
 impl Serialize for DType {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.descr())
+    }
+}
+
+impl<'de> Deserialize<'de> for DType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parsed(deserializer)
     }
 }
 

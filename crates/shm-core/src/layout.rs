@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Error, ErrorKind, Result};
@@ -175,9 +176,45 @@ impl Serialize for Lengths {
     }
 }
 
+impl<'de> Deserialize<'de> for Lengths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Lengths;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX_NDIM} lengths")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> std::result::Result<Lengths, A::Error> {
+                let (mut lengths, mut ndim) = ([0; MAX_NDIM], 0);
+                while let Some(length) = seq.next_element()? {
+                    if let Some(place) = lengths.get_mut(ndim) {
+                        *place = length;
+                    }
+                    ndim += 1;
+                }
+                let too_many = || {
+                    de::Error::custom(Error::from(ErrorKind::TooManyDimensions {
+                        ndim,
+                        max: MAX_NDIM,
+                    }))
+                };
+                lengths.get(..ndim).map(Lengths::new).ok_or_else(too_many)
+            }
+        }
+
+        deserializer.deserialize_seq(Each)
+    }
+}
+
 #[derive(Deserialize)]
 struct Unchecked {
-    shape: Vec<usize>,
+    shape: Lengths,
     order: Order,
     itemsize: usize,
 }
@@ -186,6 +223,6 @@ impl TryFrom<Unchecked> for Layout {
     type Error = Error;
 
     fn try_from(raw: Unchecked) -> Result<Self> {
-        Self::new(raw.shape, raw.order, raw.itemsize)
+        Self::new(raw.shape.as_slice(), raw.order, raw.itemsize)
     }
 }

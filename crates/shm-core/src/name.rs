@@ -4,8 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::parsed;
 use crate::{Error, ErrorKind, Result};
 
 /// The name of an array: 1 to 240 bytes of UTF-8 that can be a file name.
@@ -19,8 +20,7 @@ use crate::{Error, ErrorKind, Result};
 /// assert!(Name::new("elevation").is_ok());
 /// assert!(Name::new("../etc/passwd").is_err());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Name(Arc<str>); // clones go from the builder to the header to the registries
 
 impl Name {
@@ -81,6 +81,12 @@ impl fmt::Display for Name {
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        parsed(deserializer)
     }
 }
 

@@ -86,9 +86,13 @@ pub fn write_header(fd: BorrowedFd<'_>, header: &Header) -> Result<()> {
 pub fn read_header(fd: BorrowedFd<'_>, actual_len: u64) -> Result<Header> {
     let mut first = [0; Header::FIRST_READ];
     let has = read_at_start(fd, &mut first)?;
-    let needs = Header::needed(&first[..has])?;
+    let header = Header::decode(&first[..has], actual_len);
+    if header.is_ok() || has < first.len() {
+        return header;
+    }
+    let needs = Header::needed(&first)?;
     if needs <= has {
-        return Header::decode(&first[..has], actual_len);
+        return header;
     }
     let mut all = vec![0; needs];
     let has = read_at_start(fd, &mut all)?;

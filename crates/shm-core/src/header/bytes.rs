@@ -102,12 +102,13 @@ impl Header {
         if !dtype.is_native() {
             return corrupt(format!("dtype {dtype} is not of this machine's byte order"));
         }
-        let shape = shape.chunks_exact(8).map(|n| {
+        let mut lengths = [0; MAX_NDIM]; // `Fixed::check` has seen to it that there are no more
+        for (length, n) in lengths.iter_mut().zip(shape.chunks_exact(8)) {
             let n = u64_at(n, 0);
-            usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))
-        });
-        let layout =
-            Layout::new(shape.collect::<Result<Vec<_>>>()?, fixed.order, dtype.itemsize())?;
+            *length =
+                usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))?;
+        }
+        let layout = Layout::new(&lengths[..fixed.ndim], fixed.order, dtype.itemsize())?;
         if layout.nbytes() as u64 != fixed.data_len {
             return corrupt(format!(
                 "shape {:?} of dtype {dtype} has {} bytes, the data {}",

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, SealFlags, fcntl_get_seals, fstat, open};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 use shm_core::{Access, Attached, BackendKind, ErrorKind, Origin, Result};
 use shm_map::{Mapping, PagePlan, read_header, system_error};
 use shm_presence::{join, reopen};
@@ -68,7 +69,8 @@ fn own_description(fd: OwnedFd, access: Access) -> Result<OwnedFd> {
 }
 
 fn open_origin(origin: Origin, access: Access) -> Result<OwnedFd> {
-    let object = format!("/proc/{}/fd/{}", origin.pid, origin.fd);
+    let (pid, fd) = (DecInt::new(origin.pid), DecInt::new(origin.fd));
+    let object = ["/proc/", pid.as_str(), "/fd/", fd.as_str()].concat();
     let mode = match access {
         Access::ReadWrite => OFlags::RDWR,
         Access::ReadOnly => OFlags::RDONLY,
