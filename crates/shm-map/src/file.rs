@@ -1,5 +1,6 @@
 //! The file behind a mapping: its size, the memory set aside for it, and its header.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -84,15 +85,17 @@ pub fn write_header(fd: BorrowedFd<'_>, header: &Header) -> Result<()> {
 /// # Errors
 /// Those of [`Header::decode`]; [`ErrorKind::Os`].
 pub fn read_header(fd: BorrowedFd<'_>, actual_len: u64) -> Result<Header> {
-    let mut first = [0; Header::FIRST_READ];
-    let has = read_at_start(fd, &mut first)?;
-    let header = Header::decode(&first[..has], actual_len);
-    if header.is_ok() || has < first.len() {
-        return header;
-    }
-    let needs = Header::needed(&first)?;
-    if needs <= has {
-        return header;
+    let mut space = [MaybeUninit::uninit(); Header::FIRST_READ];
+    let mut needs = Header::MAX_LEN;
+    if let Ok((first, [])) = pread(fd, &mut space, 0) {
+        let header = Header::decode(first, actual_len);
+        if header.is_ok() {
+            return header;
+        }
+        needs = Header::needed(first)?;
+        if needs <= first.len() {
+            return header;
+        }
     }
     let mut all = vec![0; needs];
     let has = read_at_start(fd, &mut all)?;
