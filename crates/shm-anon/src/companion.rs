@@ -7,7 +7,7 @@
 //! themselves: siblings would give out the same range.
 
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
 use rustix::io::Errno;
@@ -22,14 +22,12 @@ const _: () = assert!(SLOT_COUNT as u64 <= SPACING);
 /// a file of one array whose slots are all taken.
 const MOST: usize = SLOT_COUNT as usize;
 
-struct Companion {
+/// The file that new arrays get a range of.
+pub(crate) struct Companion {
     file: Option<Arc<OwnedFd>>,
     born: u64,
     next: u64,
 }
-
-/// Locked only where no fork can happen, so a child finds it free.
-static COMPANION: Mutex<Companion> = Mutex::new(Companion { file: None, born: 0, next: 0 });
 
 /// The lock bytes of one array.
 #[derive(Debug)]
@@ -58,27 +56,28 @@ impl Refusal {
     }
 }
 
-/// A range that no other array of this process or of its ancestors has.
-pub(crate) fn range() -> Result<Range, Refusal> {
-    fork::uninterrupted(|| {
-        let mut known = COMPANION.lock().unwrap_or_else(PoisonError::into_inner);
+impl Companion {
+    pub(crate) const NONE: Self = Self { file: None, born: 0, next: 0 };
+
+    /// A range that no other array of this process or of its ancestors has.
+    pub(crate) fn range(&mut self) -> Result<Range, Refusal> {
         let born = fork::generation();
-        let file = match known.file.clone().filter(|_| known.born == born) {
+        let file = match self.file.clone().filter(|_| self.born == born) {
             Some(file) if Arc::strong_count(&file) <= MOST + 1 => file, // known, and this one
             full => match (unnamed_file(), full) {
                 (Ok(file), _) => {
                     let file = Arc::new(file);
-                    *known = Companion { file: Some(Arc::clone(&file)), born, next: 0 };
+                    *self = Self { file: Some(Arc::clone(&file)), born, next: 0 };
                     file
                 }
                 (Err(_), Some(full)) => full, // slow is better than not at all
                 (Err(refusal), None) => return Err(refusal),
             },
         };
-        let first = known.next;
-        known.next += SPACING;
+        let first = self.next;
+        self.next += SPACING;
         Ok(Range { file, first })
-    })
+    }
 }
 
 /// A memfd; where the system has none for us, a file without a name in the folder for temporary

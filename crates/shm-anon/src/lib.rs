@@ -69,8 +69,7 @@ impl Backend for Anon {
         if let Some(fill) = fill {
             fill_in_memory(&mapping, &header, &plan, fill)?;
         }
-        let segment = AnonSegment::new(header, mapping);
-        registry::publish(&spec.name, segment.weak(), spec.force)?;
+        let segment = AnonSegment::publish(header, mapping, spec.force)?;
         tracing::debug!(name = %spec.name, bytes = len, "created on mmap");
         segment.attached()
     }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::ptr::NonNull;
-use std::sync::{Arc, Weak};
+use std::sync::Arc;
 
 use shm_core::{Access, Attached, Header, Identified, Paging, Region, Result, Segment, SlotLocks};
 use shm_map::Mapping;
 
-use crate::companion::{self, Range, Refusal};
+use crate::companion::{Range, Refusal};
 use crate::registry;
 
 /// A hold on an anonymous segment. There is no OS object but the mapping, so this keeps it.
@@ -33,17 +33,16 @@ impl Drop for Inner {
 }
 
 impl AnonSegment {
-    pub(crate) fn new(header: Header, mapping: Mapping) -> Self {
-        let inner = Inner { header, mapping, locks: companion::range() };
-        Self { inner: Arc::new(inner), access: Access::ReadWrite }
+    /// Makes it, and gives it its name.
+    pub(crate) fn publish(header: Header, mapping: Mapping, force: bool) -> Result<Self> {
+        let name = header.name().clone();
+        let make = |locks| Arc::new(Inner { header, mapping, locks });
+        registry::publish(&name, force, make)
+            .map(|inner| Self::with_access(inner, Access::ReadWrite))
     }
 
     pub(crate) fn with_access(inner: Arc<Inner>, access: Access) -> Self {
         Self { inner, access }
-    }
-
-    pub(crate) fn weak(&self) -> Weak<Inner> {
-        Arc::downgrade(&self.inner)
     }
 
     pub(crate) fn attached(self) -> Result<Attached<Self>> {

@@ -3,9 +3,12 @@
 //! The common language is NumPy's `descr`: `<f4`, `|S16`, `<M8[ns]`, or a list of named fields for
 //! structures. Source: the NumPy format, "The array interface protocol" and `numpy.lib.format`.
 
-use std::fmt::{self, Write};
+use std::borrow::Cow;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::text::parsed;
 
 mod parse;
 
@@ -173,29 +176,71 @@ impl Scalar {
     }
 }
 
+/// The scalars that most arrays consist of, to their `descr` and back without taking it apart.
+macro_rules! common {
+    ($($kind:ident $(($size:literal))? => $little:literal $big:literal,)*) => {
+        impl Scalar {
+            const fn common(self) -> Option<&'static str> {
+                let [little, big] = match self.kind {
+                    $(ScalarKind::$kind $(($size))? => [$little, $big],)*
+                    _ => return None,
+                };
+                Some(if matches!(self.order, ByteOrder::Big) { big } else { little })
+            }
+
+            /// Of those of this machine's byte order.
+            fn from_common(descr: &str) -> Option<Self> {
+                const LITTLE: bool = cfg!(target_endian = "little");
+                $(
+                    if descr == const { if LITTLE { $little } else { $big } } {
+                        return Some(Self::native(ScalarKind::$kind $(($size))?));
+                    }
+                )*
+                None
+            }
+        }
+    };
+}
+
+common! {
+    Bool => "|b1" "|b1",
+    Int(1) => "|i1" "|i1",
+    Int(2) => "<i2" ">i2",
+    Int(4) => "<i4" ">i4",
+    Int(8) => "<i8" ">i8",
+    UInt(1) => "|u1" "|u1",
+    UInt(2) => "<u2" ">u2",
+    UInt(4) => "<u4" ">u4",
+    UInt(8) => "<u8" ">u8",
+    Float(2) => "<f2" ">f2",
+    Float(4) => "<f4" ">f4",
+    Float(8) => "<f8" ">f8",
+    BFloat16 => "<V2" ">V2",
+    Complex(8) => "<c8" ">c8",
+    Complex(16) => "<c16" ">c16",
+}
+
 impl fmt::Display for Scalar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(descr) = self.common() {
+            return f.write_str(descr);
+        }
         f.write_str(match self.order {
             ByteOrder::Little => "<",
             ByteOrder::Big => ">",
             ByteOrder::None => "|",
         })?;
-        let (code, size) = match self.kind {
-            ScalarKind::Bool => ("b", 1),
-            ScalarKind::Int(n) => ("i", n.into()),
-            ScalarKind::UInt(n) => ("u", n.into()),
-            ScalarKind::Float(n) => ("f", n.into()),
-            ScalarKind::BFloat16 => ("V", 2),
-            ScalarKind::Complex(n) => ("c", n.into()),
-            ScalarKind::Bytes(n) => ("S", n),
-            ScalarKind::Void(n) => ("V", n),
-            ScalarKind::DateTime(unit) => return write!(f, "M8{unit}"),
-            ScalarKind::TimeDelta(unit) => return write!(f, "m8{unit}"),
-        };
-        f.write_str(code)?;
-        match char::from_digit(size, 10) {
-            Some(digit) => f.write_char(digit), // of most; a header is written with each array
-            None => write!(f, "{size}"),
+        match self.kind {
+            ScalarKind::Bool => write!(f, "b1"),
+            ScalarKind::Int(n) => write!(f, "i{n}"),
+            ScalarKind::UInt(n) => write!(f, "u{n}"),
+            ScalarKind::Float(n) => write!(f, "f{n}"),
+            ScalarKind::BFloat16 => write!(f, "V2"),
+            ScalarKind::Complex(n) => write!(f, "c{n}"),
+            ScalarKind::Bytes(n) => write!(f, "S{n}"),
+            ScalarKind::Void(n) => write!(f, "V{n}"),
+            ScalarKind::DateTime(unit) => write!(f, "M8{unit}"),
+            ScalarKind::TimeDelta(unit) => write!(f, "m8{unit}"),
         }
     }
 }
@@ -235,8 +280,7 @@ impl Field {
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DType {
     /// One value.
@@ -267,6 +311,15 @@ impl DType {
         }
     }
 
+    /// What it displays as. Where that is borrowed, it is known that it can be read back.
+    pub(crate) fn descr(&self) -> Cow<'static, str> {
+        let common = match self {
+            Self::Scalar(scalar) => scalar.common(),
+            Self::Struct(_) => None,
+        };
+        common.map_or_else(|| self.to_string().into(), Cow::Borrowed)
+    }
+
     /// Whether every part of it has this machine's byte order.
     pub fn is_native(&self) -> bool {
         match self {
@@ -275,6 +328,18 @@ impl DType {
             }
             Self::Struct(fields) => fields.iter().all(|field| field.dtype.is_native()),
         }
+    }
+}
+
+impl Serialize for DType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.descr())
+    }
+}
+
+impl<'de> Deserialize<'de> for DType {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        parsed(deserializer)
     }
 }
 

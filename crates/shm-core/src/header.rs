@@ -21,6 +21,8 @@
 //! The words in the sync area and in the slots are those of shm-sync. What they mean belongs to the
 //! version too, as whoever takes them for something else would break the locks of the others.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use crate::{Align, Cleanup, DType, Descriptor, ErrorKind, Layout, MAX_NDIM, Name, Result, Spec};
@@ -83,7 +85,7 @@ impl Header {
     /// [`ErrorKind::InvalidWindow`] for an alignment that is not a power of two of at least 4096.
     pub fn new(spec: &Spec, stamp: Stamp) -> Result<Self> {
         let Spec { name, dtype, layout, cleanup, guarded, align, .. } = spec;
-        let descr = dtype.to_string();
+        let descr = dtype.descr();
         let bad = |reason: &str| -> Result<Self> {
             let descr = descr.chars().take(80).collect();
             Err(ErrorKind::InvalidDType { descr, reason: reason.into() }.into())
@@ -91,7 +93,9 @@ impl Header {
         if !dtype.is_native() {
             return bad("shared arrays have this machine's byte order");
         }
-        descr.parse::<DType>()?; // or nobody could attach
+        if let Cow::Owned(unusual) = &descr {
+            unusual.parse::<DType>()?; // or nobody could attach
+        }
         if dtype.itemsize() != layout.itemsize() || layout.itemsize() == 0 {
             return bad("its size is not that of the layout's elements");
         }

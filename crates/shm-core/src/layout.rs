@@ -1,8 +1,10 @@
 //! Shape and order of an array, with sizes that are checked once and for all.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{self, Deserializer, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -34,7 +36,7 @@ impl fmt::Display for Order {
 pub struct Layout {
     // Invariant: at most MAX_NDIM, and the product of the non-zero lengths is at most isize::MAX,
     // both alone and with the itemsize.
-    shape: Vec<usize>,
+    shape: Lengths,
     order: Order,
     itemsize: usize,
 }
@@ -45,8 +47,8 @@ impl Layout {
     /// # Errors
     /// [`ErrorKind::TooManyDimensions`] beyond [`MAX_NDIM`]; [`ErrorKind::ShapeOverflow`] if the
     /// size in bytes, with zeros counted as one, is above `isize::MAX` (ndarray's limit).
-    pub fn new(shape: impl Into<Vec<usize>>, order: Order, itemsize: usize) -> Result<Self> {
-        let shape = shape.into();
+    pub fn new(shape: impl AsRef<[usize]>, order: Order, itemsize: usize) -> Result<Self> {
+        let shape = shape.as_ref();
         if shape.len() > MAX_NDIM {
             return Err(ErrorKind::TooManyDimensions { ndim: shape.len(), max: MAX_NDIM }.into());
         }
@@ -56,14 +58,14 @@ impl Layout {
             .try_fold(itemsize.max(1), |bytes, n| bytes.checked_mul(*n))
             .filter(|bytes| isize::try_from(*bytes).is_ok());
         match bytes {
-            Some(_) => Ok(Self { shape, order, itemsize }),
-            None => Err(ErrorKind::ShapeOverflow { shape, itemsize }.into()),
+            Some(_) => Ok(Self { shape: Lengths::new(shape), order, itemsize }),
+            None => Err(ErrorKind::ShapeOverflow { shape: shape.into(), itemsize }.into()),
         }
     }
 
     /// Length of each axis, in elements.
     pub fn shape(&self) -> &[usize] {
-        &self.shape
+        self.shape.as_slice()
     }
 
     /// Which index changes fastest.
@@ -78,12 +80,12 @@ impl Layout {
 
     /// Number of dimensions.
     pub fn ndim(&self) -> usize {
-        self.shape.len()
+        self.shape().len()
     }
 
     /// Number of elements: one for a 0-d array.
     pub fn len(&self) -> usize {
-        self.shape.iter().product()
+        self.shape().iter().product()
     }
 
     /// Whether there is no element.
@@ -98,7 +100,7 @@ impl Layout {
 
     /// Distance between neighbours along each axis, in elements.
     pub fn strides(&self) -> Vec<isize> {
-        let mut strides = vec![0; self.shape.len()];
+        let mut strides = vec![0; self.ndim()];
         // The invariant: no product of non-zero lengths exceeds isize::MAX.
         self.each_stride(|axis, step| strides[axis] = isize::try_from(step).unwrap_or(isize::MAX));
         strides
@@ -107,21 +109,112 @@ impl Layout {
     /// Tells of each axis the distance between neighbours, in elements, beginning with the axis
     /// whose index changes fastest.
     pub fn each_stride(&self, mut tell: impl FnMut(usize, usize)) {
-        let mut step = 1;
+        let (shape, mut step) = (self.shape(), 1);
         let mut next = |axis: usize| {
             tell(axis, step);
-            step *= self.shape[axis].max(1);
+            step *= shape[axis].max(1);
         };
         match self.order {
-            Order::C => (0..self.shape.len()).rev().for_each(&mut next),
-            Order::Fortran => (0..self.shape.len()).for_each(&mut next),
+            Order::C => (0..shape.len()).rev().for_each(&mut next),
+            Order::Fortran => (0..shape.len()).for_each(&mut next),
         }
+    }
+}
+
+/// One length for each axis. Those of most arrays need no memory of their own.
+#[derive(Clone)]
+enum Lengths {
+    Few(u8, [usize; Self::FEW]),
+    Many(Box<[usize]>),
+}
+
+impl Lengths {
+    const FEW: usize = 4;
+
+    fn new(lengths: &[usize]) -> Self {
+        match u8::try_from(lengths.len()) {
+            Ok(count) if lengths.len() <= Self::FEW => {
+                let mut few = [0; Self::FEW];
+                few[..lengths.len()].copy_from_slice(lengths);
+                Self::Few(count, few)
+            }
+            _ => Self::Many(lengths.into()),
+        }
+    }
+
+    fn as_slice(&self) -> &[usize] {
+        match self {
+            Self::Few(count, lengths) => &lengths[..usize::from(*count)],
+            Self::Many(lengths) => lengths,
+        }
+    }
+}
+
+impl fmt::Debug for Lengths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.as_slice().fmt(f)
+    }
+}
+
+impl PartialEq for Lengths {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_slice() == other.as_slice()
+    }
+}
+
+impl Eq for Lengths {}
+
+impl Hash for Lengths {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_slice().hash(state);
+    }
+}
+
+impl Serialize for Lengths {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        self.as_slice().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Lengths {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct Each;
+
+        impl<'de> Visitor<'de> for Each {
+            type Value = Lengths;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "at most {MAX_NDIM} lengths")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut seq: A,
+            ) -> std::result::Result<Lengths, A::Error> {
+                let (mut lengths, mut ndim) = ([0; MAX_NDIM], 0);
+                while let Some(length) = seq.next_element()? {
+                    if let Some(place) = lengths.get_mut(ndim) {
+                        *place = length;
+                    }
+                    ndim += 1;
+                }
+                let too_many = || {
+                    de::Error::custom(Error::from(ErrorKind::TooManyDimensions {
+                        ndim,
+                        max: MAX_NDIM,
+                    }))
+                };
+                lengths.get(..ndim).map(Lengths::new).ok_or_else(too_many)
+            }
+        }
+
+        deserializer.deserialize_seq(Each)
     }
 }
 
 #[derive(Deserialize)]
 struct Unchecked {
-    shape: Vec<usize>,
+    shape: Lengths,
     order: Order,
     itemsize: usize,
 }
@@ -130,6 +223,6 @@ impl TryFrom<Unchecked> for Layout {
     type Error = Error;
 
     fn try_from(raw: Unchecked) -> Result<Self> {
-        Self::new(raw.shape, raw.order, raw.itemsize)
+        Self::new(raw.shape.as_slice(), raw.order, raw.itemsize)
     }
 }

@@ -25,6 +25,7 @@ mod header;
 mod layout;
 mod name;
 mod options;
+mod text;
 mod window;
 mod wire;
 

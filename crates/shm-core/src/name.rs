@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::text::parsed;
 use crate::{Error, ErrorKind, Result};
 
 /// The name of an array: 1 to 240 bytes of UTF-8 that can be a file name.
@@ -18,9 +20,8 @@ use crate::{Error, ErrorKind, Result};
 /// assert!(Name::new("elevation").is_ok());
 /// assert!(Name::new("../etc/passwd").is_err());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Name(String);
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Name(Arc<str>); // clones go from the builder to the header to the registries
 
 impl Name {
     /// The most bytes a name can have.
@@ -33,9 +34,9 @@ impl Name {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidName`] with the rule that it breaks.
-    pub fn new(name: impl Into<String>) -> Result<Self> {
-        let name = name.into();
-        let plain = is_plain(&name);
+    pub fn new(name: impl AsRef<str>) -> Result<Self> {
+        let name = name.as_ref();
+        let plain = is_plain(name);
         let reason = if name.is_empty() {
             "it is empty"
         } else if name.len() > Self::MAX_LEN {
@@ -49,7 +50,7 @@ impl Name {
         } else if name.starts_with(Self::RESERVED_PREFIX) {
             "the prefix \".shmarray-\" is reserved"
         } else {
-            return Ok(Self(name));
+            return Ok(Self(name.into()));
         };
         Err(ErrorKind::InvalidName { name: name.chars().take(64).collect(), reason }.into())
     }
@@ -74,6 +75,18 @@ impl AsRef<str> for Name {
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.0)
+    }
+}
+
+impl Serialize for Name {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        parsed(deserializer)
     }
 }
 
@@ -103,7 +116,7 @@ impl TryFrom<&str> for Name {
 
 impl From<Name> for String {
     fn from(name: Name) -> Self {
-        name.0
+        name.0.as_ref().into()
     }
 }
 

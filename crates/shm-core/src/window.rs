@@ -63,7 +63,7 @@ impl Window {
         }
         // ndarray wants the product of non-zero lengths to fit, and the offset to be in bounds,
         // even if nothing is shown.
-        Layout::new(self.shape.clone(), Order::C, layout.itemsize())?;
+        Layout::new(&self.shape, Order::C, layout.itemsize())?;
         if self.offset > total {
             return fail(format!("offset {} in an array of {total} elements", self.offset));
         }

@@ -92,7 +92,7 @@ impl Payload {
             return Err(ErrorKind::Oversized { what, max, has }.into());
         }
         let corrupt = |reason| ErrorKind::Corrupt { what, reason };
-        let (payload, used): (Self, _) = bincode::serde::decode_from_slice(body, config())
+        let (payload, used): (Self, _) = bincode::serde::borrow_decode_from_slice(body, config())
             .map_err(|error| corrupt(error.to_string()))?;
         if used != body.len() {
             return Err(corrupt(format!("{} bytes of {} are used", used, body.len())).into());

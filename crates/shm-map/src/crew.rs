@@ -5,6 +5,8 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::{Builder, ScopedJoinHandle, available_parallelism, scope};
 
+use rustix::process::{Resource, getrlimit};
+
 /// What is worked on at once, in bytes: a huge page, which stays in the processor's cache between the
 /// kernel's zeros and our bytes.
 pub(crate) const PIECE: usize = 2 << 20;
@@ -18,11 +20,19 @@ const MOST: usize = 8;
 const STACK: usize = 128 << 10;
 
 /// How many threads work on so many bytes.
+///
+/// Beside a limit on addresses (`RLIMIT_AS`) one: a thread that has its stack, and finds no room for its
+/// signal stack, ends the process.
 pub(crate) fn size(bytes: usize) -> usize {
     match (bytes / EACH).min(MOST) {
         0 | 1 => 1,
+        _ if is_narrow() => 1,
         most => available_parallelism().map_or(1, |cores| cores.get().min(most)),
     }
+}
+
+fn is_narrow() -> bool {
+    !cfg!(miri) && getrlimit(Resource::As).current.is_some()
 }
 
 /// Calls `work` with each piece of a range of bytes; pieces begin at multiples of [`PIECE`]. Tells the

@@ -1,5 +1,6 @@
 //! The file behind a mapping: its size, the memory set aside for it, and its header.
 
+use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -50,7 +51,7 @@ pub fn reserve_within(fd: BorrowedFd<'_>, mut part: Range<u64>) -> Result<()> {
 }
 
 /// Beyond `RLIMIT_FSIZE` the kernel sends SIGXFSZ, which kills: so it is not asked.
-fn check_file_size(len: u64) -> Result<()> {
+pub(crate) fn check_file_size(len: u64) -> Result<()> {
     match getrlimit(Resource::Fsize).current {
         Some(most) if most < len => Err(system_error("ftruncate", "", Errno::FBIG)),
         _ => Ok(()),
@@ -62,7 +63,15 @@ fn check_file_size(len: u64) -> Result<()> {
 /// # Errors
 /// [`ErrorKind::NoSpace`], [`ErrorKind::Os`].
 pub fn write_header(fd: BorrowedFd<'_>, header: &Header) -> Result<()> {
-    let bytes = header.encode();
+    let (mut short, mut long) = ([0; Header::FIRST_READ], Vec::new());
+    let len = header.encoded_len();
+    let bytes = if len <= short.len() {
+        &mut short[..len]
+    } else {
+        long.resize(len, 0);
+        &mut long
+    };
+    header.encode_to(bytes);
     let mut at = 0;
     while at < bytes.len() {
         at += retry_on_intr(|| pwrite(fd, &bytes[at..], at as u64))
@@ -76,11 +85,17 @@ pub fn write_header(fd: BorrowedFd<'_>, header: &Header) -> Result<()> {
 /// # Errors
 /// Those of [`Header::decode`]; [`ErrorKind::Os`].
 pub fn read_header(fd: BorrowedFd<'_>, actual_len: u64) -> Result<Header> {
-    let mut first = [0; Header::FIRST_READ];
-    let has = read_at_start(fd, &mut first)?;
-    let needs = Header::needed(&first[..has])?;
-    if needs <= has {
-        return Header::decode(&first[..has], actual_len);
+    let mut space = [MaybeUninit::uninit(); Header::FIRST_READ];
+    let mut needs = Header::MAX_LEN;
+    if let Ok((first, [])) = pread(fd, &mut space, 0) {
+        let header = Header::decode(first, actual_len);
+        if header.is_ok() {
+            return header;
+        }
+        needs = Header::needed(first)?;
+        if needs <= first.len() {
+            return header;
+        }
     }
     let mut all = vec![0; needs];
     let has = read_at_start(fd, &mut all)?;

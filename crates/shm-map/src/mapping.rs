@@ -11,7 +11,7 @@ use rustix::io::Errno;
 use shm_core::{Access, Error, ErrorKind, Paging, Region, Result};
 
 use crate::crew::{PIECE, in_pieces};
-use crate::file::{check_room, no_space};
+use crate::file::{check_file_size, check_room, no_space};
 use crate::{PagePlan, system_error};
 
 /// Bytes mapped `MAP_SHARED` into this process; unmapped on drop. See mmap(2).
@@ -151,7 +151,8 @@ impl Mapping {
     /// As [`anonymous`](Self::anonymous), in the pages of a plan.
     ///
     /// # Errors
-    /// Those of [`anonymous`](Self::anonymous).
+    /// Those of [`anonymous`](Self::anonymous); [`ErrorKind::LimitReached`] also for `RLIMIT_FSIZE` and
+    /// `RLIMIT_NOFILE`, as pages that are set aside are in a file.
     pub fn anonymous_in_pages(len: usize, plan: &PagePlan) -> Result<Self> {
         if !plan.is_huge() {
             return Ok(Self { paging: plan.paging(), ..Self::anonymous(len)? });
@@ -159,6 +160,7 @@ impl Mapping {
         if !plan.is_reserved() {
             return Self::huge(None, len, Access::ReadWrite, plan);
         }
+        check_file_size(plan.rounded(len) as u64)?;
         let file = os::unnamed_file(plan.rounded(len), plan.memfd_flags())
             .map_err(|errno| huge_error(len, plan, errno))?;
         let mut mapping = Self::huge(Some(file.as_fd()), len, Access::ReadWrite, plan)?;

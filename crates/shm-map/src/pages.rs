@@ -1,6 +1,6 @@
 //! Which pages a segment's memory is in: decided from what the system says, with the reason.
 
-use rustix::fs::MemfdFlags;
+use rustix::fs::{MemfdFlags, Stat};
 use shm_core::{Fill, Header, Pages, Paging};
 
 mod facts;
@@ -58,9 +58,13 @@ impl PagePlan {
 
     /// For a segment that is there: by the size of its pages as `fstat(2)` tells it (`st_blksize`),
     /// or, where they are huge only by advice, by its header.
-    pub fn of_segment(blksize: impl TryInto<usize>, header: &Header) -> Self {
-        let unit = blksize.try_into().unwrap_or(0);
-        let (kind, unit) = if unit.is_power_of_two() && (1 << 20..=1 << 30).contains(&unit) {
+    ///
+    /// A file system that gives huge pages says their size for every file: one of fewer bytes
+    /// (`st_size`) has none.
+    pub fn of_segment(stat: &Stat, header: &Header) -> Self {
+        let unit = usize::try_from(stat.st_blksize).unwrap_or(0);
+        let is_huge = unit.is_power_of_two() && (1 << 20..=1 << 30).contains(&unit);
+        let (kind, unit) = if is_huge && stat.st_size.cast_unsigned() >= unit as u64 {
             (Kind::Found, unit)
         } else if header.huge() {
             (Kind::Advised, HugeFacts::size().unwrap_or(1))

@@ -135,13 +135,18 @@ impl Sink for MappedSink<'_> {
                 if self.file_is_huge && crew::size(bytes.len()) == 1 && bytes.len() >= PIECE =>
             {
                 write_at(file, bytes, start as u64, self.mapping.len() as u64)?;
+                // Where no huge page was left, the rest of the last piece has nothing yet.
+                self.at = end;
+                self.ready = self.ready.max(end);
             }
-            _ => in_pieces(start..end, |part| -> Result<()> {
-                self.prepare(&part)?;
-                put(self.mapping, part.start, &bytes[part.start - start..part.end - start])
-            })?,
+            _ => {
+                in_pieces(start..end, |part| -> Result<()> {
+                    self.prepare(&part)?;
+                    put(self.mapping, part.start, &bytes[part.start - start..part.end - start])
+                })?;
+                self.advance(bytes.len());
+            }
         }
-        self.advance(bytes.len());
         Ok(())
     }
 

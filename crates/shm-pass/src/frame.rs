@@ -84,9 +84,12 @@ pub(crate) fn preamble(bytes: &[u8; PREAMBLE_LEN]) -> Result<Preamble> {
     Ok(Preamble { more: more == 1, count, body_len })
 }
 
-/// Reads and checks the body of a part.
-pub(crate) fn body(preamble: Preamble, mut bytes: &[u8]) -> Result<Vec<Payload>> {
-    let mut payloads = Vec::with_capacity(preamble.count);
+/// Reads and checks the body of a part, and hands on each payload. All are good if it succeeds.
+pub(crate) fn body(
+    preamble: Preamble,
+    mut bytes: &[u8],
+    mut each: impl FnMut(Payload),
+) -> Result<()> {
     for _ in 0..preamble.count {
         let Some((len, rest)) = bytes.split_first_chunk() else {
             return truncated(2, bytes.len());
@@ -97,11 +100,11 @@ pub(crate) fn body(preamble: Preamble, mut bytes: &[u8]) -> Result<Vec<Payload>>
         };
         let payload = Payload::from_bytes(payload)?;
         check_backend(&payload)?;
-        payloads.push(payload);
+        each(payload);
         bytes = rest;
     }
     if bytes.is_empty() {
-        return Ok(payloads);
+        return Ok(());
     }
     corrupt(format!("{} bytes are left behind its {} arrays", bytes.len(), preamble.count))
 }
@@ -141,7 +144,9 @@ mod tests {
             return truncated(PREAMBLE_LEN, part.len());
         };
         let head = preamble(head)?;
-        body(head, &rest[..head.body_len.min(rest.len())])
+        let mut payloads = Vec::new();
+        body(head, &rest[..head.body_len.min(rest.len())], |payload| payloads.push(payload))?;
+        Ok(payloads)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Messages with descriptors over a Unix socket, and deadlines.
 
+use std::cell::OnceCell;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -23,6 +24,8 @@ use crate::frame::{self, MOST, PREAMBLE_LEN};
 use crate::{Outgoing, Parcel};
 
 const SEND_LEN: usize = rustix::cmsg_space!(ScmRights(MOST));
+/// The body of a message of one or two arrays, in bytes.
+const SHORT_LEN: usize = 512;
 /// A socket with `SO_PASSCRED` puts the peer's credentials before the descriptors.
 const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1));
 
@@ -152,12 +155,19 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
             let reason = format!("{has} descriptors came with a message of {needs} arrays");
             return Err(deadline.failed(reason));
         }
-        let mut body = vec![0; preamble.body_len];
-        fill(socket.as_fd(), &mut body, &mut None, Place::Within, &deadline)?;
+        let (mut short, mut long) = ([0; SHORT_LEN], Vec::new());
+        let body = if preamble.body_len <= SHORT_LEN {
+            &mut short[..preamble.body_len]
+        } else {
+            long.resize(preamble.body_len, 0);
+            &mut long
+        };
+        fill(socket.as_fd(), body, &mut None, Place::Within, &deadline)?;
         if refused.is_none() {
-            let payloads = frame::body(preamble, &body)?;
-            let part = payloads.into_iter().zip(fds);
-            parcels.extend(part.map(|(payload, fd)| Parcel { payload, fd }));
+            let mut fds = fds.into_iter();
+            frame::body(preamble, body, |payload| {
+                parcels.extend(fds.next().map(|fd| Parcel { payload, fd }));
+            })?;
         } else {
             parcels.clear(); // the rest is read, so that the next message begins where it should
         }
@@ -254,17 +264,16 @@ fn withheld(socket: BorrowedFd<'_>, came: usize, deadline: &Deadline) -> Error {
     }
 }
 
-/// Until when, and what for.
+/// How long, from the first wait on, and what for.
 struct Deadline {
     operation: &'static str,
     timeout: Duration,
-    end: Option<Instant>,
+    end: OnceCell<Option<Instant>>,
 }
 
 impl Deadline {
     fn after(operation: &'static str, timeout: Duration) -> Self {
-        // Beyond the range of the clock is never.
-        Self { operation, timeout, end: Instant::now().checked_add(timeout) }
+        Self { operation, timeout, end: OnceCell::new() }
     }
 
     fn failed(&self, reason: impl Into<String>) -> Error {
@@ -273,7 +282,9 @@ impl Deadline {
 
     /// The time that is left; `None` is for ever.
     fn check(&self) -> Result<Option<Duration>> {
-        let left = self.end.map(|end| end.saturating_duration_since(Instant::now()));
+        let now = Instant::now();
+        let end = self.end.get_or_init(|| now.checked_add(self.timeout)); // or beyond the clock's range
+        let left = end.map(|end| end.saturating_duration_since(now));
         if left.is_some_and(|left| left.is_zero()) {
             let reason = format!("the peer did not do its part within {:?}", self.timeout);
             return Err(self.failed(reason));

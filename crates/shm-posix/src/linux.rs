@@ -111,7 +111,7 @@ impl Backend for Posix {
         };
         let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
         let bytes = header.mapped_len();
-        let plan = PagePlan::of_segment(stat.st_blksize, &header);
+        let plan = PagePlan::of_segment(&stat, &header);
         let mapping = Mapping::in_pages(fd.as_fd(), bytes, access, &plan)?;
         tracing::debug!(%name, bytes, %access, "attached on shm");
         let hold = Hold::new(place, header, FileId::from(&stat), access, false);

@@ -36,6 +36,7 @@ fn main() {
             ("space_in_dev_shm", || in_a_child(space)),
             ("space_for_what_is_written_in_order", || in_a_child(space_in_order)),
             ("space_in_huge_pages", || in_a_child(space_in_huge_pages)),
+            ("space_that_others_take_within_a_piece", || in_a_child(space_within_a_piece)),
             ("files_in_dev_shm", || in_a_child(number_of_files)),
         ],
     );
@@ -322,4 +323,25 @@ fn number_of_files() {
     before.assert_unchanged("no file more");
     drop(arrays);
     assert_eq!(leaks::entries(), [""; 0]);
+}
+
+/// What is written to the file without a huge page ends within a piece, whose rest has no memory yet.
+fn space_within_a_piece() {
+    for option in ["within_size", "always"] {
+        if !private::shm(&format!("size=5m,huge={option}")) {
+            return println!("no mount of one's own: not tested");
+        }
+        let plain = spec(&unique_name("piece"), 1 << 19);
+        let spec = Spec { pages: Pages::Huge, commit: Commit::Lazy, ..plain };
+        let mut fill = |to: &mut dyn Sink| {
+            let mut other = File::create("/dev/shm/other").unwrap();
+            other.write_all(&vec![1; 2 << 20]).unwrap();
+            to.write(&vec![1; 5 << 19])?; // no huge page is left for its end
+            while other.write_all(&[1; 4096]).is_ok() {}
+            to.write(&vec![1; 1 << 20])
+        };
+        let made = Posix::default().create(&spec, Some(Fill::InOrder(&mut fill)));
+        let error = made.map(drop).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::NoSpace { .. }), "{error}");
+    }
 }

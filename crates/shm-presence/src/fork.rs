@@ -49,6 +49,35 @@ pub fn uninterrupted<T>(steps: impl FnOnce() -> T) -> T {
     steps()
 }
 
+/// A value that forks leave whole: it is only ever reached where none can happen.
+///
+/// ```
+/// use shm_presence::fork::Kept;
+/// static COUNT: Kept<u32> = Kept::new(0);
+/// assert_eq!(COUNT.with(|count| { *count += 1; *count }), 1);
+/// ```
+#[derive(Debug)]
+pub struct Kept<T>(UnsafeCell<T>);
+
+// SAFETY: `with` lets one thread at a time have the value.
+unsafe impl<T: Send> Sync for Kept<T> {}
+
+impl<T> Kept<T> {
+    /// Keeps a value.
+    pub const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+
+    /// Runs a few steps with the value, [`uninterrupted`] by forks and other threads. If they panic,
+    /// the value stays as they left it.
+    pub fn with<R>(&self, steps: impl FnOnce(&mut T) -> R) -> R {
+        uninterrupted(|| {
+            // SAFETY: whoever is here holds LOCK, which nobody takes twice.
+            steps(unsafe { &mut *self.0.get() })
+        })
+    }
+}
+
 /// Has `steps` called when the process ends by `exit(3)` or a return from `main`, and in its forked
 /// children when they do. They must not panic, and may find thread-local values gone.
 pub fn at_exit(steps: extern "C" fn()) {
@@ -60,7 +89,9 @@ pub fn at_exit(steps: extern "C" fn()) {
 extern "C" fn lock() {
     // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
     let code = unsafe { libc::pthread_mutex_lock(LOCK.0.get()) };
-    debug_assert_eq!(code, 0, "pthread_mutex_lock");
+    if code != 0 {
+        std::process::abort(); // where a system tells instead of waiting that this thread has it
+    }
 }
 
 extern "C" fn unlock() {

@@ -1,6 +1,7 @@
 //! Making a new array, step by step.
 #![allow(unsafe_code)] // fills a region that nobody else has yet
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::marker::PhantomData;
 
@@ -44,7 +45,7 @@ pub struct Builder<T, D, M = ReadWrite> {
 #[derive(Clone, Debug)]
 enum Naming {
     Given(String),
-    Unique(String),
+    Unique(Cow<'static, str>),
 }
 
 impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
@@ -73,7 +74,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
 
     /// A unique name with this beginning.
     pub fn unique(mut self, prefix: impl Into<String>) -> Self {
-        self.naming = Naming::Unique(prefix.into());
+        self.naming = Naming::Unique(Cow::Owned(prefix.into()));
         self
     }
 
@@ -244,10 +245,10 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
                 let Some(next) = next_choice(&error, selection) else { return Err(error) };
                 tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
                 let made = backends::create(next.chosen, &spec, fill)?;
-                return Ok(Handle::new(made)?.chosen_by(Some(next)));
+                return Handle::new(made, Some(next));
             }
         };
-        Ok(Handle::new(made)?.chosen_by(selection))
+        Handle::new(made, selection)
     }
 
     fn spec(&self, dtype: DType, layout: Layout, guarded: bool) -> Result<Spec> {

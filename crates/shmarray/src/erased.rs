@@ -30,10 +30,10 @@ impl ErasedArray {
         if backends::is_anonymous(&name) || (!named && COMPILED.contains(&BackendKind::Mmap)) {
             match backends::attach(BackendKind::Mmap, &name, access) {
                 Err(error) if named && matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
-                found => return Handle::new(found?),
+                found => return Handle::new(found?, None),
             }
         }
-        Handle::new(backends::attach(BackendKind::Shm, &name, access)?)
+        Handle::new(backends::attach(BackendKind::Shm, &name, access)?, None)
     }
 
     /// Attaches by name for reading and writing: to an anonymous array of this process, or else

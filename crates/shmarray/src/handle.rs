@@ -40,9 +40,13 @@ pub struct Held {
 }
 
 impl Handle {
-    pub(crate) fn new((region, segment): (AnyRegion, AnySegment)) -> Result<Self> {
-        let identity = Arc::default();
-        Self::mapped(region, Held { segment, window: None, label: None, selection: None, identity })
+    /// What was made or found; with what was selected, if that was asked.
+    pub(crate) fn new(
+        (region, segment): (AnyRegion, AnySegment),
+        selection: Option<Selection>,
+    ) -> Result<Self> {
+        let (selection, identity) = (selection.map(Arc::new), Arc::default());
+        Self::mapped(region, Held { segment, window: None, label: None, selection, identity })
     }
 
     /// The region is of the segment that is held.
@@ -54,11 +58,6 @@ impl Handle {
         // hands out none.
         let words = unsafe { Words::of(start, held.header()) }?;
         Ok(Self { region, words, held })
-    }
-
-    pub(crate) fn chosen_by(mut self, selection: Option<Selection>) -> Self {
-        self.held.selection = selection.map(Arc::new);
-        self
     }
 
     /// Attaches to what a payload describes, and checks that it is that.
@@ -89,7 +88,7 @@ impl Handle {
     }
 
     fn described_by(found: (AnyRegion, AnySegment), descriptor: &Descriptor) -> Result<Self> {
-        let mut handle = Self::new(found)?;
+        let mut handle = Self::new(found, None)?;
         handle.header().check_described_by(descriptor)?;
         if descriptor.frozen && !handle.is_frozen() {
             let missing = "the seals of a frozen array".into();
@@ -151,7 +150,7 @@ impl Held {
 
     /// Freezes the segment; the mappings of this process must be gone.
     pub(crate) fn freeze(&self) -> Result<Handle> {
-        let mut handle = Handle::new(self.segment.freeze()?)?;
+        let mut handle = Handle::new(self.segment.freeze()?, None)?;
         handle.held.window = self.window.clone();
         handle.held.selection = self.selection.clone();
         handle.held.label = self.label.clone();

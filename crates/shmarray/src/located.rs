@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::ops::{Deref, Range};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use ndarray::{ArrayBase, ArrayRef, Dimension, RawData, RawRef};
 use shm_core::{Access, BackendKind, DType, Name, Region};
 #[cfg(feature = "posix")]
 use shm_posix::RawSegment;
-use shm_presence::fork;
+use shm_presence::fork::Kept;
 
 use crate::backends::AnySegment;
 use crate::{Chunk, ReadGuard, WriteGuard};
@@ -35,13 +35,13 @@ use crate::{Chunk, ReadGuard, WriteGuard};
 /// # }
 /// ```
 pub fn is_shared(memory: &(impl Locate + ?Sized)) -> bool {
-    memory.extent().is_some_and(|extent| with(|arrays| find(arrays, &extent).is_some()))
+    memory.extent().is_some_and(|extent| ARRAYS.with(|arrays| find(arrays, &extent).is_some()))
 }
 
 /// The shared array that all of a view's elements lie in, as [`is_shared`]: `None` if there is none.
 pub fn containing(memory: &(impl Locate + ?Sized)) -> Option<Located> {
     let extent = memory.extent()?;
-    with(|arrays| {
+    ARRAYS.with(|arrays| {
         let (start, array) = find(arrays, &extent)?;
         Some(array.known.located(extent.first - start))
     })
@@ -202,14 +202,8 @@ struct Mapped {
 /// By the address of the first byte.
 type Arrays = BTreeMap<usize, Mapped>;
 
-static ARRAYS: Mutex<Arrays> = Mutex::new(BTreeMap::new());
-
-/// The mutex is only ever held here, where no fork can happen, so a child finds it free.
-///
-/// `steps` must not drop what is known of an array, whose end may come here too.
-fn with<T>(steps: impl FnOnce(&mut Arrays) -> T) -> T {
-    fork::uninterrupted(|| steps(&mut ARRAYS.lock().unwrap_or_else(PoisonError::into_inner)))
-}
+/// No step with it may drop what is known of an array, whose end may come here too.
+static ARRAYS: Kept<Arrays> = Kept::new(BTreeMap::new());
 
 /// Mappings do not overlap: it is the last one that begins at or before the view.
 fn find<'a>(arrays: &'a Arrays, extent: &Extent) -> Option<(usize, &'a Mapped)> {
@@ -264,7 +258,7 @@ impl Entry {
         if start >= end {
             return Self(None);
         }
-        with(|arrays| {
+        ARRAYS.with(|arrays| {
             let new = || Mapped { end, known: known(), regions: 0 };
             arrays.entry(start).or_insert_with(new).regions += 1;
         });
@@ -275,7 +269,7 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         let Some(start) = self.0 else { return };
-        let gone = with(|arrays| {
+        let gone = ARRAYS.with(|arrays| {
             let array = arrays.get_mut(&start)?;
             array.regions -= 1;
             if array.regions == 0 { arrays.remove(&start) } else { None }

@@ -24,6 +24,7 @@ fn main() {
             ("pages_set_aside_are_used_and_frozen", set_aside),
             ("too_little_space_is_an_error", too_little),
             ("a_narrow_address_space_does_not_matter", narrow),
+            ("beside_a_limit_on_addresses_no_thread_is_made", no_thread),
             ("a_file_is_read_by_several_threads", loaded),
             ("no_thread_outlives_the_call", one_thread),
         ],
@@ -102,6 +103,12 @@ fn mounts() {
             process::play("reader", &[array.name().as_str(), if by_default { "huge" } else { "" }]);
             again.destroy().unwrap();
             drop((array, again));
+
+            // Where the mount has huge pages for all, what is small is in none.
+            let small = SharedArray::<u8, _>::builder(10).backend(shm).zeros().unwrap();
+            let again = SharedArray::<u8, Ix1>::attach(small.name().as_str()).unwrap();
+            assert!(again.paging().huge.is_none(), "{option}: {again:?}");
+            drop((small, again));
 
             // What is not written takes no more than it would.
             let zeros = SharedArray::<u64, _>::builder(LEN).backend(shm).zeros().unwrap();
@@ -201,6 +208,14 @@ fn set_aside() {
         }
         in_a_child(|| {
             array.set([0], 1).unwrap();
+            // Pages that are set aside are in a file, for which this limit ends in a signal.
+            let (current, maximum) = (Some(MIB as u64), Some(MIB as u64));
+            let short = rustix::process::Rlimit { current, maximum };
+            rustix::process::setrlimit(rustix::process::Resource::Fsize, short).unwrap();
+            match SharedArray::<u64, _>::builder(MIB).backend(backend).pages(Pages::Huge).full(7) {
+                Ok(next_best) => assert_eq!(next_best.get(MIB - 1), Some(7)),
+                Err(error) => assert!(matches!(error.kind(), ErrorKind::LimitReached { .. })),
+            }
         });
         assert_eq!(array.get(0), Some(1));
         if backend == BackendKind::Mmap {
@@ -220,7 +235,7 @@ fn set_aside() {
             assert_eq!(seen.header().name(), array.name());
             assert_eq!((seen.len(), seen.allocated()), (26 << 20, 26 << 20));
             let mut third = [0; 8];
-            seen.read_at(&mut third, 16).unwrap();
+            seen.read_at(&mut third, 16).unwrap(); // of the data
             assert_eq!(u64::from_ne_bytes(third), 2);
             drop(seen);
             let again = array.detach().attach().unwrap();
@@ -279,6 +294,29 @@ fn narrow() {
         rustix::process::setrlimit(rustix::process::Resource::As, narrow).unwrap();
         assert_eq!(make().get(LEN - 1), Some(1));
     });
+}
+
+/// A thread without room for its signal stack would end the process.
+fn no_thread() {
+    for limited in [false, true] {
+        in_a_child(|| {
+            if !private::pids() {
+                return println!("no process ids of one's own: not tested");
+            }
+            in_a_child(|| {
+                if limited {
+                    let narrow = Some(1 << 40);
+                    let narrow = rustix::process::Rlimit { current: narrow, maximum: narrow };
+                    rustix::process::setrlimit(rustix::process::Resource::As, narrow).unwrap();
+                }
+                let cores = std::thread::available_parallelism().unwrap().get();
+                drop(on(BackendKind::Mmap));
+                // Threads take ids as processes do: this is process 1, and ids are given in turn.
+                let next = Child::fork(|| i32::from(std::process::id() == 2)).wait().code();
+                assert_eq!(next, Some(i32::from(limited || cores == 1)));
+            });
+        });
+    }
 }
 
 fn loaded() {

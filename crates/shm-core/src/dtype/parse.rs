@@ -12,6 +12,9 @@ impl FromStr for DType {
     type Err = Error;
 
     fn from_str(descr: &str) -> Result<Self> {
+        if let Some(common) = Scalar::from_common(descr) {
+            return Ok(Self::Scalar(common));
+        }
         let fail = |reason: String| -> Error {
             ErrorKind::InvalidDType {
                 descr: descr.chars().take(80).collect(),
@@ -244,5 +247,32 @@ impl Parser<'_> {
         }
         let found: String = self.rest.chars().take(8).collect();
         Err(format!("expected {wanted:?}, found {found:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn common_scalars_are_as_when_taken_apart() {
+        let sizes = 0..=17;
+        let sized = sizes.flat_map(|n| {
+            let numbers =
+                [ScalarKind::Int, ScalarKind::UInt, ScalarKind::Float, ScalarKind::Complex];
+            numbers.map(|kind| kind(n))
+        });
+        let mut found = 0;
+        for kind in sized.chain([ScalarKind::Bool, ScalarKind::BFloat16, ScalarKind::Void(2)]) {
+            for order in [ByteOrder::Little, ByteOrder::Big] {
+                let of_kind = Scalar::with_order(kind, order);
+                let Some(descr) = of_kind.common() else { continue };
+                assert_eq!(scalar(descr), Ok(of_kind));
+                let is_native = DType::Scalar(of_kind).is_native();
+                assert_eq!(Scalar::from_common(descr), is_native.then_some(of_kind), "{descr}");
+                found += 1;
+            }
+        }
+        assert_eq!(found, 30);
     }
 }

@@ -18,35 +18,51 @@ impl Header {
 
     /// The bytes to write at the segment's start.
     pub fn encode(&self) -> Vec<u8> {
-        let descr = self.dtype.to_string();
-        let short = |n: usize| u16::try_from(n).unwrap_or(u16::MAX); // bounded in `new`
-        let mut bytes = Vec::with_capacity(2048);
-        bytes.extend(Self::MAGIC);
-        bytes.extend(ORDER_MARK.to_ne_bytes());
-        bytes.extend(VERSION.to_ne_bytes());
-        bytes.extend([code(CLEANUPS, self.cleanup), code(ORDERS, self.layout.order())]);
-        for long in [self.data_offset, self.layout.nbytes() as u64, self.segment_len] {
-            bytes.extend(long.to_ne_bytes());
-        }
-        bytes.extend(self.stamp.uuid.as_bytes());
-        bytes.extend(self.stamp.created.to_ne_bytes());
-        bytes.extend(self.stamp.creator.to_ne_bytes());
-        for len in [self.layout.ndim(), self.name.as_str().len(), descr.len()] {
-            bytes.extend(short(len).to_ne_bytes());
-        }
-        bytes.extend((if self.guarded { GUARDED } else { 0 }).to_ne_bytes());
-        let slots = u32::try_from(self.slots_offset).unwrap_or(u32::MAX); // bounded in `new`
-        for place in [META_OFFSET, SYNC_OFFSET, slots, self.slot_count] {
-            bytes.extend(place.to_ne_bytes());
-        }
-        bytes.extend((if self.huge { HUGE } else { 0 }).to_ne_bytes());
-        bytes.resize(META_OFFSET as usize, 0);
-        for n in self.layout.shape() {
-            bytes.extend((*n as u64).to_ne_bytes());
-        }
-        bytes.extend(self.name.as_str().as_bytes());
-        bytes.extend(descr.as_bytes());
+        let mut bytes = vec![0; self.encoded_len()];
+        self.encode_to(&mut bytes);
         bytes
+    }
+
+    /// How many bytes [`encode_to`](Self::encode_to) needs.
+    pub fn encoded_len(&self) -> usize {
+        let (shape, name, descr) = (self.layout.shape(), self.name.as_str(), self.dtype.descr());
+        META_OFFSET as usize + 8 * shape.len() + name.len() + descr.len()
+    }
+
+    /// Writes them over as many zeros.
+    ///
+    /// # Panics
+    /// If there are fewer than [`encoded_len`](Self::encoded_len).
+    pub fn encode_to(&self, zeros: &mut [u8]) {
+        let (fixed, meta) = zeros.split_at_mut(META_OFFSET as usize);
+        let (layout, name, descr) = (&self.layout, self.name.as_str(), self.dtype.descr());
+        let short = |n: usize| u16::try_from(n).unwrap_or(u16::MAX); // bounded in `new`
+        let slots = u32::try_from(self.slots_offset).unwrap_or(u32::MAX); // bounded in `new`
+        put(fixed, 0, Self::MAGIC);
+        put(fixed, 8, ORDER_MARK.to_ne_bytes());
+        put(fixed, 12, VERSION.to_ne_bytes());
+        put(fixed, 14, [code(CLEANUPS, self.cleanup), code(ORDERS, layout.order())]);
+        put(fixed, 16, self.data_offset.to_ne_bytes());
+        put(fixed, 24, (layout.nbytes() as u64).to_ne_bytes());
+        put(fixed, 32, self.segment_len.to_ne_bytes());
+        put(fixed, 40, self.stamp.uuid.into_bytes());
+        put(fixed, 56, self.stamp.created.to_ne_bytes());
+        put(fixed, 64, self.stamp.creator.to_ne_bytes());
+        put(fixed, 68, short(layout.ndim()).to_ne_bytes());
+        put(fixed, 70, short(name.len()).to_ne_bytes());
+        put(fixed, 72, short(descr.len()).to_ne_bytes());
+        put(fixed, 74, (if self.guarded { GUARDED } else { 0 }).to_ne_bytes());
+        put(fixed, 76, META_OFFSET.to_ne_bytes());
+        put(fixed, 80, SYNC_OFFSET.to_ne_bytes());
+        put(fixed, 84, slots.to_ne_bytes());
+        put(fixed, 88, self.slot_count.to_ne_bytes());
+        put(fixed, 92, (if self.huge { HUGE } else { 0 }).to_ne_bytes());
+        let (shape, text) = meta.split_at_mut(8 * layout.ndim());
+        for (place, n) in shape.chunks_exact_mut(8).zip(layout.shape()) {
+            place.copy_from_slice(&(*n as u64).to_ne_bytes());
+        }
+        text[..name.len()].copy_from_slice(name.as_bytes());
+        text[name.len()..][..descr.len()].copy_from_slice(descr.as_bytes());
     }
 
     /// How many bytes from the segment's start [`decode`](Self::decode) needs, told from its
@@ -86,12 +102,13 @@ impl Header {
         if !dtype.is_native() {
             return corrupt(format!("dtype {dtype} is not of this machine's byte order"));
         }
-        let shape = shape.chunks_exact(8).map(|n| {
+        let mut lengths = [0; MAX_NDIM]; // `Fixed::check` has seen to it that there are no more
+        for (length, n) in lengths.iter_mut().zip(shape.chunks_exact(8)) {
             let n = u64_at(n, 0);
-            usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))
-        });
-        let layout =
-            Layout::new(shape.collect::<Result<Vec<_>>>()?, fixed.order, dtype.itemsize())?;
+            *length =
+                usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))?;
+        }
+        let layout = Layout::new(&lengths[..fixed.ndim], fixed.order, dtype.itemsize())?;
         if layout.nbytes() as u64 != fixed.data_len {
             return corrupt(format!(
                 "shape {:?} of dtype {dtype} has {} bytes, the data {}",
@@ -240,6 +257,11 @@ fn corrupt<T>(reason: String) -> Result<T> {
 
 fn utf8<'a>(bytes: &'a [u8], what: &str) -> Result<&'a str> {
     std::str::from_utf8(bytes).or_else(|_| corrupt(format!("its {what} is not UTF-8")))
+}
+
+/// The caller has checked the length.
+fn put<const N: usize>(bytes: &mut [u8], at: usize, value: [u8; N]) {
+    bytes[at..at + N].copy_from_slice(&value);
 }
 
 /// The caller has checked the length.

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Mode, OFlags, SealFlags, fcntl_get_seals, fstat, open};
 use rustix::io::Errno;
+use rustix::path::DecInt;
 use shm_core::{Access, Attached, BackendKind, ErrorKind, Origin, Result};
 use shm_map::{Mapping, PagePlan, read_header, system_error};
 use shm_presence::{join, reopen};
@@ -43,7 +44,7 @@ pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSeg
     let stat = fstat(&fd).map_err(|errno| system_error("fstat", object(), errno))?;
     let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
     let len = header.mapped_len();
-    let plan = PagePlan::of_segment(stat.st_blksize, &header);
+    let plan = PagePlan::of_segment(&stat, &header);
     let mapping = Mapping::in_pages(fd.as_fd(), len, access, &plan)?;
     tracing::debug!(name = %header.name(), bytes = len, %access, frozen, "attached on memfd");
     Ok(MemfdSegment::new(header, fd, access, plan, frozen).attached(mapping))
@@ -68,7 +69,8 @@ fn own_description(fd: OwnedFd, access: Access) -> Result<OwnedFd> {
 }
 
 fn open_origin(origin: Origin, access: Access) -> Result<OwnedFd> {
-    let object = format!("/proc/{}/fd/{}", origin.pid, origin.fd);
+    let (pid, fd) = (DecInt::new(origin.pid), DecInt::new(origin.fd));
+    let object = ["/proc/", pid.as_str(), "/fd/", fd.as_str()].concat();
     let mode = match access {
         Access::ReadWrite => OFlags::RDWR,
         Access::ReadOnly => OFlags::RDONLY,

@@ -8,10 +8,10 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
 
-use shm_core::Result;
-use shm_presence::{fork, pause};
+use shm_core::{Error, Result};
+use shm_presence::fork::{self, Kept};
+use shm_presence::pause;
 
 use super::directory::{FileId, Place};
 use super::names::remove_if_last;
@@ -26,7 +26,7 @@ const MOST_TURNS: u32 = 64;
 /// on its way to `exec`.
 const LAST_LOOKS: u32 = 4;
 
-static LEFT: Mutex<VecDeque<Left>> = Mutex::new(VecDeque::new());
+static LEFT: Kept<VecDeque<Left>> = Kept::new(VecDeque::new());
 
 /// A name that somebody else still used when this process left it.
 #[derive(Debug)]
@@ -56,13 +56,13 @@ pub(crate) fn leave(place: &Place, file: FileId) -> Result<()> {
 
 /// Considers some of the names again.
 pub(crate) fn look_again() {
-    for mut left in with(due) {
+    for mut left in LEFT.with(due) {
         if is_in_use(&left) {
             left.turns = MOST_TURNS.min(left.turns * 2);
             left.wait = left.turns;
             // Without looking whether it is remembered: if it was left once more meanwhile, it is asked
             // for twice. The list may be long, and this runs at each create and drop.
-            with(|names| names.push_back(left));
+            LEFT.with(|names| names.push_back(left));
         }
     }
 }
@@ -85,9 +85,11 @@ fn due(names: &mut VecDeque<Left>) -> Vec<Left> {
     due
 }
 
-/// Removes the name if nobody is present any more. What cannot be asked is asked again.
+/// Removes the name if nobody is present any more. What cannot be asked is asked again; a successor is
+/// none of our business.
 fn is_in_use(left: &Left) -> bool {
-    remove_if_last(&left.place, left.file).unwrap_or_else(|error| {
+    let ask = || Ok(remove_if_last(&left.place, left.file)? && left.place.leads_to(left.file)?);
+    ask().unwrap_or_else(|error: Error| {
         tracing::debug!(place = %left.place, %error, "cannot tell whether anybody is left");
         true
     })
@@ -96,7 +98,7 @@ fn is_in_use(left: &Left) -> bool {
 /// The last look, at all names.
 extern "C" fn at_exit() {
     for look in 0..LAST_LOOKS {
-        let names = with(std::mem::take);
+        let names = LEFT.with(std::mem::take);
         let in_use: VecDeque<Left> = names
             .into_iter()
             .filter(|left| left.born == fork::generation())
@@ -105,7 +107,7 @@ extern "C" fn at_exit() {
         if in_use.is_empty() || look + 1 == LAST_LOOKS {
             return;
         }
-        with(|names| *names = in_use);
+        LEFT.with(|names| *names = in_use);
         pause();
     }
 }
@@ -116,7 +118,7 @@ fn remember(file: FileId, left: impl FnOnce() -> Left) {
     if !ASKED.swap(true, Relaxed) {
         fork::at_exit(at_exit);
     }
-    let forgotten = with(|names| {
+    let forgotten = LEFT.with(|names| {
         if !names.iter().any(|known| known.file == file) {
             names.push_back(left());
         }
@@ -125,9 +127,4 @@ fn remember(file: FileId, left: impl FnOnce() -> Left) {
     if let Some(Left { place, .. }) = forgotten {
         tracing::debug!(%place, "too many names were left to others: this one is forgotten");
     }
-}
-
-/// The mutex is only ever held here, where no fork can happen, so a child finds it free.
-fn with<T>(steps: impl FnOnce(&mut VecDeque<Left>) -> T) -> T {
-    fork::uninterrupted(|| steps(&mut LEFT.lock().unwrap_or_else(PoisonError::into_inner)))
 }

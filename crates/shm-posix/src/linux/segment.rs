@@ -110,7 +110,7 @@ impl Segment for PosixSegment {
             return Err(ErrorKind::Truncated { what: "segment", needs, has }.into());
         }
         let len = inner.hold.header.mapped_len();
-        let plan = PagePlan::of_segment(stat.st_blksize, &inner.hold.header);
+        let plan = PagePlan::of_segment(&stat, &inner.hold.header);
         let mapping = Mapping::in_pages(inner.fd.as_fd(), len, inner.hold.access, &plan)?;
         Ok(PosixRegion { mapping, _segment: Arc::clone(inner) })
     }
