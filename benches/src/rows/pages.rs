@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use shmarray::Paging;
 use shmarray::prelude::*;
 
 use crate::{Run, note};
@@ -54,23 +55,24 @@ impl fmt::Display for Kind {
     }
 }
 
-/// The size of huge pages that it gets, or why it gets none.
-fn given(backend: BackendKind) -> Result<usize, &'static str> {
-    let builder = SharedArray::<u8, _>::builder(4 << 20).unique("bench").backend(backend);
-    let paging = builder.commit(Commit::Lazy).pages(Pages::Huge).zeros().unwrap().paging();
-    paging.huge.filter(|_| !paging.reason.contains("set aside")).ok_or(paging.reason)
+/// Which pages it gets that asks for huge ones.
+fn given(backend: BackendKind) -> Result<Paging, String> {
+    let builder = SharedArray::<u8, _>::builder(1 << 30).unique("bench").backend(backend);
+    let array = builder.commit(Commit::Lazy).pages(Pages::Huge).zeros();
+    array.map(|array| array.paging()).map_err(|error| error.to_string())
 }
 
 fn ordinary(backend: BackendKind) -> Result<(), String> {
     // What is written whole takes huge pages where it may.
-    match given(backend) {
-        Ok(_) => Err("huge pages are given to those who ask".into()),
-        Err(_) => Ok(()),
+    match given(backend)?.huge {
+        Some(_) => Err("huge pages are given to those who ask".into()),
+        None => Ok(()),
     }
 }
 
 fn huge(backend: BackendKind) -> Result<(), String> {
-    given(backend).map(drop).map_err(Into::into)
+    let paging = given(backend)?;
+    paging.huge.map(drop).ok_or_else(|| paging.reason.into())
 }
 
 /// The same, once more at first outside the time: where the machine's host takes back what is free, that

@@ -79,21 +79,15 @@ pub(super) fn map_aligned(
     let before = start.addr().next_multiple_of(unit) - start.addr();
     let behind = start.cast::<u8>().wrapping_add(before + len);
     let aligned = start.cast::<u8>().wrapping_add(before).cast();
-    let mapped = match map(file, aligned, len, access, SHARED.union(MapFlags::FIXED)) {
-        Ok(mapped) => mapped,
-        Err(errno) => {
-            // SAFETY: the room was mapped right above, and nobody has used it.
-            let _ = unsafe { munmap(start, room) };
-            return Err(errno);
-        }
-    };
+    // If it fails, the kernel may have given up the old pages there, and another thread have others.
+    let mapped = map(file, aligned, len, access, SHARED.union(MapFlags::FIXED));
     for (start, len) in [(start, before), (behind.cast(), unit - before)] {
         if len > 0 {
             // SAFETY: what is left of the room on this side; nobody has used it.
             let _ = unsafe { munmap(start, len) };
         }
     }
-    Ok(mapped)
+    mapped
 }
 
 /// With `MAP_FIXED`, `at` is the start of so many bytes of a mapping of one's own.
