@@ -148,8 +148,12 @@ fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
     let mut lines: Vec<Line> = Vec::new();
     for setting in if huge.is_some() { &huge::SETTINGS[..] } else { &[""] } {
         huge.as_ref().map(|huge| huge.set(setting)).transpose()?;
-        let program =
-            if *setting == huge::ASKED { huge::mounted(&contest) } else { plain(&contest) };
+        let program = if *setting == huge::ASKED {
+            huge::gather()?;
+            huge::mounted(&contest)
+        } else {
+            plain(&contest)
+        };
         let mut rows = listed(&Rc::new(program), python.as_ref(), options, lines.is_empty())?;
         // What ran under another setting does not run again.
         let ran = |row: &Row| lines.iter().any(|line| line.key == row.key && line.ran());

@@ -55,7 +55,8 @@ pub enum Pages {
     /// only) if enough are free, else transparent ones if `shmem_enabled`, or for `shm` the `huge=`
     /// option of the mount, allows them; ordinary pages if not. [`Paging`] tells what came of it.
     ///
-    /// A page that is touched takes all its memory, so a sparse array may take more.
+    /// A page that is touched takes all its memory, so a sparse array may take more: the first, with the
+    /// header in it, from the beginning.
     Huge,
 }
 

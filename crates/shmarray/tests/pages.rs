@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 use std::io::Write;
+use std::sync::OnceLock;
 
 use shm_conformance::private;
 use shm_conformance::process::{self, Child};
@@ -14,7 +15,11 @@ const MIB: usize = 1 << 20;
 /// Elements of 24 MiB and a little, which is more than 11 huge pages of 2 MiB.
 const LEN: usize = 3 * MIB + 5;
 
+/// How often the kernel had found no huge page when this process began.
+static REFUSED: OnceLock<u64> = OnceLock::new();
+
 fn main() {
+    REFUSED.get_or_init(refused);
     process::main(
         &[("reader", reader)],
         &[
@@ -59,6 +64,24 @@ fn smaps(array: &SharedArray<u64, Ix1>, field: &str) -> usize {
     sum
 }
 
+/// Whether all huge pages that fit into an array are mapped as such. Where the kernel had none to give,
+/// as memory is in pieces, it says what was wanted.
+fn in_huge_pages(array: &SharedArray<u64, Ix1>, wanted: bool) -> bool {
+    let kilobytes = smaps(array, "ShmemPmdMapped");
+    if wanted && kilobytes < 22 << 10 && REFUSED.get().is_some_and(|before| *before < refused()) {
+        println!("{kilobytes} kB in huge pages, as memory is in pieces: not tested");
+        return true;
+    }
+    kilobytes >= 22 << 10
+}
+
+/// How often the kernel found no huge page for shared memory. See the kernel's `transhuge.rst`.
+fn refused() -> u64 {
+    let text = std::fs::read_to_string("/proc/vmstat").unwrap();
+    let count = text.lines().find_map(|line| line.strip_prefix("thp_file_fallback "));
+    count.map_or(0, |count| count.parse().unwrap())
+}
+
 /// Every element once, so that all pages are mapped here.
 fn check(array: &SharedArray<u64, Ix1>) {
     assert_eq!(array.to_owned_array(), numbers());
@@ -89,18 +112,15 @@ fn mounts() {
             let array = on(shm);
             assert_eq!(array.paging().huge.is_some(), by_default, "{option}: {array:?}");
             check(&array);
-            let huge = smaps(&array, "ShmemPmdMapped");
-            if by_default {
-                assert!(huge >= 22 << 10, "{option}: {huge} kB in huge pages");
-            } else {
-                assert_eq!(huge, 0);
-            }
+            assert_eq!(in_huge_pages(&array, by_default), by_default, "{option}");
+            let has = smaps(&array, "ShmemPmdMapped");
+            assert!(by_default || has == 0, "{option}: {has} kB in huge pages");
             // Attached anew, in this process and in others.
             let again = SharedArray::<u64, Ix1>::attach(array.name().as_str()).unwrap();
             check(&again);
-            assert_eq!(smaps(&again, "ShmemPmdMapped") >= 22 << 10, by_default, "{option}");
+            assert_eq!(smaps(&again, "ShmemPmdMapped"), has, "{option}");
             assert_eq!(again.paging().huge.is_some(), by_default);
-            process::play("reader", &[array.name().as_str(), if by_default { "huge" } else { "" }]);
+            process::play("reader", &[array.name().as_str(), &has.to_string()]);
             again.destroy().unwrap();
             drop((array, again));
 
@@ -128,8 +148,7 @@ fn mounts() {
                 let first = array.get(3).unwrap();
                 array.fill(first); // all are touched
                 assert_eq!(array.get(LEN - 1), Some(first));
-                let huge = smaps(&array, "ShmemPmdMapped");
-                assert_eq!(huge >= 22 << 10, by_default, "{option}: {huge} kB, {array:?}");
+                assert_eq!(in_huge_pages(&array, by_default), by_default, "{option}: {array:?}");
                 assert_eq!(array.paging().huge.is_some(), by_default);
             }
             assert_eq!(std::fs::read_dir("/dev/shm").unwrap().count(), 0);
@@ -139,10 +158,10 @@ fn mounts() {
 
 /// Another process: finds the array by its name.
 fn reader(arguments: &[String]) {
-    let [name, wanted] = arguments else { panic!("{arguments:?}") };
+    let [name, has] = arguments else { panic!("{arguments:?}") };
     let array = SharedArray::<u64, Ix1>::attach(name).unwrap();
     check(&array);
-    assert_eq!(smaps(&array, "ShmemPmdMapped") >= 22 << 10, wanted == "huge");
+    assert_eq!(smaps(&array, "ShmemPmdMapped").to_string(), *has);
 }
 
 fn says_why() {
@@ -175,11 +194,11 @@ fn of_the_kernel() {
         let array = on(backend);
         check(&array);
         assert_eq!(array.paging().huge.is_some(), allowed, "{array:?}");
-        assert_eq!(smaps(&array, "ShmemPmdMapped") >= 22 << 10, allowed, "{array:?}");
+        assert_eq!(in_huge_pages(&array, allowed), allowed, "{array:?}");
         if backend == BackendKind::Memfd {
             let again = SharedArray::<u64, Ix1>::from_payload(&array.payload().unwrap()).unwrap();
             check(&again);
-            assert_eq!(smaps(&again, "ShmemPmdMapped") >= 22 << 10, allowed, "{again:?}");
+            assert_eq!(in_huge_pages(&again, allowed), allowed, "{again:?}");
         }
     }
 }

@@ -19,6 +19,13 @@ pub(crate) const SETTINGS: [&str; 2] = ["never", ASKED];
 /// Huge pages for those who ask.
 pub(crate) const ASKED: &str = "advise";
 
+/// Has the kernel gather free memory into huge pages: after a day of builds it is in pieces, and who asks
+/// for one gets ordinary ones. See <https://docs.kernel.org/admin-guide/sysctl/vm.html>.
+pub(crate) fn gather() -> Result<()> {
+    const REQUEST: &str = "/proc/sys/vm/compact_memory";
+    fs::write(REQUEST, "1").context(REQUEST)
+}
+
 /// The program with such a `/dev/shm`, which goes when it ends. See unshare(1), tmpfs(5).
 pub(crate) fn mounted(program: &Path) -> Program {
     const SCRIPT: &str =
