@@ -142,7 +142,8 @@ pub(crate) fn each_with<T, U>(
     })
 }
 
-/// Runs until a measurement takes `least`, and gives that time with how many operations it was of.
+/// Runs until a measurement takes `least`, or eight times that with what is left out of its time; gives
+/// the time with how many operations it was of.
 /// It begins with one, so that an operation of a second is done once.
 pub fn measure(run: &mut Run, least: Duration) -> (Duration, u64) {
     let mut count = 1;

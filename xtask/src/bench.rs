@@ -59,13 +59,14 @@ pub(crate) struct Options {
     /// How often each contender is measured: at least 7, but for --quick [default: 7]
     #[arg(long)]
     rounds: Option<usize>,
-    /// How long a measurement takes at least, in milliseconds
+    /// In each measurement operations are repeated until they take about so many milliseconds
     #[arg(long, default_value_t = 50, value_name = "N")]
     millis: u64,
     /// Two rounds, if not said; the outcome is written below the target directory
     #[arg(long)]
     quick: bool,
-    /// Also peers from Python, in an environment of their own below the target directory
+    /// Also peers from Python, in an environment of their own below the target directory. Only a run of
+    /// all rows with --python and --huge is kept in docs/performance
     #[arg(long)]
     python: bool,
     /// Rows of ordinary pages, then those of huge ones: sets whether there are any (needs root)
@@ -94,7 +95,7 @@ impl Options {
 
     /// Whether the outcome is one to be kept beside the documentation.
     fn is_whole(&self) -> bool {
-        self.filter.is_none() && !self.quick
+        self.redraw || self.filter.is_none() && !self.quick && self.python && self.huge
     }
 
     fn wants(&self, row: &Row) -> bool {

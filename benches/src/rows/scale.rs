@@ -41,10 +41,11 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// `30000` as `30 000`.
-fn grouped(number: usize) -> String {
+fn counted(number: usize, what: &str) -> String {
     match number {
-        0..1000 => number.to_string(),
-        _ => format!("{} {:03}", number / 1000, number % 1000),
+        1 => format!("1 {what}"),
+        2..1000 => format!("{number} {what}s"),
+        _ => format!("{} {:03} {what}s", number / 1000, number % 1000),
     }
 }
 
@@ -144,7 +145,7 @@ fn path() -> String {
 fn create(backend: BackendKind, others: usize) -> Row {
     Row {
         key: format!("scale/create/{backend}/{others}"),
-        title: format!("create+drop beside {} others, {backend}, 4 KiB", grouped(others)),
+        title: format!("create+drop beside {}, {backend}, 4 KiB", counted(others, "other")),
         floor: "the same system calls made bare, beside as many bare segments",
         bytes: None,
         goal: Some(Goal::OfFloor(1.15)),
@@ -213,7 +214,7 @@ fn attach(backend: BackendKind, others: usize) -> Row {
     };
     Row {
         key: format!("scale/attach/{backend}/{others}"),
-        title: format!("attach+drop beside {} others, {backend}, 4 KiB", grouped(others)),
+        title: format!("attach+drop beside {}, {backend}, 4 KiB", counted(others, "other")),
         floor,
         bytes: None,
         goal,
@@ -241,7 +242,7 @@ fn is_shared(others: usize) -> Row {
     };
     Row {
         key: format!("scale/is_shared/{others}"),
-        title: format!("is_shared, {} arrays", grouped(others)),
+        title: format!("is_shared among {}", counted(others, "array")),
         floor: "none: it makes no system call",
         bytes: None,
         goal: None,
@@ -275,7 +276,7 @@ fn participants(others: usize) -> [Row; 3] {
     };
     let row = |what: &str, title: &str, floor, contenders| Row {
         key: format!("scale/{what}/{others}"),
-        title: format!("{title}, {others} other participants"),
+        title: format!("{title}, {}", counted(others, "other participant")),
         floor,
         bytes: None,
         goal: None,

@@ -12,7 +12,7 @@ use crate::{Contender, Goal, Row, peer};
 /// Bytes.
 const LEN: usize = 1 << 30;
 
-/// What two processors in one run differ by.
+/// Nine tenths of what the kernel can do with the same pages.
 const NEAR: Option<Goal> = Some(Goal::OfFloor(1.11));
 
 pub(crate) fn rows() -> Vec<Row> {

@@ -135,6 +135,19 @@ pub trait Sink {
     /// array has.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 
+    /// Writes the first `len` bytes of these, repeated without end; none, if there are none.
+    ///
+    /// # Errors
+    /// Those of [`write`](Self::write).
+    fn write_repeated(&mut self, bytes: &[u8], mut len: usize) -> Result<()> {
+        while len > 0 && !bytes.is_empty() {
+            let more = len.min(bytes.len());
+            self.write(&bytes[..more])?;
+            len -= more;
+        }
+        Ok(())
+    }
+
     /// How many bytes of a file [`copy_from`](Self::copy_from) had best be asked for at once.
     fn best_piece(&self) -> usize {
         1 << 20

@@ -39,7 +39,8 @@ pub enum Commit {
     Lazy,
     /// Pages are set aside by `fallocate(2)`, but not yet mapped.
     Reserve,
-    /// Pages are set aside and mapped (`MADV_POPULATE_WRITE`): the first touch costs nothing.
+    /// Pages are set aside and mapped (`MADV_POPULATE_WRITE`): the first touch by
+    /// the process that makes it costs nothing; others still map each page at theirs.
     Populate,
 }
 
@@ -53,7 +54,8 @@ pub enum Pages {
     Auto,
     /// Huge pages wherever the kernel has them: of those set aside (hugetlb; `memfd` and `mmap`
     /// only) if enough are free, else transparent ones if `shmem_enabled`, or for `shm` the `huge=`
-    /// option of the mount, allows them; ordinary pages if not. [`Paging`] tells what came of it.
+    /// option of the mount, allows them; ordinary pages if not. [`Paging`] tells which were
+    /// asked for.
     ///
     /// A page that is touched takes all its memory, so a sparse array may take more: the first, with the
     /// header in it, from the beginning.

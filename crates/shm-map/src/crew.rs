@@ -14,7 +14,7 @@ pub(crate) const PIECE: usize = 2 << 20;
 /// A thread for fewer bytes costs more than it brings.
 const EACH: usize = 4 << 20;
 
-/// More threads than this do not make memory faster.
+/// So many share what a memory controller gives; chosen, not measured.
 const MOST: usize = 8;
 
 const STACK: usize = 128 << 10;

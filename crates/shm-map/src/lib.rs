@@ -4,8 +4,9 @@
 //! takes no locks and decides nothing: whoever calls it says which file, how long, which access.
 //!
 //! - [`Mapping`]: a shared mapping of a file, or of anonymous memory;
-//! - [`commit`]: a new file's size and mapping, and the memory behind it ([`set_len`],
-//!   [`reserve`]), where running out is an error and not a SIGBUS;
+//! - [`establish`]: makes a new file a segment, with its header, its contents and the memory behind it;
+//! - [`commit`]: the same for a file without a header, by [`set_len`] or [`reserve`]: running out of
+//!   memory is an error and not a SIGBUS;
 //! - [`PagePlan`]: which pages that memory is in, and why;
 //! - [`read_header`], [`write_header`]: by `pread` and `pwrite`, never through a mapping;
 //! - [`Anchor`]: keeps an open file description for exactly as long as this address space lives;

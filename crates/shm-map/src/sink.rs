@@ -150,6 +150,27 @@ impl Sink for MappedSink<'_> {
         Ok(())
     }
 
+    fn write_repeated(&mut self, bytes: &[u8], len: usize) -> Result<()> {
+        check_room_for(len, self.room())?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let start = self.at;
+        in_pieces(start..start + len, |part| -> Result<()> {
+            self.prepare(&part)?;
+            let mut at = part.start;
+            while at < part.end {
+                let from = (at - start) % bytes.len();
+                let more = (bytes.len() - from).min(part.end - at);
+                put(self.mapping, at, &bytes[from..from + more])?;
+                at += more;
+            }
+            Ok(())
+        })?;
+        self.advance(len);
+        Ok(())
+    }
+
     /// Enough for several threads.
     fn best_piece(&self) -> usize {
         64 << 20

@@ -24,7 +24,7 @@ const MOST: u32 = 1023;
 pub(crate) struct Patience {
     /// So many waits are not spun in from now on.
     skips: u32,
-    /// So many were not, after the last that was in vain.
+    /// So many were not, after the last that was in vain; less a quarter for each that was not.
     skipped: u32,
 }
 

@@ -109,7 +109,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         self
     }
 
-    /// Which pages its memory is in; [`Array::paging`] tells what came of it.
+    /// Which pages its memory is in; [`Array::paging`] tells what was asked of the kernel.
     pub fn pages(mut self, pages: Pages) -> Self {
         self.pages = pages;
         self

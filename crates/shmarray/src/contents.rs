@@ -43,13 +43,7 @@ pub(crate) fn write_each<T: Element>(
 /// Writes one value so many times.
 pub(crate) fn write_value<T: Element>(value: T, count: usize, to: &mut dyn Sink) -> Result<()> {
     let stage = vec![value; count.min(stage_len::<T>())];
-    let mut rest = count;
-    while rest > 0 {
-        let more = rest.min(stage.len());
-        to.write(bytes_of(&stage[..more]))?;
-        rest -= more;
-    }
-    Ok(())
+    to.write_repeated(bytes_of(&stage), count * size_of::<T>())
 }
 
 /// Elements in a stage: at least one.

@@ -143,6 +143,10 @@ fn mounts() {
                 builder().from_fn(|i| i as u64),
                 builder().order(Order::Fortran).from_fn(|i| i as u64),
             ];
+            let value = 0x0102_0304_0506_0708;
+            let full = builder().full(value).unwrap();
+            assert!(full.to_owned_array().iter().all(|element| *element == value));
+            drop(full);
             for array in made {
                 let array = array.unwrap();
                 let first = array.get(3).unwrap();

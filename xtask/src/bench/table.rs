@@ -76,8 +76,8 @@ fn about(outcome: &Outcome) -> String {
     let about = &outcome.about;
     let machine = &about.machine;
     let mut text = format!(
-        "Made on {} by `{}`: medians of {} interleaved rounds, of measurements of at least {} ms, \
-         each in a\nprocess of its own. The machine: {} cores ({}), {} GiB of memory, {}, huge pages \
+        "Made on {} by `{}`: medians of {} interleaved rounds, of operations repeated for some {} \
+         ms, in a\nprocess of their own each time. The machine: {} cores ({}), {} GiB of memory, {}, huge pages \
          in shared memory: `{}`.\nBuilt by {}.",
         about.date,
         about.command,
@@ -93,8 +93,11 @@ fn about(outcome: &Outcome) -> String {
     if let Some(python) = &about.python {
         text += &format!(" Python peers: {python}.");
     }
+    if machine.huge_pages.contains(super::huge::ASKED) {
+        text += " Before the rows of huge pages, free memory was gathered into such (`compact_memory`).";
+    }
     let [met, missed] = outcome.goals();
-    text + &format!("\n\n{met} goals are met, {missed} are missed.")
+    text + &format!("\n\nGoals: {met} met, {missed} missed.")
 }
 
 fn heading<'a>(group: &[&'a Line]) -> &'a str {
@@ -274,7 +277,7 @@ mod tests {
         for part in [
             "Made on 2026-01-31 by `cargo xtask bench`: medians of 3 interleaved rounds",
             "2 cores (a processor), 24 GiB of memory, Linux 6.18.0 x86_64",
-            "1 goals are met, 0 are missed.",
+            "Goals: 1 met, 0 missed.",
             "**Warning**: the machine had other things to do.",
             "](ratios.svg)",
             "\n## create\n\n| what | ours |",
