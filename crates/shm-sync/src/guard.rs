@@ -35,16 +35,31 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes;
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
     /// slots; [`Os`](shm_core::ErrorKind::Os).
-    #[inline]
+    // Whatever is put on the stack before the first access to the lock holds it up: registers, a return
+    // address.
+    #[inline(always)]
     pub fn exclusive(self, limit: Limit) -> Result<Exclusive<'a, A>> {
+        let Some(me) = self.identity().owner() else { return self.wait_for_all(limit, None) };
+        match self.lock().enter_at_once(me) {
+            Ok(granted) => Ok(self.alone(me, granted)),
+            Err(entered) => self.wait_for_all(limit, entered),
+        }
+    }
+
+    /// The rest of [`exclusive`](Self::exclusive), for who has no slot yet or is not alone at once.
+    #[cold]
+    #[inline(never)]
+    fn wait_for_all(self, limit: Limit, entered: Option<u64>) -> Result<Exclusive<'a, A>> {
         let me = self.me()?;
-        match self.lock().lock_alone(me, self.kernel(), limit) {
-            Ok(granted) => {
-                let held = Held::new(me, granted, std::thread::panicking());
-                Ok(Exclusive { shared: self, held })
-            }
+        match self.lock().wait_to_be_alone(me, self.kernel(), limit, entered) {
+            Ok(granted) => Ok(self.alone(me, granted)),
             Err(stop) => Err(self.locked(stop)),
         }
+    }
+
+    #[inline]
+    fn alone(self, me: Owner, granted: Granted) -> Exclusive<'a, A> {
+        Exclusive { shared: self, held: Held::new(me, granted, std::thread::panicking()) }
     }
 
     /// Waits until nobody holds the lock alone or holds chunks, and holds it with other readers.

@@ -103,14 +103,10 @@ pub(crate) struct Lock<'a> {
 }
 
 impl Lock<'_> {
-    /// Becomes the only one.
-    #[inline]
-    pub(crate) fn lock_alone(
-        &self,
-        me: Owner,
-        system: &impl System,
-        limit: Limit,
-    ) -> Result<Granted, Stop> {
+    /// Becomes the only one, if that can be had with the first access; otherwise tells the state in
+    /// which it has entered, if it has, which [`wait_to_be_alone`](Self::wait_to_be_alone) is told.
+    #[inline(always)]
+    pub(crate) fn enter_at_once(&self, me: Owner) -> Result<Granted, Option<u64>> {
         // Not after a look: mostly it is free and whole, and the look would cost a fifth of it all.
         let word = &self.words.word;
         let take = |free| word.compare_exchange(free, free | owner_bits(me), SeqCst, SeqCst);
@@ -122,13 +118,24 @@ impl Lock<'_> {
         store_before_load();
         match entered {
             Some(state) if self.words.marked.load(SeqCst) == 0 => Ok(Granted { state }),
-            _ => self.wait_to_be_alone(me, system, limit, entered),
+            _ => Err(entered),
         }
+    }
+
+    /// Both, as `guard.rs` does them.
+    #[cfg(loom)]
+    pub(crate) fn lock_alone(
+        self,
+        me: Owner,
+        system: &impl System,
+        limit: Limit,
+    ) -> Result<Granted, Stop> {
+        self.enter_at_once(me).or_else(|entered| self.wait_to_be_alone(me, system, limit, entered))
     }
 
     /// Becomes the only one, who may have `entered` already.
     #[cold]
-    fn wait_to_be_alone(
+    pub(crate) fn wait_to_be_alone(
         self,
         me: Owner,
         system: &impl System,
@@ -154,7 +161,7 @@ impl Lock<'_> {
         }
     }
 
-    /// Ends what [`lock_alone`](Self::lock_alone) began.
+    /// Ends what [`enter_at_once`](Self::enter_at_once) began.
     #[inline]
     pub(crate) fn unlock_alone(&self, me: Owner, system: &impl System, granted: Granted) {
         self.leave_alone(me, system, granted.state);
