@@ -83,6 +83,9 @@ fn check_window(window: &Window, total: usize, itemsize: usize) {
 
 /// Where each element lies, in elements from the array's first.
 fn places(window: &Window, order: Order) -> Vec<usize> {
+    if window.shape.contains(&0) {
+        return Vec::new(); // whatever its other axes are
+    }
     let mut places = vec![window.offset];
     let axes = window.shape.iter().zip(&window.strides);
     let axes: Vec<_> = if order == Order::C { axes.collect() } else { axes.rev().collect() };
