@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_anon::{Anon, AnonSegment};
-use shm_conformance::process::{self, Child};
+use shm_conformance::process::{self, Child, in_a_child};
 use shm_conformance::{bytes, leaks, spec, unique_name};
 use shm_core::{
     Access, Attached, Backend, Commit, ErrorKind, Fill, Header, Name, Named, Region, Result,
@@ -44,16 +44,6 @@ fn attach(name: &Name) -> Result<Array> {
 
 fn assert_all(array: &Array, value: u8) {
     assert_eq!(bytes::data(array.segment.header(), &array.region), [value; 800]);
-}
-
-fn in_a_child(test: impl FnOnce()) {
-    let child = Child::fork(|| {
-        process::die_if_hanging(60);
-        test();
-        0
-    });
-    let status = child.wait();
-    assert!(status.success(), "{status}");
 }
 
 /// Whatever the other threads were doing: the child finds a registry that is whole and free.

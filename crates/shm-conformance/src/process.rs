@@ -174,6 +174,18 @@ impl Child {
     }
 }
 
+/// Does this in a forked child, and waits until it has ended well; one that hangs is ended by SIGALRM.
+/// What it changes of itself, such as its limits and mounts, goes with it.
+pub fn in_a_child(work: impl FnOnce()) {
+    let child = Child::fork(|| {
+        die_if_hanging(60);
+        work();
+        0
+    });
+    let status = child.wait();
+    assert!(status.success(), "{status}");
+}
+
 /// Forks so many children, a few at a time, and waits until each has done its work and ended well;
 /// one that hangs is ended by SIGALRM.
 pub fn fork_many(count: usize, work: impl Fn()) {

@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shm_conformance::process::{self, Child};
+use shm_conformance::process::{self, Child, in_a_child};
 use shm_conformance::{bytes, leaks, spec, unique_name};
 use shm_core::{
     Access, Attached, Backend, Commit, Error, ErrorKind, Handover, Origin, Result, Sealable,
@@ -198,16 +198,6 @@ fn child_can_write() {
     drop(writer);
     assert!(child.wait().success());
     assert!(segment.freeze().unwrap().segment.is_frozen());
-}
-
-/// Limits stay with the process that has them.
-fn in_a_child(test: fn()) {
-    let child = Child::fork(|| {
-        test();
-        0
-    });
-    let status = child.wait();
-    assert!(status.success(), "{status}");
 }
 
 fn limit(resource: Resource, most: u64) {

@@ -12,7 +12,7 @@ use std::path::Path;
 
 use rustix::fs::fstat;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shm_conformance::process::{self, Child};
+use shm_conformance::process::{self, Child, in_a_child};
 use shm_conformance::{leaks, private, spec, unique_name};
 use shm_core::{
     Access, Backend, Commit, ErrorKind, Fill, Handover, Name, Pages, Result, Segment, Sink, Spec,
@@ -40,16 +40,6 @@ fn main() {
             ("files_in_dev_shm", || in_a_child(number_of_files)),
         ],
     );
-}
-
-/// Limits stay with the process that has them.
-fn in_a_child(test: fn()) {
-    let child = Child::fork(|| {
-        test();
-        0
-    });
-    let status = child.wait();
-    assert!(status.success(), "{status}");
 }
 
 fn limit(resource: Resource, most: u64) {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
-use shm_conformance::process::{self, Child};
+use shm_conformance::process::{self, Child, in_a_child};
 use shmarray::prelude::*;
 
 fn main() {
@@ -25,16 +25,6 @@ fn arrays() -> impl Iterator<Item = GuardedArray<u64, Ix1>> {
             made => Some(made.unwrap()),
         }
     })
-}
-
-fn in_a_child(work: impl FnOnce()) {
-    let child = Child::fork(|| {
-        process::die_if_hanging(60);
-        work();
-        0
-    });
-    let status = child.wait();
-    assert!(status.success(), "{status}");
 }
 
 fn inherits_and_finds() {

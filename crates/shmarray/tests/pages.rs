@@ -6,7 +6,7 @@ use std::io::Write;
 use std::sync::OnceLock;
 
 use shm_conformance::private;
-use shm_conformance::process::{self, Child};
+use shm_conformance::process::{self, Child, in_a_child};
 use shm_map::{HugeFacts, Setting};
 use shmarray::ndarray::{Array1, ShapeBuilder};
 use shmarray::prelude::*;
@@ -34,16 +34,6 @@ fn main() {
             ("no_thread_outlives_the_call", one_thread),
         ],
     );
-}
-
-fn in_a_child(work: impl FnOnce()) {
-    let child = Child::fork(|| {
-        process::die_if_hanging(60);
-        work();
-        0
-    });
-    let status = child.wait();
-    assert!(status.success(), "{status}");
 }
 
 /// Kilobytes that smaps(5) has in that field for the mappings of an array, and the bytes before them.
