@@ -69,7 +69,8 @@ impl Backend for Anon {
         if let Some(fill) = fill {
             fill_in_memory(&mapping, &header, &plan, fill)?;
         }
-        let segment = AnonSegment::publish(header, mapping, spec.force)?;
+        let array = registry::publish(header, mapping, spec.force)?;
+        let segment = AnonSegment::with_access(array, Access::ReadWrite);
         tracing::debug!(name = %spec.name, bytes = len, "created on mmap");
         segment.attached()
     }

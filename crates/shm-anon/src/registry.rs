@@ -4,12 +4,14 @@
 //! change. The registry does not keep arrays alive; the handles do.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::{Arc, Weak};
 
-use shm_core::{BackendKind, ErrorKind, Name};
+use shm_core::{BackendKind, ErrorKind, Header, Name, Result};
+use shm_map::Mapping;
 use shm_presence::fork::Kept;
 
-use crate::companion::{Companion, Range, Refusal};
+use crate::companion::Companion;
 use crate::segment::Inner;
 
 type Names = BTreeMap<Name, Weak<Inner>>;
@@ -23,30 +25,30 @@ struct Registry {
 static REGISTRY: Kept<Registry> =
     Kept::new(Registry { names: BTreeMap::new(), companion: Companion::NONE });
 
-/// Makes an array, whose locks are in that range, and gives it its name.
-pub(crate) fn publish(
-    name: &Name,
-    force: bool,
-    make: impl FnOnce(Result<Range, Refusal>) -> Arc<Inner>,
-) -> shm_core::Result<Arc<Inner>> {
+/// Makes an array of a mapping, with lock bytes of its own, and gives it its name.
+pub(crate) fn publish(header: Header, mapping: Mapping, force: bool) -> Result<Arc<Inner>> {
     REGISTRY.with(|Registry { names, companion }| {
-        if !force && is_alive(names, name) {
-            let name = name.to_string();
+        let entry = names.entry(header.name().clone());
+        if let Entry::Occupied(other) = &entry
+            && !force
+            && is_alive(other.get())
+        {
+            let name = header.name().to_string();
             return Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Mmap }.into());
         }
-        let array = make(companion.range());
-        names.insert(name.clone(), Arc::downgrade(&array));
+        let array = Arc::new(Inner { header, mapping, locks: companion.range() });
+        entry.insert_entry(Arc::downgrade(&array));
         Ok(array)
     })
 }
 
-fn is_alive(names: &Names, name: &Name) -> bool {
-    names.get(name).is_some_and(|array| array.strong_count() > 0)
+fn is_alive(array: &Weak<Inner>) -> bool {
+    array.strong_count() > 0
 }
 
 /// Whether an array bears the name.
 pub(crate) fn is_known(name: &Name) -> bool {
-    REGISTRY.with(|Registry { names, .. }| is_alive(names, name))
+    REGISTRY.with(|Registry { names, .. }| names.get(name).is_some_and(is_alive))
 }
 
 /// The array that bears the name.
@@ -57,9 +59,10 @@ pub(crate) fn find(name: &Name) -> Option<Arc<Inner>> {
 /// Takes the name away; with `only`, from that array and not from a successor.
 pub(crate) fn withdraw(name: &Name, only: Option<*const Inner>) {
     REGISTRY.with(|Registry { names, .. }| {
-        let wanted = |known: &Weak<Inner>| only.is_none_or(|array| known.as_ptr() == array);
-        if names.get(name).is_some_and(wanted) {
-            names.remove(name);
+        if let Some((name, other)) = names.remove_entry(name)
+            && only.is_some_and(|array| other.as_ptr() != array)
+        {
+            names.insert(name, other);
         }
     });
 }

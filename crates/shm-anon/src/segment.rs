@@ -19,10 +19,10 @@ pub struct AnonSegment {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
-    header: Header,
-    mapping: Mapping,
+    pub(crate) header: Header,
+    pub(crate) mapping: Mapping,
     /// Given when it is made, as children that are forked before the first lock must share it.
-    locks: Result<Range, Refusal>,
+    pub(crate) locks: Result<Range, Refusal>,
 }
 
 impl Drop for Inner {
@@ -33,14 +33,6 @@ impl Drop for Inner {
 }
 
 impl AnonSegment {
-    /// Makes it, and gives it its name.
-    pub(crate) fn publish(header: Header, mapping: Mapping, force: bool) -> Result<Self> {
-        let name = header.name().clone();
-        let make = |locks| Arc::new(Inner { header, mapping, locks });
-        registry::publish(&name, force, make)
-            .map(|inner| Self::with_access(inner, Access::ReadWrite))
-    }
-
     pub(crate) fn with_access(inner: Arc<Inner>, access: Access) -> Self {
         Self { inner, access }
     }

@@ -18,10 +18,10 @@ use shm_core::{
     Result, Segment, SlotLocks, Spec,
 };
 
-use crate::located::Findable;
+use crate::mapped::Mapped;
 
-/// A mapping of any backend.
-pub(crate) type AnyRegion = Arc<Findable<dyn Region>>;
+/// An attachment of any backend.
+pub(crate) type AnyMapped = Arc<Mapped<dyn Region>>;
 
 /// A segment of any backend.
 #[derive(Clone, Debug)]
@@ -62,12 +62,8 @@ fn not_compiled<T>(backend: BackendKind) -> Result<T> {
 }
 
 #[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
-fn any<S: Segment>(
-    attached: Attached<S>,
-    wrap: impl Fn(S) -> AnySegment,
-) -> (AnyRegion, AnySegment) {
-    let segment = wrap(attached.segment);
-    (Findable::new(attached.region, &segment), segment)
+fn any<S: Segment>(attached: Attached<S>, wrap: impl Fn(S) -> AnySegment) -> AnyMapped {
+    Mapped::new(wrap(attached.segment), attached.region)
 }
 
 /// Makes a segment.
@@ -75,7 +71,7 @@ pub(crate) fn create(
     backend: BackendKind,
     spec: &Spec,
     fill: Option<Fill<'_>>,
-) -> Result<(AnyRegion, AnySegment)> {
+) -> Result<AnyMapped> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => {
@@ -98,7 +94,7 @@ pub(crate) fn attach(
     backend: BackendKind,
     name: &Name,
     access: Access,
-) -> Result<(AnyRegion, AnySegment)> {
+) -> Result<AnyMapped> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
@@ -141,7 +137,7 @@ pub(crate) fn attach_fd(
     fd: OwnedFd,
     name: &Name,
     access: Access,
-) -> Result<(AnyRegion, AnySegment)> {
+) -> Result<AnyMapped> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
@@ -160,7 +156,7 @@ pub(crate) fn attach_fd(
 }
 
 /// Attaches to a segment without a name while its sender lives.
-pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<(AnyRegion, AnySegment)> {
+pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<AnyMapped> {
     #[cfg(feature = "memfd")]
     return shm_memfd::Memfd
         .attach(shm_memfd::Source::Origin(origin), access)
@@ -218,8 +214,11 @@ impl AnySegment {
         each!(self, segment => segment.slot_locks())
     }
 
-    pub(crate) fn map(&self) -> Result<AnyRegion> {
-        each!(self, segment => segment.map().map(|region| Findable::new(region, self) as AnyRegion))
+    pub(crate) fn map(self) -> Result<AnyMapped> {
+        each!(&self, segment => {
+            let region = segment.map()?;
+            Ok(Mapped::new(self, region))
+        })
     }
 
     pub(crate) fn destroy(&self) -> Result<()> {
@@ -248,7 +247,7 @@ impl AnySegment {
     }
 
     /// Freezes a memfd whose regions in this process are gone.
-    pub(crate) fn freeze(&self) -> Result<(AnyRegion, AnySegment)> {
+    pub(crate) fn freeze(&self) -> Result<AnyMapped> {
         match self {
             #[cfg(feature = "memfd")]
             Self::Memfd(segment) => segment.freeze().map(|frozen| any(frozen, Self::Memfd)),

@@ -44,7 +44,8 @@ pub struct Builder<T, D, M = ReadWrite> {
 
 #[derive(Clone, Debug)]
 enum Naming {
-    Given(String),
+    /// What is wrong with a name is told when the array is made.
+    Given(Result<Name, String>),
     Unique(Cow<'static, str>),
 }
 
@@ -67,8 +68,9 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     }
 
     /// Its name, by which others attach. By default it gets a unique one.
-    pub fn name(mut self, name: impl Into<String>) -> Self {
-        self.naming = Naming::Given(name.into());
+    pub fn name(mut self, name: impl AsRef<str>) -> Self {
+        let name = name.as_ref();
+        self.naming = Naming::Given(Name::new(name).map_err(|_| name.into()));
         self
     }
 
@@ -253,7 +255,8 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
 
     fn spec(&self, dtype: DType, layout: Layout, guarded: bool) -> Result<Spec> {
         let name = match &self.naming {
-            Naming::Given(name) => Name::new(name.as_str())?,
+            Naming::Given(Ok(name)) => name.clone(),
+            Naming::Given(Err(wrong)) => Name::new(wrong)?,
             Naming::Unique(prefix) => unique_name(prefix)?,
         };
         Ok(Spec {
@@ -271,7 +274,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     #[cfg(feature = "npy")]
     pub(crate) fn asked(&self) -> (Option<&str>, Option<BackendKind>) {
         let name = match &self.naming {
-            Naming::Given(name) => Some(name.as_str()),
+            Naming::Given(name) => Some(name.as_ref().map_or_else(String::as_str, Name::as_str)),
             Naming::Unique(_) => None,
         };
         (name, self.backend)

@@ -148,7 +148,7 @@ impl<'p, A: Loadable> Load<'p, A> {
     }
 
     /// The array's name, by which others attach. By default it gets a unique one.
-    pub fn name(self, name: impl Into<String>) -> Self {
+    pub fn name(self, name: impl AsRef<str>) -> Self {
         self.with(|options| options.name(name))
     }
 

@@ -14,50 +14,48 @@ use shm_presence::{Identity, fork};
 use shm_select::Selection;
 use shm_sync::{Attachment, Words};
 
-use crate::backends::{self, AnyRegion, AnySegment, no_handle};
+use crate::backends::{self, AnyMapped, AnySegment, no_handle};
 
 /// A hold on a segment and its mapping here. Clones share both.
 #[derive(Clone)]
 pub struct Handle {
-    // Dropped before the segment: the last one out must not be present any more when he asks.
-    region: AnyRegion,
-    // Invariant: of `region`, which lies in an Arc and is never changed.
+    mapped: AnyMapped,
+    // Invariant: of the region of `mapped`, which lies in an Arc and is never changed.
     words: Words<'static>,
-    held: Held,
+    shown: Shown,
 }
 
 /// A hold on a segment, without its mapping.
 #[derive(Clone)]
-pub struct Held {
+pub(crate) struct Held {
     segment: AnySegment,
-    /// The part that it shows, if not the whole.
+    shown: Shown,
+}
+
+/// What a hold shows of its segment, and how it came to it.
+#[derive(Clone, Default)]
+struct Shown {
+    /// The part, if not the whole.
     window: Option<Window>,
-    /// What this handle goes by in this process, if not by the segment's name.
+    /// What it goes by in this process, if not by the segment's name.
     label: Option<Name>,
     selection: Option<Arc<Selection>>,
-    /// The slot of this attachment, which its clones share.
-    identity: Arc<Identity>,
 }
 
 impl Handle {
     /// What was made or found; with what was selected, if that was asked.
-    pub(crate) fn new(
-        (region, segment): (AnyRegion, AnySegment),
-        selection: Option<Selection>,
-    ) -> Result<Self> {
-        let (selection, identity) = (selection.map(Arc::new), Arc::default());
-        Self::mapped(region, Held { segment, window: None, label: None, selection, identity })
+    pub(crate) fn new(mapped: AnyMapped, selection: Option<Selection>) -> Result<Self> {
+        Self::of(mapped, Shown { selection: selection.map(Arc::new), ..Shown::default() })
     }
 
-    /// The region is of the segment that is held.
-    fn mapped(region: AnyRegion, held: Held) -> Result<Self> {
-        let start: *const (dyn Region + 'static) = &**region;
+    fn of(mapped: AnyMapped, shown: Shown) -> Result<Self> {
+        let region: *const (dyn Region + 'static) = mapped.region();
         // SAFETY: the region lies in an Arc, which the result keeps for as long as the words.
-        let start: &'static dyn Region = unsafe { &*start };
+        let region: &'static dyn Region = unsafe { &*region };
         // SAFETY: region and header are of one segment. Of the bytes before the data, this crate
         // hands out none.
-        let words = unsafe { Words::of(start, held.header()) }?;
-        Ok(Self { region, words, held })
+        let words = unsafe { Words::of(region, mapped.segment().header()) }?;
+        Ok(Self { mapped, words, shown })
     }
 
     /// Attaches to what a payload describes, and checks that it is that.
@@ -87,7 +85,7 @@ impl Handle {
         Self::described_by(found, descriptor)
     }
 
-    fn described_by(found: (AnyRegion, AnySegment), descriptor: &Descriptor) -> Result<Self> {
+    fn described_by(found: AnyMapped, descriptor: &Descriptor) -> Result<Self> {
         let mut handle = Self::new(found, None)?;
         handle.header().check_described_by(descriptor)?;
         if descriptor.frozen && !handle.is_frozen() {
@@ -95,17 +93,16 @@ impl Handle {
             return Err(ErrorKind::NotSealed { missing }.into());
         }
         let is_whole = |window: &&Window| window.is_whole(handle.header().layout());
-        handle.held.window = descriptor.window.as_ref().filter(|w| !is_whole(w)).cloned();
+        handle.shown.window = descriptor.window.as_ref().filter(|w| !is_whole(w)).cloned();
         Ok(handle)
     }
 
     /// What rebuilds this in another process.
     pub(crate) fn payload(&self) -> Result<Payload> {
-        let Held { segment, window, .. } = &self.held;
-        let backend = segment.kind();
+        let (segment, backend) = (self.segment(), self.backend());
         let Some(fd) = segment.fd() else { return Err(no_handle("making a payload", backend)) };
         let mut descriptor = Descriptor::of(backend, segment.header(), segment.is_frozen());
-        descriptor.window = window.clone();
+        descriptor.window = self.shown.window.clone();
         let origin = (backend == BackendKind::Memfd)
             .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
         Ok(Payload { descriptor, origin })
@@ -115,59 +112,40 @@ impl Handle {
     pub(crate) fn showing(&self, window: Window) -> Self {
         let mut other = self.clone();
         let is_whole = window.is_whole(self.header().layout());
-        other.held.window = (!is_whole).then_some(window);
+        other.shown.window = (!is_whole).then_some(window);
         other
     }
 
     /// The same memory, by another name in this process.
     pub(crate) fn labelled(&self, label: Name) -> Self {
         let mut other = self.clone();
-        other.held.label = Some(label);
+        other.shown.label = Some(label);
         other
     }
 
-    pub(crate) fn region(&self) -> &(dyn Region + 'static) {
-        &**self.region
-    }
-
     pub(crate) fn detach(self) -> Held {
-        self.held
-    }
-}
-
-impl std::ops::Deref for Handle {
-    type Target = Held;
-
-    fn deref(&self) -> &Held {
-        &self.held
-    }
-}
-
-impl Held {
-    pub(crate) fn attach(self) -> Result<Handle> {
-        Handle::mapped(self.segment.map()?, self)
+        Held { segment: self.segment().clone(), shown: self.shown }
     }
 
-    /// Freezes the segment; the mappings of this process must be gone.
-    pub(crate) fn freeze(&self) -> Result<Handle> {
-        let mut handle = Handle::new(self.segment.freeze()?, None)?;
-        handle.held.window = self.window.clone();
-        handle.held.selection = self.selection.clone();
-        handle.held.label = self.label.clone();
-        Ok(handle)
+    pub(crate) fn region(&self) -> &(dyn Region + 'static) {
+        self.mapped.region()
+    }
+
+    pub(crate) fn segment(&self) -> &AnySegment {
+        self.mapped.segment()
     }
 
     pub(crate) fn header(&self) -> &Header {
-        self.segment.header()
+        self.segment().header()
     }
 
     pub(crate) fn name(&self) -> &Name {
-        self.label.as_ref().unwrap_or_else(|| self.header().name())
+        self.shown.name(self.header())
     }
 
     /// The part that it shows, if not the whole.
     pub(crate) fn part(&self) -> Option<&Window> {
-        self.window.as_ref()
+        self.shown.window.as_ref()
     }
 
     /// What it shows.
@@ -178,27 +156,54 @@ impl Held {
 
     /// Length of each axis, in elements.
     pub(crate) fn shape(&self) -> &[usize] {
-        self.part().map_or_else(|| self.header().layout().shape(), |part| &part.shape)
+        self.shown.shape(self.header())
     }
 
     pub(crate) fn backend(&self) -> BackendKind {
-        self.segment.kind()
+        self.segment().kind()
     }
 
     pub(crate) fn access(&self) -> Access {
-        self.segment.access()
+        self.segment().access()
     }
 
     pub(crate) fn is_frozen(&self) -> bool {
-        self.segment.is_frozen()
+        self.segment().is_frozen()
     }
 
     pub(crate) fn selection(&self) -> Option<&Selection> {
-        self.selection.as_deref()
+        self.shown.selection.as_deref()
+    }
+}
+
+impl Held {
+    pub(crate) fn name(&self) -> &Name {
+        self.shown.name(self.segment.header())
     }
 
-    pub(crate) fn segment(&self) -> &AnySegment {
-        &self.segment
+    pub(crate) fn attach(self) -> Result<Handle> {
+        Handle::of(self.segment.map()?, self.shown)
+    }
+
+    /// Freezes the segment; the mappings of this process must be gone.
+    pub(crate) fn freeze(&self) -> Result<Handle> {
+        Handle::of(self.segment.freeze()?, self.shown.clone())
+    }
+}
+
+impl Shown {
+    fn name<'a>(&'a self, header: &'a Header) -> &'a Name {
+        self.label.as_ref().unwrap_or_else(|| header.name())
+    }
+
+    fn shape<'a>(&'a self, header: &'a Header) -> &'a [usize] {
+        self.window.as_ref().map_or_else(|| header.layout().shape(), |part| &part.shape)
+    }
+
+    fn describe(&self, segment: &AnySegment, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (header, backend) = (segment.header(), segment.kind());
+        let (name, dtype, shape) = (self.name(header), header.dtype(), self.shape(header));
+        write!(f, "{:?} on {backend}, {dtype} {shape:?}", name.as_str())
     }
 }
 
@@ -209,34 +214,27 @@ impl Attachment for Handle {
     }
 
     fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        self.held.segment.slot_locks()
+        self.segment().slot_locks()
     }
 
     #[inline]
     fn identity(&self) -> &Identity {
-        &self.held.identity
+        self.mapped.identity()
     }
 
     fn header(&self) -> &Header {
-        self.held.header()
+        Handle::header(self) // the crate's own method of that name
     }
 }
 
 impl fmt::Debug for Held {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:?} on {}, {} {:?}",
-            self.name().as_str(),
-            self.backend(),
-            self.header().dtype(),
-            self.shape()
-        )
+        self.shown.describe(&self.segment, f)
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.held.fmt(f)
+        self.shown.describe(self.segment(), f)
     }
 }

@@ -67,6 +67,7 @@ mod guard;
 mod handle;
 mod located;
 mod manager;
+mod mapped;
 pub mod mode;
 mod name;
 #[cfg(feature = "pass")]

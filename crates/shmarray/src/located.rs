@@ -1,16 +1,13 @@
 //! Which array some memory belongs to: the arrays that are mapped into this process, by address.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, Range};
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, Weak};
 
 use ndarray::{ArrayBase, ArrayRef, Dimension, RawData, RawRef};
 use shm_core::{Access, BackendKind, DType, Name, Region};
-#[cfg(feature = "posix")]
-use shm_posix::RawSegment;
 use shm_presence::fork::Kept;
 
-use crate::backends::AnySegment;
 use crate::{Chunk, ReadGuard, WriteGuard};
 
 /// Whether all of a view's elements lie in a shared array that is mapped into this process.
@@ -35,16 +32,14 @@ use crate::{Chunk, ReadGuard, WriteGuard};
 /// # }
 /// ```
 pub fn is_shared(memory: &(impl Locate + ?Sized)) -> bool {
-    memory.extent().is_some_and(|extent| ARRAYS.with(|arrays| find(arrays, &extent).is_some()))
+    memory.extent().is_some_and(|extent| find(&extent).is_some())
 }
 
 /// The shared array that all of a view's elements lie in, as [`is_shared`]: `None` if there is none.
 pub fn containing(memory: &(impl Locate + ?Sized)) -> Option<Located> {
     let extent = memory.extent()?;
-    ARRAYS.with(|arrays| {
-        let (start, array) = find(arrays, &extent)?;
-        Some(array.known.located(extent.first - start))
-    })
+    let array = find(&extent)?;
+    Some(Located { offset: extent.first - array.bytes().start, ..array.located() })
 }
 
 /// Where a view lies, as [`containing`] tells it.
@@ -163,117 +158,52 @@ impl<E: sealed::Extended + ?Sized> sealed::Extended for &mut E {
     }
 }
 
-/// What there is to tell about an array.
-enum Known {
-    Segment(AnySegment),
-    #[cfg(feature = "posix")]
-    Raw(Arc<Located>),
+/// A mapped array that is found by its addresses. It [leaves](leave) when it is dropped.
+pub(crate) trait Findable: Send + Sync {
+    /// Addresses of its elements' bytes.
+    fn bytes(&self) -> Range<usize>;
+
+    /// What there is to tell of it, with the offset of its first byte: zero.
+    fn located(&self) -> Located;
 }
 
-impl Known {
-    fn located(&self, offset: usize) -> Located {
-        match self {
-            Self::Segment(segment) => {
-                let header = segment.header();
-                Located {
-                    name: header.name().clone(),
-                    backend: segment.kind(),
-                    dtype: header.dtype().clone(),
-                    shape: header.layout().shape().to_vec(),
-                    access: segment.access(),
-                    offset,
-                }
-            }
-            #[cfg(feature = "posix")]
-            Self::Raw(located) => Located { offset, ..Located::clone(located) },
-        }
-    }
+/// Addresses of the bytes of an array that begins at an offset of its region; both in bytes.
+pub(crate) fn bytes(region: &dyn Region, offset: u64, len: usize) -> Range<usize> {
+    let mapped = region.start().addr().get();
+    let start = mapped.saturating_add(usize::try_from(offset).unwrap_or(usize::MAX));
+    start..start.saturating_add(len).min(mapped + region.len())
 }
 
-/// An array that is mapped into this process.
-struct Mapped {
-    /// Behind its last byte.
-    end: usize,
-    known: Known,
-    /// How many regions show these addresses: those of an anonymous array share one mapping.
-    regions: usize,
-}
+/// By the address of the first byte, and its own: two attachments may share a mapping.
+type Arrays = BTreeMap<(usize, usize), Weak<dyn Findable>>;
 
-/// By the address of the first byte.
-type Arrays = BTreeMap<usize, Mapped>;
-
-/// No step with it may drop what is known of an array, whose end may come here too.
+/// No step with it may drop the last handle of an array, whose end comes here too.
 static ARRAYS: Kept<Arrays> = Kept::new(BTreeMap::new());
 
-/// Mappings do not overlap: it is the last one that begins at or before the view.
-fn find<'a>(arrays: &'a Arrays, extent: &Extent) -> Option<(usize, &'a Mapped)> {
-    let (&start, array) = arrays.range(..=extent.bytes.start).next_back()?;
-    (extent.bytes.end <= array.end).then_some((start, array))
+fn key<A: Findable + ?Sized>(array: &A) -> Option<(usize, usize)> {
+    let (bytes, own) = (array.bytes(), (&raw const *array).addr());
+    (!bytes.is_empty()).then_some((bytes.start, own))
 }
 
-/// A mapped region that is found by its addresses while it lives.
-pub(crate) struct Findable<R: ?Sized> {
-    // Dropped first: once the region is unmapped, its addresses may be somebody else's.
-    _entry: Entry,
-    region: R,
-}
-
-impl<R: Region> Findable<R> {
-    /// The region is of that segment.
-    pub(crate) fn new(region: R, segment: &AnySegment) -> Arc<Self> {
-        let header = segment.header();
-        let (offset, len) = (header.data_offset(), header.layout().nbytes());
-        let entry = Entry::new(&region, offset, len, || Known::Segment(segment.clone()));
-        Arc::new(Self { _entry: entry, region })
+/// Has an array found, until it [leaves](leave). One without elements lies nowhere.
+pub(crate) fn enter<A: Findable + 'static>(array: &Arc<A>) {
+    if let Some(key) = key(&**array) {
+        let array = Arc::<A>::downgrade(array);
+        ARRAYS.with(|arrays| arrays.insert(key, array));
     }
 }
 
-#[cfg(feature = "posix")]
-impl Findable<RawSegment> {
-    /// An array in a raw segment: so many bytes from that offset on, in bytes.
-    pub(crate) fn raw(segment: RawSegment, offset: u64, len: usize, located: Located) -> Arc<Self> {
-        let located = Arc::new(located);
-        let entry = Entry::new(segment.region(), offset, len, || Known::Raw(Arc::clone(&located)));
-        Arc::new(Self { _entry: entry, region: segment })
+/// For the end of an array: once it is unmapped, its addresses may be somebody else's.
+pub(crate) fn leave(array: &(impl Findable + ?Sized)) {
+    if let Some(key) = key(array) {
+        ARRAYS.with(|arrays| arrays.remove(&key));
     }
 }
 
-impl<R: ?Sized> Deref for Findable<R> {
-    type Target = R;
-
-    fn deref(&self) -> &R {
-        &self.region
-    }
-}
-
-/// The entry of a region, by the address of the array's first byte; of an array without elements
-/// there is none. Dropping it takes it out.
-struct Entry(Option<usize>);
-
-impl Entry {
-    fn new(region: &dyn Region, offset: u64, len: usize, known: impl FnOnce() -> Known) -> Self {
-        let mapped = region.start().addr().get();
-        let start = mapped.saturating_add(usize::try_from(offset).unwrap_or(usize::MAX));
-        let end = start.saturating_add(len).min(mapped + region.len());
-        if start >= end {
-            return Self(None);
-        }
-        ARRAYS.with(|arrays| {
-            let new = || Mapped { end, known: known(), regions: 0 };
-            arrays.entry(start).or_insert_with(new).regions += 1;
-        });
-        Self(Some(start))
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        let Some(start) = self.0 else { return };
-        let gone = ARRAYS.with(|arrays| {
-            let array = arrays.get_mut(&start)?;
-            array.regions -= 1;
-            if array.regions == 0 { arrays.remove(&start) } else { None }
-        });
-        drop(gone);
-    }
+/// The array that has these bytes. Mappings do not overlap: it is the last one that begins at or
+/// before them.
+fn find(extent: &Extent) -> Option<Arc<dyn Findable>> {
+    let before = ..=(extent.bytes.start, usize::MAX);
+    let last = ARRAYS.with(|arrays| arrays.range(before).rev().find_map(|(_, it)| it.upgrade()))?;
+    (extent.bytes.end <= last.bytes().end).then_some(last)
 }

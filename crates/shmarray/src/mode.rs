@@ -5,7 +5,7 @@ use ndarray::Dimension;
 use shm_core::{Access, BackendKind, Element, ErrorKind, Region, Result};
 use shm_ndarray::{Elements, ElementsMut, Place};
 
-use crate::handle::Held;
+use crate::handle::Handle;
 
 /// What may be done with an array. There are the five modes of this module and no others.
 pub trait Mode: sealed::Mode {}
@@ -54,7 +54,7 @@ pub(crate) mod sealed {
         type Elements<T: Element, D: Dimension>: Clone;
 
         /// Whether a handle is of this mode.
-        fn check(held: &Held) -> Result<()>;
+        fn check(handle: &Handle) -> Result<()>;
 
         /// # Safety
         /// As for [`Place::elements`].
@@ -87,8 +87,8 @@ macro_rules! modes {
             $(const GUARDED: bool = $guarded;)?
             type Elements<T: Element, D: Dimension> = $elements<'static, T, D>;
 
-            fn check(held: &Held) -> Result<()> {
-                $check(held)
+            fn check(handle: &Handle) -> Result<()> {
+                $check(handle)
             }
 
             unsafe fn elements<T: Element, D: Dimension>(
@@ -110,15 +110,15 @@ macro_rules! modes {
 
 modes! {
     ReadWrite: ReadWrite, ElementsMut by elements_mut,
-        |held| is(held, false, Access::ReadWrite);
+        |handle| is(handle, false, Access::ReadWrite);
     Memfd: ReadWrite, ElementsMut by elements_mut,
         is_memfd;
     ReadOnly: ReadOnly, Elements by elements,
-        |held| is(held, false, Access::ReadOnly);
+        |handle| is(handle, false, Access::ReadOnly);
     Frozen: ReadOnly, Elements by elements,
         is_frozen;
     Guarded: ReadWrite, ElementsMut by elements_mut,
-        |held| is(held, true, Access::ReadWrite), true;
+        |handle| is(handle, true, Access::ReadWrite), true;
 }
 
 impl Joint for ReadWrite {}
@@ -147,21 +147,21 @@ macro_rules! writable {
 writable!(ReadWrite, Memfd);
 
 /// Whether it is guarded, or not, and has that access.
-fn is(held: &Held, guarded: bool, access: Access) -> Result<()> {
-    if held.header().guarded() != guarded {
-        let name = held.name().as_str().into();
+fn is(handle: &Handle, guarded: bool, access: Access) -> Result<()> {
+    if handle.header().guarded() != guarded {
+        let name = handle.name().as_str().into();
         return Err(ErrorKind::GuardMismatch { name, guarded: !guarded }.into());
     }
-    if held.access() == access {
+    if handle.access() == access {
         return Ok(());
     }
-    let object = format!("array {:?}, attached for {},", held.name().as_str(), held.access());
+    let object = format!("array {:?}, attached for {},", handle.name().as_str(), handle.access());
     Err(ErrorKind::AccessDenied { object, access }.into())
 }
 
-fn is_memfd(held: &Held) -> Result<()> {
-    is(held, false, Access::ReadWrite)?;
-    let backend = held.backend();
+fn is_memfd(handle: &Handle) -> Result<()> {
+    is(handle, false, Access::ReadWrite)?;
+    let backend = handle.backend();
     if backend == BackendKind::Memfd {
         return Ok(());
     }
@@ -170,8 +170,8 @@ fn is_memfd(held: &Held) -> Result<()> {
 }
 
 /// A frozen array may be guarded: where nobody writes, nobody needs guards.
-fn is_frozen(held: &Held) -> Result<()> {
-    if held.is_frozen() {
+fn is_frozen(handle: &Handle) -> Result<()> {
+    if handle.is_frozen() {
         return Ok(());
     }
     let missing = "F_SEAL_WRITE and F_SEAL_SEAL of a frozen memfd".into();

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{
@@ -16,7 +17,7 @@ use shm_core::{
 use shm_ndarray::{Elements, ElementsMut, Place, slice_window};
 use shm_posix::RawSegment;
 
-use crate::located::{Findable, Located};
+use crate::located::{self, Findable, Located};
 use crate::mode::{Open, ReadOnly, ReadWrite, Writable};
 
 /// An array of elements `T` in `D` dimensions in a raw segment, of which mode `M` says what may be
@@ -62,10 +63,10 @@ use crate::mode::{Open, ReadOnly, ReadWrite, Writable};
 /// # }
 /// ```
 pub struct Raw<T: Element, D: Dimension, M: Open = ReadWrite> {
-    // Invariant: of `shown` in the region of `segment`. Nothing hands them out for longer than
-    // `&self`. All who share `segment` have the same T.
+    // Invariant: of `shown` in the region of `mapped`. Nothing hands them out for longer than
+    // `&self`. All who share `mapped` have the same T.
     elements: M::Elements<T, D>,
-    segment: Arc<Findable<RawSegment>>,
+    mapped: Arc<Mapped>,
     shown: Shown,
 }
 
@@ -73,6 +74,30 @@ pub struct Raw<T: Element, D: Dimension, M: Open = ReadWrite> {
 pub type RawArray<T, D> = Raw<T, D, ReadWrite>;
 /// A raw array that the kernel lets this process only read; others may write it.
 pub type ReadOnlyRawArray<T, D> = Raw<T, D, ReadOnly>;
+
+/// A raw segment, and the whole array in it.
+struct Mapped {
+    segment: RawSegment,
+    /// Addresses of the elements' bytes.
+    elements: Range<usize>,
+    located: Located,
+}
+
+impl Drop for Mapped {
+    fn drop(&mut self) {
+        located::leave(self);
+    }
+}
+
+impl Findable for Mapped {
+    fn bytes(&self) -> Range<usize> {
+        self.elements.clone()
+    }
+
+    fn located(&self) -> Located {
+        self.located.clone()
+    }
+}
 
 /// Which bytes of a segment an array shows.
 #[derive(Clone)]
@@ -82,7 +107,7 @@ struct Shown {
     window: Window,
 }
 
-// SAFETY: the pointers lead into a mapping that lives while `segment` does, from any thread, and
+// SAFETY: the pointers lead into a mapping that lives while `mapped` does, from any thread, and
 // elements are `Send` and `Sync` themselves.
 unsafe impl<T: Element, D: Dimension, M: Open> Send for Raw<T, D, M> {}
 // SAFETY: what `&self` gives is safe to use from several threads at once, or `unsafe`.
@@ -127,16 +152,16 @@ impl<T: Element, D: Dimension> ReadOnlyRawArray<T, D> {
 }
 
 impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
-    fn new(segment: Arc<Findable<RawSegment>>, shown: Shown) -> Result<Self> {
+    fn new(mapped: Arc<Mapped>, shown: Shown) -> Result<Self> {
         let place = shown.place()?;
-        let region: *const (dyn Region + 'static) = segment.region();
+        let region: *const (dyn Region + 'static) = mapped.segment.region();
         // SAFETY: the region lies in the Arc, which is dropped after `elements` and never changed,
         // so it outlives them and does not move.
         let region: &'static dyn Region = unsafe { &*region };
         // SAFETY: the mapping begins with the segment, and has no elements but `T`: an attach maps
         // anew, and slices and clones keep the type.
         let elements = unsafe { M::elements(&place, region) }?;
-        Ok(Self { elements, segment, shown })
+        Ok(Self { elements, mapped, shown })
     }
 
     fn elements_ref(&self) -> &Elements<'static, T, D> {
@@ -150,7 +175,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
 
     /// The segment's name.
     pub fn name(&self) -> &Name {
-        self.segment.name()
+        self.mapped.segment.name()
     }
 
     /// The type of its elements, as the caller said.
@@ -190,7 +215,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
 
     /// Size of the segment, in bytes, when it was made or attached.
     pub fn segment_len(&self) -> u64 {
-        self.segment.segment_len()
+        self.mapped.segment.segment_len()
     }
 
     /// The element at an index, or `None` outside the shape. Safe while others write.
@@ -225,7 +250,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     /// bounds or a step of zero.
     pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Raw<T, I::OutDim, M>> {
         let window = slice_window(&self.shown.window, info.as_ref())?;
-        Raw::new(Arc::clone(&self.segment), Shown { window, ..self.shown.clone() })
+        Raw::new(Arc::clone(&self.mapped), Shown { window, ..self.shown.clone() })
     }
 
     /// Removes the segment's name, if it still bears it. Those attached, this handle included, keep
@@ -235,7 +260,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     /// [`ForkedChild`](shm_core::ErrorKind::ForkedChild) in a child that inherited it;
     /// [`Busy`](shm_core::ErrorKind::Busy) if another process changes the name and does not finish.
     pub fn unlink(&self) -> Result<()> {
-        self.segment.unlink()
+        self.mapped.segment.unlink()
     }
 }
 
@@ -379,7 +404,8 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
         let window = Window::whole(&layout);
         let shown = Shown { layout, offset: self.offset, window };
         let len = shown.place::<T, D>()?.end();
-        let (segment, offset, bytes) = (segment(&name, len)?, shown.offset, shown.layout.nbytes());
+        let segment = segment(&name, len)?;
+        let elements = located::bytes(segment.region(), shown.offset, shown.layout.nbytes());
         let located = Located {
             name,
             backend: BackendKind::Shm,
@@ -388,7 +414,9 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
             access: M::ACCESS,
             offset: 0,
         };
-        Raw::new(Findable::raw(segment, offset, bytes, located), shown)
+        let mapped = Arc::new(Mapped { segment, elements, located });
+        located::enter(&mapped);
+        Raw::new(mapped, shown)
     }
 }
 
@@ -420,8 +448,8 @@ impl<T: Element, D: Dimension> RawBuilder<T, D> {
 
 impl<T: Element, D: Dimension, M: Open> Clone for Raw<T, D, M> {
     fn clone(&self) -> Self {
-        let (elements, segment) = (self.elements.clone(), Arc::clone(&self.segment));
-        Self { elements, segment, shown: self.shown.clone() }
+        let (elements, mapped) = (self.elements.clone(), Arc::clone(&self.mapped));
+        Self { elements, mapped, shown: self.shown.clone() }
     }
 }
 
