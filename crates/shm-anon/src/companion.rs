@@ -60,7 +60,7 @@ impl Companion {
     pub(crate) const NONE: Self = Self { file: None, born: 0, next: 0 };
 
     /// A range that no other array of this process or of its ancestors has.
-    pub(crate) fn range(&mut self) -> Result<Range, Refusal> {
+    pub(crate) fn range(&mut self) -> Result<Range, Box<Refusal>> {
         let born = fork::generation();
         let file = match self.file.clone().filter(|_| self.born == born) {
             Some(file) if Arc::strong_count(&file) <= MOST + 1 => file, // known, and this one
@@ -71,7 +71,7 @@ impl Companion {
                     file
                 }
                 (Err(_), Some(full)) => full, // slow is better than not at all
-                (Err(refusal), None) => return Err(refusal),
+                (Err(refusal), None) => return Err(refusal.into()),
             },
         };
         let first = self.next;

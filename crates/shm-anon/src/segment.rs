@@ -22,7 +22,7 @@ pub(crate) struct Inner {
     pub(crate) header: Header,
     pub(crate) mapping: Mapping,
     /// Given when it is made, as children that are forked before the first lock must share it.
-    pub(crate) locks: Result<Range, Refusal>,
+    pub(crate) locks: Result<Range, Box<Refusal>>,
 }
 
 impl Drop for Inner {
@@ -74,7 +74,7 @@ impl Identified for AnonSegment {
     /// Through a file that this process, or the one that it inherited the array from, made for the
     /// locks of its arrays.
     fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        self.inner.locks.as_ref().map(Range::locks).map_err(Refusal::to_error)
+        self.inner.locks.as_ref().map(Range::locks).map_err(|refusal| refusal.to_error())
     }
 }
 

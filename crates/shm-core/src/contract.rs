@@ -277,6 +277,7 @@ pub struct Spec {
 
 impl Spec {
     /// An array of that name, dtype and layout, with defaults for everything else.
+    #[inline]
     pub fn new(name: Name, dtype: DType, layout: Layout) -> Self {
         let (commit, pages, cleanup, align) = Default::default();
         Self { name, dtype, layout, commit, pages, cleanup, align, force: false, guarded: false }

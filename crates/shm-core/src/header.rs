@@ -45,7 +45,7 @@ pub const SLOT_LEN: u32 = 64;
 pub struct Stamp {
     /// Tells it from every other segment, also from a successor of the same name.
     pub uuid: Uuid,
-    /// Nanoseconds since 1970-01-01T00:00 UTC.
+    /// Nanoseconds since 1970-01-01T00:00 UTC, to some milliseconds.
     pub created: u64,
     /// Process id of the creator, in its own PID namespace.
     pub creator: u32,
@@ -83,6 +83,7 @@ impl Header {
     /// fit the layout's itemsize;
     /// [`ErrorKind::ShapeOverflow`] if there is no room for header and data together;
     /// [`ErrorKind::InvalidWindow`] for an alignment that is not a power of two of at least 4096.
+    #[inline]
     pub fn new(spec: &Spec, stamp: Stamp) -> Result<Self> {
         let Spec { name, dtype, layout, cleanup, guarded, align, .. } = spec;
         let descr = dtype.descr();
@@ -105,7 +106,7 @@ impl Header {
             let reason = format!("alignment {bytes} is not a power of two of at least 4096 bytes");
             return Err(ErrorKind::InvalidWindow { reason }.into());
         }
-        let meta_len = 8 * layout.ndim() + name.as_str().len() + descr.len();
+        let meta_len = 8 * layout.ndim() + name.as_bytes().len() + descr.len();
         let slots_offset = (u64::from(META_OFFSET) + meta_len as u64).next_multiple_of(SLOTS_ALIGN);
         let slots_end = slots_offset + u64::from(SLOT_COUNT * SLOT_LEN);
         let data_offset = slots_end.next_multiple_of(align.bytes());
@@ -132,21 +133,25 @@ impl Header {
     }
 
     /// Which segment it is, and who made it when.
+    #[inline]
     pub fn stamp(&self) -> &Stamp {
         &self.stamp
     }
 
     /// The name it was made with.
+    #[inline]
     pub fn name(&self) -> &Name {
         &self.name
     }
 
     /// The type of its elements.
+    #[inline]
     pub fn dtype(&self) -> &DType {
         &self.dtype
     }
 
     /// The shape and order of the whole array.
+    #[inline]
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
@@ -157,11 +162,13 @@ impl Header {
     }
 
     /// Whether its elements are reached through guards and claims only.
+    #[inline]
     pub fn guarded(&self) -> bool {
         self.guarded
     }
 
     /// Whether its maker asked for huge pages: it is best mapped accordingly.
+    #[inline]
     pub fn huge(&self) -> bool {
         self.huge
     }
@@ -172,32 +179,38 @@ impl Header {
     }
 
     /// Distance of the first element from the segment's start, in bytes.
+    #[inline]
     pub fn data_offset(&self) -> u64 {
         self.data_offset
     }
 
     /// Size of the whole segment, in bytes.
+    #[inline]
     pub fn segment_len(&self) -> u64 {
         self.segment_len
     }
 
     /// Size of the whole segment, in bytes, as the length of a mapping. What does not fit the
     /// address space is the largest length there is, which no mapping can have.
+    #[inline]
     pub fn mapped_len(&self) -> usize {
         usize::try_from(self.segment_len).unwrap_or(usize::MAX)
     }
 
     /// Distance of the slot table from the segment's start, in bytes.
+    #[inline]
     pub fn slots_offset(&self) -> u64 {
         self.slots_offset
     }
 
     /// Number of slots of [`SLOT_LEN`] bytes in the slot table.
+    #[inline]
     pub fn slot_count(&self) -> u32 {
         self.slot_count
     }
 
     /// Distance of the sync area of [`SYNC_LEN`] bytes from the segment's start, in bytes.
+    #[inline]
     pub fn sync_offset(&self) -> u64 {
         u64::from(SYNC_OFFSET)
     }

@@ -64,36 +64,43 @@ impl Layout {
     }
 
     /// Length of each axis, in elements.
+    #[inline]
     pub fn shape(&self) -> &[usize] {
         self.shape.as_slice()
     }
 
     /// Which index changes fastest.
+    #[inline]
     pub fn order(&self) -> Order {
         self.order
     }
 
     /// Bytes per element.
+    #[inline]
     pub fn itemsize(&self) -> usize {
         self.itemsize
     }
 
     /// Number of dimensions.
+    #[inline]
     pub fn ndim(&self) -> usize {
         self.shape().len()
     }
 
     /// Number of elements: one for a 0-d array.
+    #[inline]
     pub fn len(&self) -> usize {
         self.shape().iter().product()
     }
 
     /// Whether there is no element.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// Size in bytes.
+    #[inline]
     pub fn nbytes(&self) -> usize {
         self.len() * self.itemsize
     }
@@ -108,6 +115,7 @@ impl Layout {
 
     /// Tells of each axis the distance between neighbours, in elements, beginning with the axis
     /// whose index changes fastest.
+    #[inline]
     pub fn each_stride(&self, mut tell: impl FnMut(usize, usize)) {
         let (shape, mut step) = (self.shape(), 1);
         let mut next = |axis: usize| {
@@ -142,6 +150,7 @@ impl Lengths {
         }
     }
 
+    #[inline]
     fn as_slice(&self) -> &[usize] {
         match self {
             Self::Few(count, lengths) => &lengths[..usize::from(*count)],

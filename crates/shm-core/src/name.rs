@@ -1,6 +1,8 @@
 //! Names of arrays.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -20,8 +22,31 @@ use crate::{Error, ErrorKind, Result};
 /// assert!(Name::new("elevation").is_ok());
 /// assert!(Name::new("../etc/passwd").is_err());
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Name(Arc<str>); // clones go from the builder to the header to the registries
+#[derive(Clone)]
+pub struct Name(Text);
+
+/// Most names need no memory of their own; clones of the others share it.
+#[derive(Clone)]
+enum Text {
+    /// So many bytes of UTF-8.
+    Short(u8, [u8; Text::SHORT]),
+    Long(Arc<str>),
+}
+
+impl Text {
+    const SHORT: usize = 54;
+
+    fn new(text: &str) -> Self {
+        match u8::try_from(text.len()) {
+            Ok(len) if text.len() <= Self::SHORT => {
+                let mut short = [0; Self::SHORT];
+                short[..text.len()].copy_from_slice(text.as_bytes());
+                Self::Short(len, short)
+            }
+            _ => Self::Long(text.into()),
+        }
+    }
+}
 
 impl Name {
     /// The most bytes a name can have.
@@ -50,14 +75,23 @@ impl Name {
         } else if name.starts_with(Self::RESERVED_PREFIX) {
             "the prefix \".shmarray-\" is reserved"
         } else {
-            return Ok(Self(name.into()));
+            return Ok(Self(Text::new(name)));
         };
         Err(ErrorKind::InvalidName { name: name.chars().take(64).collect(), reason }.into())
     }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        std::str::from_utf8(self.as_bytes()).unwrap_or_default() // it was made of text
+    }
+
+    /// The name's bytes, in UTF-8.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Text::Short(len, bytes) => &bytes[..usize::from(*len)],
+            Text::Long(text) => text.as_bytes(),
+        }
     }
 }
 
@@ -66,21 +100,53 @@ fn is_plain(name: &str) -> bool {
     name.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte) & (byte != b'/'))
 }
 
+impl fmt::Debug for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Name").field(&self.as_str()).finish()
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl Eq for Name {}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.as_bytes().cmp(other.as_bytes())
+    }
+}
+
+impl Hash for Name {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.as_bytes().hash(state);
+    }
+}
+
 impl AsRef<str> for Name {
     fn as_ref(&self) -> &str {
-        &self.0
+        self.as_str()
     }
 }
 
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
+        f.pad(self.as_str())
     }
 }
 
 impl Serialize for Name {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.as_str())
     }
 }
 
@@ -116,7 +182,7 @@ impl TryFrom<&str> for Name {
 
 impl From<Name> for String {
     fn from(name: Name) -> Self {
-        name.0.as_ref().into()
+        name.as_str().into()
     }
 }
 
@@ -126,7 +192,9 @@ mod tests {
 
     #[test]
     fn the_rules() {
-        for good in ["a", "..a", "æøå", ".hidden", &"x".repeat(240)] {
+        for good in
+            ["a", "..a", "æøå", ".hidden", &"æ".repeat(27), &"x".repeat(55), &"x".repeat(240)]
+        {
             assert_eq!(Name::new(good).unwrap().as_str(), good);
         }
         for bad in [

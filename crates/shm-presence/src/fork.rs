@@ -37,6 +37,7 @@ pub fn pid() -> u32 {
 /// every fork takes first and both sides give back.
 ///
 /// `steps` must neither fork nor call this again: it would wait for itself.
+#[inline]
 pub fn uninterrupted<T>(steps: impl FnOnce() -> T) -> T {
     struct Held;
     impl Drop for Held {
@@ -70,6 +71,7 @@ impl<T> Kept<T> {
 
     /// Runs a few steps with the value, [`uninterrupted`] by forks and other threads. If they panic,
     /// the value stays as they left it.
+    #[inline]
     pub fn with<R>(&self, steps: impl FnOnce(&mut T) -> R) -> R {
         uninterrupted(|| {
             // SAFETY: whoever is here holds LOCK, which nobody takes twice.

@@ -1,7 +1,8 @@
 //! Which segment it is, and who makes it when.
+#![allow(unsafe_code)] // asks the clock
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use shm_core::Stamp;
 use uuid::{Builder, Uuid};
@@ -14,14 +15,33 @@ use crate::fork;
 /// forked ones included, and count from there. No lock is taken, and after the first call no random
 /// bits are asked for.
 pub fn stamp() -> Stamp {
-    // A clock before 1970 counts as 1970.
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let milliseconds = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let now = since_1970();
+    let in_units = |per_second, rest: u32| {
+        now.as_secs().saturating_mul(per_second).saturating_add(rest.into())
+    };
+    let milliseconds = in_units(1000, now.subsec_millis());
     Stamp {
         uuid: Builder::from_unix_timestamp_millis(milliseconds, &next_bits()).into_uuid(),
-        created: u64::try_from(now.as_nanos()).unwrap_or(u64::MAX),
+        created: in_units(1_000_000_000, now.subsec_nanos()),
         creator: fork::pid(),
     }
+}
+
+/// The time at the last tick of the kernel, some milliseconds ago: to read the clock itself takes
+/// several times as long. See `clock_gettime(2)`, `CLOCK_REALTIME_COARSE`.
+#[cfg(target_os = "linux")]
+fn since_1970() -> Duration {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: a valid struct to write to. (rustix does not find the call under valgrind.)
+    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut now) };
+    // A clock before 1970 counts as 1970.
+    let (seconds, nanoseconds) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
+    Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_1970() -> Duration {
+    std::time::UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
 /// The bits of a UUID beside the time: each process counts from a random number.

@@ -45,6 +45,7 @@ impl<'a> Words<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] if the region ends before the slot table does.
+    #[inline]
     pub unsafe fn of(region: &'a dyn Region, header: &Header) -> Result<Self> {
         let count = (header.slot_count() as usize).min(MAX_LINES);
         let sync = usize::try_from(header.sync_offset()).unwrap_or(usize::MAX);

@@ -90,11 +90,7 @@ pub(crate) fn create(
 }
 
 /// Attaches by name.
-pub(crate) fn attach(
-    backend: BackendKind,
-    name: &Name,
-    access: Access,
-) -> Result<AnyMapped> {
+pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Result<AnyMapped> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()

@@ -32,9 +32,13 @@ pub(crate) struct Held {
     shown: Shown,
 }
 
-/// What a hold shows of its segment, and how it came to it.
+/// What a hold shows of its segment, and how it came to it. Of most there is nothing to say: all, by
+/// the segment's name. Clones share what there is.
 #[derive(Clone, Default)]
-struct Shown {
+struct Shown(Option<Arc<Said>>);
+
+#[derive(Clone, Default)]
+struct Said {
     /// The part, if not the whole.
     window: Option<Window>,
     /// What it goes by in this process, if not by the segment's name.
@@ -45,7 +49,11 @@ struct Shown {
 impl Handle {
     /// What was made or found; with what was selected, if that was asked.
     pub(crate) fn new(mapped: AnyMapped, selection: Option<Selection>) -> Result<Self> {
-        Self::of(mapped, Shown { selection: selection.map(Arc::new), ..Shown::default() })
+        let mut shown = Shown::default();
+        if let Some(selection) = selection {
+            shown.say(|said| said.selection = Some(Arc::new(selection)));
+        }
+        Self::of(mapped, shown)
     }
 
     fn of(mapped: AnyMapped, shown: Shown) -> Result<Self> {
@@ -92,8 +100,11 @@ impl Handle {
             let missing = "the seals of a frozen array".into();
             return Err(ErrorKind::NotSealed { missing }.into());
         }
-        let is_whole = |window: &&Window| window.is_whole(handle.header().layout());
-        handle.shown.window = descriptor.window.as_ref().filter(|w| !is_whole(w)).cloned();
+        if let Some(window) = &descriptor.window
+            && !window.is_whole(handle.header().layout())
+        {
+            handle.shown.say(|said| said.window = Some(window.clone()));
+        }
         Ok(handle)
     }
 
@@ -102,7 +113,7 @@ impl Handle {
         let (segment, backend) = (self.segment(), self.backend());
         let Some(fd) = segment.fd() else { return Err(no_handle("making a payload", backend)) };
         let mut descriptor = Descriptor::of(backend, segment.header(), segment.is_frozen());
-        descriptor.window = self.shown.window.clone();
+        descriptor.window = self.part().cloned();
         let origin = (backend == BackendKind::Memfd)
             .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
         Ok(Payload { descriptor, origin })
@@ -112,14 +123,14 @@ impl Handle {
     pub(crate) fn showing(&self, window: Window) -> Self {
         let mut other = self.clone();
         let is_whole = window.is_whole(self.header().layout());
-        other.shown.window = (!is_whole).then_some(window);
+        other.shown.say(|said| said.window = (!is_whole).then_some(window));
         other
     }
 
     /// The same memory, by another name in this process.
     pub(crate) fn labelled(&self, label: Name) -> Self {
         let mut other = self.clone();
-        other.shown.label = Some(label);
+        other.shown.say(|said| said.label = Some(label));
         other
     }
 
@@ -145,7 +156,7 @@ impl Handle {
 
     /// The part that it shows, if not the whole.
     pub(crate) fn part(&self) -> Option<&Window> {
-        self.shown.window.as_ref()
+        self.shown.window()
     }
 
     /// What it shows.
@@ -172,7 +183,7 @@ impl Handle {
     }
 
     pub(crate) fn selection(&self) -> Option<&Selection> {
-        self.shown.selection.as_deref()
+        self.shown.0.as_ref()?.selection.as_deref()
     }
 }
 
@@ -192,12 +203,21 @@ impl Held {
 }
 
 impl Shown {
+    fn say(&mut self, what: impl FnOnce(&mut Said)) {
+        what(Arc::make_mut(self.0.get_or_insert_default()));
+    }
+
+    fn window(&self) -> Option<&Window> {
+        self.0.as_ref()?.window.as_ref()
+    }
+
     fn name<'a>(&'a self, header: &'a Header) -> &'a Name {
-        self.label.as_ref().unwrap_or_else(|| header.name())
+        let label = self.0.as_ref().and_then(|said| said.label.as_ref());
+        label.unwrap_or_else(|| header.name())
     }
 
     fn shape<'a>(&'a self, header: &'a Header) -> &'a [usize] {
-        self.window.as_ref().map_or_else(|| header.layout().shape(), |part| &part.shape)
+        self.window().map_or_else(|| header.layout().shape(), |part| &part.shape)
     }
 
     fn describe(&self, segment: &AnySegment, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -25,7 +25,7 @@ impl Header {
 
     /// How many bytes [`encode_to`](Self::encode_to) needs.
     pub fn encoded_len(&self) -> usize {
-        let (shape, name, descr) = (self.layout.shape(), self.name.as_str(), self.dtype.descr());
+        let (shape, name, descr) = (self.layout.shape(), self.name.as_bytes(), self.dtype.descr());
         META_OFFSET as usize + 8 * shape.len() + name.len() + descr.len()
     }
 
@@ -35,7 +35,7 @@ impl Header {
     /// If there are fewer than [`encoded_len`](Self::encoded_len).
     pub fn encode_to(&self, zeros: &mut [u8]) {
         let (fixed, meta) = zeros.split_at_mut(META_OFFSET as usize);
-        let (layout, name, descr) = (&self.layout, self.name.as_str(), self.dtype.descr());
+        let (layout, name, descr) = (&self.layout, self.name.as_bytes(), self.dtype.descr());
         let short = |n: usize| u16::try_from(n).unwrap_or(u16::MAX); // bounded in `new`
         let slots = u32::try_from(self.slots_offset).unwrap_or(u32::MAX); // bounded in `new`
         put(fixed, 0, Self::MAGIC);
@@ -61,7 +61,7 @@ impl Header {
         for (place, n) in shape.chunks_exact_mut(8).zip(layout.shape()) {
             place.copy_from_slice(&(*n as u64).to_ne_bytes());
         }
-        text[..name.len()].copy_from_slice(name.as_bytes());
+        text[..name.len()].copy_from_slice(name);
         text[name.len()..][..descr.len()].copy_from_slice(descr.as_bytes());
     }
 
