@@ -32,11 +32,11 @@ pub fn establish(
         return in_huge_pages(fd, header, plan, strategy, fill);
     }
     let len = header.mapped_len();
-    let fill = match fill {
+    let (fill, reserves_rest) = match fill {
         Some(Fill::InOrder(fill)) => {
             set_len(fd, header.segment_len())?;
             check_room(Some(fd), header.segment_len())?;
-            fill
+            (fill, strategy != Commit::Lazy)
         }
         Some(Fill::Once(fill, begun)) => {
             match strategy {
@@ -44,7 +44,7 @@ pub fn establish(
                 _ => reserve(fd, header.segment_len())?,
             }
             begun.set(true);
-            fill
+            (fill, false)
         }
         other => {
             let mapping = commit(fd, len, strategy)?.with_paging(plan.paging());
@@ -59,7 +59,7 @@ pub fn establish(
     let mut sink = FileSink::new(fd, header);
     fill(&mut sink)?;
     let written = sink.position();
-    if strategy != Commit::Lazy {
+    if reserves_rest {
         reserve_within(fd, 0..header.data_offset())?;
         reserve_within(fd, written..header.segment_len())?;
     }

@@ -40,6 +40,9 @@ pub fn reserve(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
 /// # Errors
 /// [`ErrorKind::NoSpace`] with what is needed and what is free; [`ErrorKind::Os`].
 pub fn reserve_within(fd: BorrowedFd<'_>, mut part: Range<u64>) -> Result<()> {
+    if part.is_empty() {
+        return Ok(());
+    }
     check_room(Some(fd), part.end)?;
     while !part.is_empty() {
         let chunk = CHUNK.min(part.end - part.start);
