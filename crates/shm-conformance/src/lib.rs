@@ -16,7 +16,8 @@
 //! - [`kill`]: SIGKILL at each step of an operation;
 //! - [`leaks`]: descriptors, mappings and entries, counted before and after;
 //! - [`process`]: children that fork, run this program again, die and are waited for;
-//! - [`private`]: a `/dev/shm` that nobody else uses, process ids of one's own, hidden folders.
+//! - [`private`]: a `/dev/shm` that nobody else uses, process ids of one's own, hidden folders;
+//! - [`user`]: a user without privileges.
 #![deny(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)] // a failed step fails the test
 #![cfg(target_os = "linux")]
@@ -33,6 +34,7 @@ pub mod process;
 #[doc(hidden)]
 pub mod promises;
 mod suite;
+pub mod user;
 
 pub use harness::{
     AttachedOf, HandoverHarness, Harness, IdentityHarness, NamedHarness, SegmentOf, SourceOf, spec,

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Signal, geteuid};
 use shm_conformance::process::{self, Child};
+use shm_conformance::user::NOBODY;
 use shm_conformance::{leaks, private, unique_name};
 use shm_core::{Access, Commit, Error, ErrorKind, Name, Named};
 use shm_posix::{Posix, Publish, RawSegment};
@@ -144,9 +145,9 @@ fn refused() {
     }
     if geteuid().is_root() {
         fs::write(path(&name), "not mine").unwrap();
-        chown(path(&name), Some(65534), None).unwrap();
+        chown(path(&name), Some(NOBODY), None).unwrap();
         for error in errors(&name) {
-            assert!(matches!(error.kind(), ErrorKind::WrongOwner { owner: 65534, .. }), "{error}");
+            assert!(matches!(error.kind(), ErrorKind::WrongOwner { owner: NOBODY, .. }), "{error}");
         }
         fs::remove_file(path(&name)).unwrap();
     }

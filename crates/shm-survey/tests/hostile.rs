@@ -15,13 +15,14 @@ use rustix::fs::{
     CWD, FileType, MemfdFlags, Mode, OFlags, makedev, memfd_create, mkfifoat, mknodat, open,
 };
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shm_conformance::process::{self, Child};
+use shm_conformance::process::{self, Child, in_a_child};
+use shm_conformance::user::as_nobody;
 use shm_conformance::{leaks, unique_name};
 use shm_core::{ErrorKind, Header};
 use shm_presence::join;
 use shm_survey::{Listing, Place, Specimen, Unreadable, find, holders, list};
 
-use common::{as_nobody, data, in_a_child, is_alone, path, whole};
+use common::{data, is_alone, path, whole};
 
 fn main() {
     process::main(
