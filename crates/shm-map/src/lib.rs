@@ -1,4 +1,4 @@
-//! Owns memory mappings, and sets aside the memory behind them.
+//! Owns memory mappings, and reserves the memory behind them.
 //!
 //! This crate is the only caller of `mmap`, `munmap` and `madvise` in shmarray. It knows no names,
 //! takes no locks and decides nothing: whoever calls it says which file, how long, which access.

@@ -12,8 +12,8 @@ pub use facts::{HugeFacts, Setting};
 /// Where the memory of a segment comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// From the kernel itself: memfds and anonymous mappings. `shmem_enabled` rules, and pages that
-    /// are set aside can be had.
+    /// From the kernel itself: memfds and anonymous mappings. `shmem_enabled` rules, and pages of
+    /// the pool can be had, which the administrator fills (hugetlb).
     Kernel,
     /// From the file system at `/dev/shm`: its `huge=` option rules.
     Mount,
@@ -31,8 +31,8 @@ pub struct PagePlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Ordinary,
-    /// Of those set aside: hugetlb.
-    Reserved,
+    /// Of the pool: hugetlb.
+    Pooled,
     /// Only where a mapping is advised: what is written to the file gets ordinary ones.
     Advised,
     /// For whatever touches the file first.
@@ -88,21 +88,21 @@ impl PagePlan {
         self.kind != Kind::Ordinary && self.unit > 1
     }
 
-    /// Whether it takes pages that are set aside (hugetlb).
-    pub fn is_reserved(&self) -> bool {
-        self.kind == Kind::Reserved
+    /// Whether it takes pages of the pool (hugetlb).
+    pub fn is_pooled(&self) -> bool {
+        self.kind == Kind::Pooled
     }
 
-    /// Whether only a mapping gets huge pages, not what is written to the file or set aside in it.
+    /// Whether only a mapping gets huge pages, not what is written to the file or reserved in it.
     pub(crate) fn needs_advice(&self) -> bool {
         self.kind == Kind::Advised
     }
 
-    /// Length of a mapping, or of a file, for so many bytes: of those set aside, only whole pages can
-    /// be mapped and unmapped.
+    /// Length of a mapping, or of a file, for so many bytes: of the pool, only whole pages can be
+    /// mapped and unmapped.
     pub(crate) fn rounded(&self, len: usize) -> usize {
         match self.kind {
-            Kind::Reserved | Kind::Found => len.checked_next_multiple_of(self.unit).unwrap_or(len),
+            Kind::Pooled | Kind::Found => len.checked_next_multiple_of(self.unit).unwrap_or(len),
             _ => len,
         }
     }
@@ -111,7 +111,7 @@ impl PagePlan {
     pub fn memfd_flags(&self) -> MemfdFlags {
         const SHIFT: u32 = 26; // MFD_HUGE_SHIFT
         match self.kind {
-            Kind::Reserved => {
+            Kind::Pooled => {
                 let size = self.unit.trailing_zeros() << SHIFT;
                 MemfdFlags::HUGETLB.union(MemfdFlags::from_bits_retain(size))
             }
@@ -124,8 +124,8 @@ impl PagePlan {
         self.unit
     }
 
-    /// Makes a segment in the pages of this plan; where those that were set aside cannot be had, as
-    /// others have taken them meanwhile, in the next best.
+    /// Makes a segment in the pages of this plan; where those of the pool cannot be had, as others
+    /// have taken them meanwhile, in the next best.
     ///
     /// # Errors
     /// Those of `make`, which is not called again where `fill` is used up.
@@ -135,8 +135,8 @@ impl PagePlan {
         make: impl Fn(&Self, Option<Fill<'_>>) -> Result<T>,
     ) -> Result<T> {
         match make(self, fill.as_mut().map(Fill::again)) {
-            Err(error) if self.is_reserved() && !fill.as_ref().is_some_and(Fill::is_used_up) => {
-                tracing::debug!(%error, "no huge pages of those set aside");
+            Err(error) if self.is_pooled() && !fill.as_ref().is_some_and(Fill::is_used_up) => {
+                tracing::debug!(%error, "no huge pages of the pool");
                 let next_best = as_allowed(Home::Kernel, self.unit, &facts::text);
                 next_best.tell();
                 make(&next_best, fill)
@@ -179,10 +179,10 @@ fn decide(
     if len < unit as u64 {
         return PagePlan::ordinary("it is smaller than a huge page");
     }
-    let may_reserve = wanted == Pages::Huge && home == Home::Kernel;
-    if may_reserve && len.div_ceil(unit as u64) <= facts::free(unit, read) {
-        let reason = "huge pages are set aside, and enough are free";
-        return PagePlan { kind: Kind::Reserved, unit, reason };
+    let takes_pooled = wanted == Pages::Huge && home == Home::Kernel;
+    if takes_pooled && len.div_ceil(unit as u64) <= facts::free(unit, read) {
+        let reason = "enough huge pages of the pool are free";
+        return PagePlan { kind: Kind::Pooled, unit, reason };
     }
     as_allowed(home, unit, read)
 }
@@ -199,7 +199,7 @@ fn as_allowed(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> PagePl
         }
         (Setting::Deny, _) => PagePlan::ordinary("shmem_enabled is deny"),
         (Setting::Never, Home::Kernel) => {
-            PagePlan::ordinary("shmem_enabled is never, and too few huge pages are set aside")
+            PagePlan::ordinary("shmem_enabled is never, and the pool has too few huge pages")
         }
         (Setting::Never, Home::Mount) => {
             PagePlan::ordinary("/dev/shm is mounted without huge=advise, within_size or always")

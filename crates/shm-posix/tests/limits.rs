@@ -185,7 +185,7 @@ fn space() {
     assert_all(&held, 1);
 }
 
-/// What is written in order is there without being set aside before; so is, after it, what nothing
+/// What is written in order is there without being reserved before; so is, after it, what nothing
 /// was written to: the slots before the data, and the rest of the array.
 fn space_in_order() {
     if !private::shm("size=4m") {
@@ -202,9 +202,9 @@ fn space_in_order() {
                 Posix::with_publish(publish).create(&spec, fill)
             };
             let array = create(MIB, 100_000).unwrap();
-            let set_aside = fstat(array.segment.fd()).unwrap().st_blocks.cast_unsigned() * 512;
-            let is_whole = set_aside >= array.segment.header().segment_len();
-            assert_eq!(is_whole, commit != Commit::Lazy, "{commit:?}: {set_aside} bytes");
+            let reserved = fstat(array.segment.fd()).unwrap().st_blocks.cast_unsigned() * 512;
+            let is_whole = reserved >= array.segment.header().segment_len();
+            assert_eq!(is_whole, commit != Commit::Lazy, "{commit:?}: {reserved} bytes");
             drop(array);
 
             let error = create(8 * MIB, 8 << 20).map(drop).unwrap_err();
@@ -240,7 +240,7 @@ fn space_in_huge_pages() {
     }
 }
 
-/// Nothing is set aside for what is written anyway: where it runs out, the write says so.
+/// Nothing is reserved for what is written anyway: where it runs out, the write says so.
 fn written_meanwhile(publish: Publish, commit: Commit) {
     let filler = Path::new("/dev/shm/filler");
     let mut fill = |to: &mut dyn Sink| {

@@ -72,7 +72,7 @@ fn made() {
     let file = fs::metadata(path(&name)).unwrap();
     assert_eq!((file.len(), made.segment_len()), (10_000, 10_000));
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
-    assert!(file.blocks() * 512 >= 10_000, "its memory is set aside");
+    assert!(file.blocks() * 512 >= 10_000, "its memory is reserved");
     assert_eq!(fs::read(path(&name)).unwrap(), [0; 10_000]);
     let found = attach(&name, 9000).unwrap();
     assert_eq!((found.region().len(), found.segment_len()), (9000, 10_000));

@@ -167,7 +167,7 @@ impl<'p, A: Loadable> Load<'p, A> {
         self.with(|options| options.workers(workers))
     }
 
-    /// When its memory is set aside, as [`Builder::commit`].
+    /// When its memory is reserved, as [`Builder::commit`].
     pub fn commit(self, commit: Commit) -> Self {
         self.with(|options| options.commit(commit))
     }

@@ -339,7 +339,7 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
         self
     }
 
-    /// When its memory is set aside. Attaching for writing does that too, up to the last element:
+    /// When its memory is reserved. Attaching for writing does that too, up to the last element:
     /// Python gives a block its size and no memory. [`Lazy`](Commit::Lazy) leaves it to the first
     /// touch, which is SIGBUS on a full `/dev/shm`; so it is, in any case, for a reader who touches
     /// what nobody has written yet.

@@ -26,7 +26,7 @@ fn main() {
             ("a_mount_that_gives_them_is_used", mounts),
             ("without_them_it_says_why", says_why),
             ("shared_memory_of_the_kernel_takes_what_is_allowed", of_the_kernel),
-            ("pages_set_aside_are_used_and_frozen", set_aside),
+            ("pages_of_the_pool_are_used_and_frozen", pool),
             ("too_little_space_is_an_error", too_little),
             ("a_narrow_address_space_does_not_matter", narrow),
             ("beside_a_limit_on_addresses_no_thread_is_made", no_thread),
@@ -197,10 +197,10 @@ fn of_the_kernel() {
     }
 }
 
-fn set_aside() {
+fn pool() {
     let before = HugeFacts::read().free;
     if before < 13 {
-        return println!("{before} huge pages are set aside and free: not tested");
+        return println!("{before} huge pages of the pool are free: not tested");
     }
     for backend in [BackendKind::Memfd, BackendKind::Mmap] {
         let builder = || SharedArray::<u64, _>::builder(LEN).backend(backend).pages(Pages::Huge);
@@ -213,7 +213,7 @@ fn set_aside() {
         let most = usize::try_from(before).unwrap() * 2 * MIB / 8;
         let more = SharedArray::<u64, _>::builder(most).backend(backend).pages(Pages::Huge);
         let more = more.commit(Commit::Lazy).zeros().unwrap();
-        assert!(!more.paging().reason.contains("set aside, and"), "{:?}", more.paging());
+        assert!(!more.paging().reason.contains("of the pool"), "{:?}", more.paging());
         drop(more);
         let filled = builder().from_fn(|i| i as u64);
         if let Ok(filled) = filled {
@@ -221,7 +221,7 @@ fn set_aside() {
         }
         in_a_child(|| {
             array.set([0], 1).unwrap();
-            // Pages that are set aside are in a file, for which this limit ends in a signal.
+            // Pages of the pool are in a file, for which this limit ends in a signal.
             let (current, maximum) = (Some(MIB as u64), Some(MIB as u64));
             let short = rustix::process::Rlimit { current, maximum };
             rustix::process::setrlimit(rustix::process::Resource::Fsize, short).unwrap();

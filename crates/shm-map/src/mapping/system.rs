@@ -37,8 +37,8 @@ fn span(start: *mut c_void, len: usize) -> Result<Span, Errno> {
 /// The same pages once more, read-only.
 ///
 /// mremap(2): "If the value of `old_size` is zero, and `old_address` refers to a shareable
-/// mapping, then `mremap()` will create a new mapping of the same pages." Not so of pages that were
-/// set aside, which have a file for that.
+/// mapping, then `mremap()` will create a new mapping of the same pages." Not so of pages of the
+/// pool, which have a file for that.
 pub(super) fn twin(pages: &Span) -> Result<Span, Errno> {
     let len = pages.mapped;
     let start = match &pages.file {

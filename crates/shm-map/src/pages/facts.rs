@@ -63,7 +63,7 @@ pub struct HugeFacts {
     pub shmem: Setting,
     /// The `huge=` option of `/dev/shm`.
     pub mount: Setting,
-    /// Pages of that size that are set aside (hugetlb) and promised to nobody.
+    /// Pages of that size in the pool (hugetlb) that are promised to nobody.
     pub free: u64,
 }
 
@@ -116,7 +116,7 @@ fn mount(read: &impl Fn(&str) -> String) -> Setting {
     mount_option(&read("/proc/self/mountinfo")).unwrap_or(Setting::Unknown)
 }
 
-/// How many pages of `unit` bytes are set aside (hugetlb) and promised to nobody.
+/// How many pages of `unit` bytes the pool (hugetlb) has that are promised to nobody.
 pub(super) fn free(unit: usize, read: &impl Fn(&str) -> String) -> u64 {
     let count = |what| {
         let path = format!("/sys/kernel/mm/hugepages/hugepages-{}kB/{what}_hugepages", unit >> 10);

@@ -66,15 +66,15 @@ fn each_home_follows_its_own_setting() {
 }
 
 #[test]
-fn pages_set_aside_are_taken_only_if_asked_for_and_enough() {
+fn pages_of_the_pool_are_taken_only_if_asked_for_and_enough() {
     for shmem in SETTINGS {
         let enough = machine(shmem, Setting::Always, LEN / UNIT as u64);
         let plan = decide(Pages::Huge, Home::Kernel, LEN, &enough);
-        assert!(plan.is_reserved(), "{shmem:?}");
-        assert!(!decide(Pages::Huge, Home::Mount, LEN, &enough).is_reserved());
-        assert!(!decide(Pages::Auto, Home::Kernel, LEN, &enough).is_reserved());
+        assert!(plan.is_pooled(), "{shmem:?}");
+        assert!(!decide(Pages::Huge, Home::Mount, LEN, &enough).is_pooled());
+        assert!(!decide(Pages::Auto, Home::Kernel, LEN, &enough).is_pooled());
         // The last page counts as a whole.
-        assert!(!decide(Pages::Huge, Home::Kernel, LEN + 1, &enough).is_reserved());
+        assert!(!decide(Pages::Huge, Home::Kernel, LEN + 1, &enough).is_pooled());
     }
 }
 
