@@ -59,12 +59,12 @@ mod chunks;
 mod contents;
 mod detached;
 mod erased;
-#[cfg(feature = "npy")]
-mod files;
 mod flags;
 mod freeze;
 mod guard;
 mod handle;
+#[cfg(feature = "npy")]
+mod load;
 mod located;
 mod manager;
 pub mod mode;
@@ -75,6 +75,8 @@ mod passable;
 mod progress;
 #[cfg(feature = "posix")]
 mod raw;
+#[cfg(feature = "npy")]
+mod save;
 mod write;
 
 pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
@@ -85,11 +87,11 @@ pub use choice::{select, set_backend};
 pub use chunks::{Chunk, Chunks};
 pub use detached::Detached;
 pub use erased::ErasedArray;
-#[cfg(feature = "npy")]
-pub use files::{Load, Loadable, Loaded};
 pub use flags::Flags;
 pub use freeze::FreezeError;
 pub use guard::{ReadGuard, WriteGuard};
+#[cfg(feature = "npy")]
+pub use load::{Load, Loadable, Loaded};
 pub use located::{Locate, Located, containing, is_shared};
 pub use manager::{ClearError, Failure, Manager};
 #[cfg(feature = "posix")]
