@@ -99,7 +99,7 @@ impl Barrier<'_> {
                 word = state.word();
                 self.clear_old_places(state, system)?;
             }
-            if let Some(at) = self.sit_down(me, state, system) {
+            if let Some(at) = self.take_place(me, state, system) {
                 let seen = self.words.state.load(SeqCst);
                 return Ok(Taken { at, seen, whole: None, patience: Patience::default() });
             }
@@ -261,7 +261,7 @@ impl Barrier<'_> {
     }
 
     /// Takes the first place that nobody has, unless the state changes in a way that matters.
-    fn sit_down(&self, me: Owner, state: State, system: &impl System) -> Option<usize> {
+    fn take_place(&self, me: Owner, state: State, system: &impl System) -> Option<usize> {
         let mine = place_bits(me, state.phase);
         let (at, line) = self.places().find(|(_, line)| {
             let place = line.place.load(SeqCst);
