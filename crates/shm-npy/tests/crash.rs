@@ -88,8 +88,10 @@ fn new_file() {
 fn replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.npy");
+    write(&path, 1);
     let mut left_over = 0;
     kill::at_every_step("write", &[path.to_str().unwrap()], |at, steps| {
+        assert!(path.exists(), "killed at {:?}", steps.get(at));
         for name in names(folder.path()) {
             if name == "old.npy" {
                 assert!([1, 7].contains(&value(&path)), "killed at {:?}", steps.get(at));

@@ -81,3 +81,14 @@ fn whoever_leaves_is_missed_though_it_was_counted() {
         assert!(matches!(&broken, Err(Blocked::Broken(broken)) if left(broken)), "{broken:?}");
     });
 }
+
+#[test]
+fn whoever_found_it_whole_looks_again_once_it_is_broken() {
+    after_a_failed_wait(|barrier, system, mut mine, mut other| {
+        assert!(barrier.wait(OTHER, &mut other, system, Limit::Never).unwrap(), "it was whole");
+        fails(barrier, system, &mut mine);
+        barrier.leave(ME, &mine, system);
+        let broken = barrier.wait(OTHER, &mut other, system, Limit::Never);
+        assert!(matches!(broken, Err(Blocked::Broken(_))), "{broken:?}");
+    });
+}
