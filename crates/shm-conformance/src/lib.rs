@@ -10,7 +10,7 @@
 //! - `suite.rs`: the lists of promises, one `#[test]` for each;
 //! - `promises/`: the promises;
 //! - `identity_forks.rs`: those that need forks;
-//! - `limits.rs`: those of a process that reaches a limit;
+//! - [`mod@limits`]: those of a process that reaches a limit;
 //! - [`bytes`]: single bytes of a region, and writes that the kernel has to refuse;
 //! - [`dice`]: random numbers that a printed seed brings back;
 //! - [`kill`]: SIGKILL at each step of an operation;
@@ -28,7 +28,7 @@ mod harness;
 mod identity_forks;
 pub mod kill;
 pub mod leaks;
-mod limits;
+pub mod limits;
 pub mod private;
 pub mod process;
 #[doc(hidden)]

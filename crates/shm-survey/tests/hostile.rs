@@ -14,7 +14,8 @@ use std::os::unix::net::UnixListener;
 use rustix::fs::{
     CWD, FileType, MemfdFlags, Mode, OFlags, makedev, memfd_create, mkfifoat, mknodat, open,
 };
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Resource;
+use shm_conformance::limits::limit;
 use shm_conformance::process::{self, Child, in_a_child};
 use shm_conformance::user::as_nobody;
 use shm_conformance::{leaks, unique_name};
@@ -454,8 +455,7 @@ fn many_segments() {
     for entry in 0..200 {
         fs::write(path(&format!("many-{entry}")), &bytes).unwrap();
     }
-    let limit = Rlimit { current: Some(64), ..getrlimit(Resource::Nofile) };
-    setrlimit(Resource::Nofile, limit).unwrap();
+    limit(Resource::Nofile, 64);
     let listing = look();
     assert_eq!(listing.segments.len(), 200);
     assert!(leaks::Snapshot::take().descriptors.len() < 40, "it leaves room for others");

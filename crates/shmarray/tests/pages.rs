@@ -5,6 +5,8 @@
 use std::io::Write;
 use std::sync::OnceLock;
 
+use rustix::process::Resource;
+use shm_conformance::limits::limit;
 use shm_conformance::private;
 use shm_conformance::process::{self, Child, in_a_child};
 use shm_map::{HugeFacts, Setting};
@@ -222,9 +224,7 @@ fn pool() {
         in_a_child(|| {
             array.set([0], 1).unwrap();
             // Pages of the pool are in a file, for which this limit ends in a signal.
-            let (current, maximum) = (Some(MIB as u64), Some(MIB as u64));
-            let short = rustix::process::Rlimit { current, maximum };
-            rustix::process::setrlimit(rustix::process::Resource::Fsize, short).unwrap();
+            limit(Resource::Fsize, MIB as u64);
             match SharedArray::<u64, _>::builder(MIB).backend(backend).pages(Pages::Huge).full(7) {
                 Ok(next_best) => assert_eq!(next_best.get(MIB - 1), Some(7)),
                 Err(error) => assert!(matches!(error.kind(), ErrorKind::LimitReached { .. })),
@@ -305,9 +305,7 @@ fn narrow() {
         assert!(ours <= size + 1, "{ours} pages for {size}");
         drop(array);
         assert_eq!(pages(), before);
-        let limit = (before + size + 100) as u64 * 4096;
-        let narrow = rustix::process::Rlimit { current: Some(limit), maximum: Some(limit) };
-        rustix::process::setrlimit(rustix::process::Resource::As, narrow).unwrap();
+        limit(Resource::As, (before + size + 100) as u64 * 4096);
         assert_eq!(make().get(LEN - 1), Some(1));
     });
 }
@@ -321,9 +319,7 @@ fn no_thread() {
             }
             in_a_child(|| {
                 if limited {
-                    let narrow = Some(1 << 40);
-                    let narrow = rustix::process::Rlimit { current: narrow, maximum: narrow };
-                    rustix::process::setrlimit(rustix::process::Resource::As, narrow).unwrap();
+                    limit(Resource::As, 1 << 40);
                 }
                 let cores = std::thread::available_parallelism().unwrap().get();
                 drop(on(BackendKind::Mmap));
