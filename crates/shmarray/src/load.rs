@@ -190,8 +190,8 @@ impl<'p, A: Loadable> Load<'p, A> {
     /// # Errors
     /// [`ShapeMismatch`](ErrorKind::ShapeMismatch) and
     /// [`DTypeMismatch`](ErrorKind::DTypeMismatch) with what the file has and what is there; those
-    /// of [`Array::attach`] and [`create`](Self::create); `AlreadyExists` only if the name kept
-    /// coming and going.
+    /// of [`Array::attach`](crate::Array::attach) and [`create`](Self::create); `AlreadyExists` only
+    /// if the name kept coming and going.
     pub fn attach_or_create(mut self) -> Result<Loaded<A>> {
         const ATTEMPTS: usize = 4;
         let mut file = self.open()?;

@@ -8,7 +8,8 @@ use crate::handle::Handle;
 use crate::mode::{Guarded, ReadWrite};
 use crate::{Array, ErasedArray};
 
-/// What a file can become: [`SharedArray`], [`GuardedArray`] and [`ErasedArray`].
+/// What a file can become: [`SharedArray`](crate::SharedArray),
+/// [`GuardedArray`](crate::GuardedArray) and [`ErasedArray`].
 pub trait Loadable: sealed::Loadable {}
 
 mod sealed {
