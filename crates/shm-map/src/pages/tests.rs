@@ -1,6 +1,8 @@
 //! The decision over all settings.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+
+use shm_core::{ErrorKind, Sink};
 
 use super::*;
 
@@ -122,4 +124,37 @@ fn only_what_matters_is_read() {
     for wanted in [Pages::Auto, Pages::Huge] {
         assert_eq!(reads(wanted, Home::Mount), ["shmem_enabled", "mountinfo"]);
     }
+}
+
+/// Which attempts are made where the pool is empty; the second says that it works.
+fn attempts(fill: Option<Fill<'_>>, is_begun: bool) -> Vec<Kind> {
+    let kinds = RefCell::new(Vec::new());
+    let pooled = PagePlan { kind: Kind::Pooled, unit: UNIT, reason: "for the test" };
+    let made = pooled.carry_out(fill, |plan, fill| {
+        kinds.borrow_mut().push(plan.kind);
+        if let Some(Fill::Once(_, begun)) = fill {
+            begun.set(is_begun);
+        }
+        let place = String::new();
+        let empty = ErrorKind::NoSpace { needs: LEN, has: None, place }.into();
+        if plan.is_pooled() { Err(empty) } else { Ok(()) }
+    });
+    let kinds = kinds.into_inner();
+    assert_eq!(made.is_ok(), kinds.len() == 2);
+    kinds
+}
+
+#[test]
+fn where_the_pool_is_empty_the_next_best_is_tried_unless_the_contents_are_used_up() {
+    let begun = Cell::new(false);
+    let mut fill = |_: &mut dyn Sink| Ok(());
+    for kinds in [
+        attempts(None, false),
+        attempts(Some(Fill::InOrder(&mut fill)), false),
+        attempts(Some(Fill::Once(&mut fill, &begun)), false),
+    ] {
+        assert_eq!(kinds.len(), 2);
+        assert!(kinds[0] == Kind::Pooled && kinds[1] != Kind::Pooled, "{kinds:?}");
+    }
+    assert_eq!(attempts(Some(Fill::Once(&mut fill, &begun)), true), [Kind::Pooled]);
 }
