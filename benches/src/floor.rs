@@ -1,12 +1,12 @@
 //! The bare system calls that keep the same promises, with nothing around them.
 //!
-//! Each includes what a promise needs: memory set aside (`fallocate`), no more than `RLIMIT_FSIZE`
+//! Each includes what a promise needs: reserved memory (`fallocate`), no more than `RLIMIT_FSIZE`
 //! allows, mode 0600 whatever the umask, the presence lock, a header of [`HEADER_LEN`] bytes written
 //! or read, publication in one step, type and owner of what is attached to, and the question whether
 //! anybody else is left. A segment has as many bytes as ours has: with fewer, `fallocate` and first
 //! touches would be cheaper for no promise's sake.
 //!
-//! - `file.rs`: mappings, locks, memory set aside;
+//! - `file.rs`: mappings, locks, reserved memory;
 //! - `large.rs`: a fresh gigabyte, found and filled;
 //! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend;
 //! - `slot.rs`: a slot in one;

@@ -112,8 +112,8 @@ fn read() -> Run {
 
 fn barrier() -> Run {
     let array = for_ever(LEN);
-    let mut seat = array.barrier(1).unwrap();
-    each(move || seat.wait().unwrap())
+    let mut place = array.barrier(1).unwrap();
+    each(move || place.wait().unwrap())
 }
 
 fn claim() -> Run {

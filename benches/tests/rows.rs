@@ -50,7 +50,7 @@ fn each_row_says_what_it_is() {
 }
 
 fn each_contender_runs() {
-    private::shm("size=4g"); // room for what is set aside and not touched
+    private::shm("size=4g"); // room for what is reserved and not touched
     let before = leaks::entries();
     for row in all().iter().filter(|row| is_small(row) && (row.ready)().is_ok()) {
         for contender in row.contenders.iter().filter(|contender| !may_touch(row, contender)) {

@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use shm_core::{ErrorKind, Header, MAX_NDIM, MAX_PAYLOAD_LEN, Order, Payload, Spec, Stamp, Window};
 use shmarray_fuzz::{check_error, memory, payload};
 
-/// Bytes that serde sets aside before it has seen the elements.
+/// Bytes that serde allocates before it has seen the elements.
 const MOST: usize = 1 << 20;
 /// Windows of more elements are not gone through.
 const SHOWN: usize = 1 << 10;

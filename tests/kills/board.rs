@@ -25,7 +25,7 @@ pub(crate) enum State {
     /// Is about to say, or has just said, that its chunk is done.
     ChunkEnd,
     /// Has a place at the barrier, between two phases.
-    Seated,
+    HasPlace,
     AtBarrier,
     /// Was told that the barrier is broken, and has not been through the next.
     Reforming,
@@ -44,7 +44,7 @@ impl State {
         Self::Chunk,
         Self::ChunkAgain,
         Self::ChunkEnd,
-        Self::Seated,
+        Self::HasPlace,
         Self::AtBarrier,
         Self::Reforming,
         Self::Watching,

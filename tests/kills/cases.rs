@@ -1,7 +1,6 @@
 //! What is placed exactly, not by chance: one case for each way to stop, to die, or to forget.
 
 use ndarray::Ix1;
-use shm_conformance::process::{Child, die_if_hanging};
 use shmarray::prelude::*;
 
 mod attachments;
@@ -33,17 +32,6 @@ const LEN: usize = 8;
 
 fn create(backend: BackendKind) -> Array {
     Array::builder(LEN).unique("case").backend(backend).zeros().unwrap()
-}
-
-/// Does this in a forked child, which ends well.
-fn in_a_child(work: impl FnOnce()) {
-    let status = Child::fork(|| {
-        die_if_hanging(50);
-        work();
-        0
-    })
-    .wait();
-    assert!(status.success(), "{status}, see above");
 }
 
 /// Why something was refused.

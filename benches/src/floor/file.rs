@@ -1,4 +1,4 @@
-//! Mappings, locks and memory set aside.
+//! Mappings, locks and reserved memory.
 #![allow(unsafe_code)] // system calls
 
 use std::ops::Range;
@@ -69,7 +69,7 @@ pub(super) fn lock(fd: BorrowedFd<'_>, bytes: Range<i64>, kind: i32) -> bool {
     unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_OFD_SETLK, &raw const request) == 0 }
 }
 
-/// Sets the size and memory aside.
+/// Sets the size and reserves the memory.
 pub(super) fn reserve(fd: BorrowedFd<'_>, len: usize) {
     check_size(len);
     for at in (0..len).step_by(CHUNK) {

@@ -16,7 +16,7 @@ pub(crate) struct Named {
     file: Stat,
 }
 
-/// Makes and publishes a named segment, with its memory set aside.
+/// Makes and publishes a named segment, with its memory reserved.
 pub(crate) fn create(path: &str, bytes: usize) -> Named {
     create_by(path, bytes, reserve)
 }

@@ -32,7 +32,7 @@ fn row(backend: BackendKind, size: &str, bytes: usize, commit: Commit) -> Row {
     contenders.extend(if bytes < GIB {
         peer::create(bytes)
     } else if reserved {
-        Vec::new() // nobody else sets memory aside
+        Vec::new() // nobody else reserves memory
     } else {
         peer::create_untouched(bytes)
     });

@@ -53,22 +53,17 @@ impl Backend for Anon {
     fn create(&self, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<AnonSegment>> {
         let header = Header::new(spec, stamp())?;
         let len = header.mapped_len();
-        let mut plan = PagePlan::new(spec.pages, Home::Kernel, &header, fill.as_ref());
-        let mapping = match Mapping::anonymous_in_pages(len, &plan) {
-            // Others have taken them meanwhile.
-            Err(error) if plan.is_reserved() => {
-                tracing::debug!(%error, "no huge pages of those set aside");
-                plan = plan.without_reserved(&header);
-                Mapping::anonymous_in_pages(len, &plan)
+        let plan = PagePlan::new(spec.pages, Home::Kernel, &header, fill.as_ref());
+        let mapping = plan.carry_out(fill, |plan, fill| {
+            let mapping = Mapping::anonymous_in_pages(len, plan)?;
+            if spec.commit == Commit::Populate {
+                mapping.populate(None)?;
             }
-            mapped => mapped,
-        }?;
-        if spec.commit == Commit::Populate {
-            mapping.populate(None)?;
-        }
-        if let Some(fill) = fill {
-            fill_in_memory(&mapping, &header, &plan, fill)?;
-        }
+            if let Some(fill) = fill {
+                fill_in_memory(&mapping, &header, plan, fill)?;
+            }
+            Ok(mapping)
+        })?;
         let array = registry::publish(header, mapping, spec.force)?;
         let segment = AnonSegment::with_access(array, Access::ReadWrite);
         tracing::debug!(name = %spec.name, bytes = len, "created on mmap");

@@ -7,8 +7,9 @@ mod harness;
 use std::fs::File;
 use std::os::fd::AsRawFd;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
 use shm_anon::{Anon, AnonSegment};
+use shm_conformance::limits::limit;
 use shm_conformance::process::{self, Child};
 use shm_conformance::{identity_forks, limits, spec, unique_name};
 use shm_core::{
@@ -136,10 +137,9 @@ fn no_file_more() {
         let mut arrays: Vec<_> = (0..full).map(|_| create("full")).collect();
         assert_eq!(files(), 1);
         let lowest = u64::try_from(File::open("/dev/null").unwrap().as_raw_fd()).unwrap();
-        let maximum = getrlimit(Resource::Nofile).maximum;
-        setrlimit(Resource::Nofile, Rlimit { current: Some(lowest), maximum }).unwrap();
+        limit(Resource::Nofile, lowest);
         arrays.extend((0..10).map(|_| create("more")));
-        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).unwrap();
+        limit(Resource::Nofile, getrlimit(Resource::Nofile).maximum);
         assert_eq!(files(), 1);
         drop(take_first_of_each(&arrays));
         drop(create("another"));

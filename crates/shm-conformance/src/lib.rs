@@ -10,13 +10,14 @@
 //! - `suite.rs`: the lists of promises, one `#[test]` for each;
 //! - `promises/`: the promises;
 //! - `identity_forks.rs`: those that need forks;
-//! - `limits.rs`: those of a process that reaches a limit;
+//! - [`mod@limits`]: those of a process that reaches a limit;
 //! - [`bytes`]: single bytes of a region, and writes that the kernel has to refuse;
 //! - [`dice`]: random numbers that a printed seed brings back;
 //! - [`kill`]: SIGKILL at each step of an operation;
 //! - [`leaks`]: descriptors, mappings and entries, counted before and after;
 //! - [`process`]: children that fork, run this program again, die and are waited for;
-//! - [`private`]: a `/dev/shm` that nobody else uses, process ids of one's own, hidden folders.
+//! - [`private`]: a `/dev/shm` that nobody else uses, process ids of one's own, hidden folders;
+//! - [`user`]: a user without privileges.
 #![deny(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)] // a failed step fails the test
 #![cfg(target_os = "linux")]
@@ -27,12 +28,13 @@ mod harness;
 mod identity_forks;
 pub mod kill;
 pub mod leaks;
-mod limits;
+pub mod limits;
 pub mod private;
 pub mod process;
 #[doc(hidden)]
 pub mod promises;
 mod suite;
+pub mod user;
 
 pub use harness::{
     AttachedOf, HandoverHarness, Harness, IdentityHarness, NamedHarness, SegmentOf, SourceOf, spec,

@@ -8,14 +8,14 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_core::{Access, Backend, Commit, ErrorKind, Result, SLOT_COUNT, Segment, Spec};
 use shm_presence::Identity;
 
-use crate::process::{self, Child};
+use crate::process::{Child, in_a_child};
 use crate::promises::identity::take;
 use crate::{AttachedOf, IdentityHarness, bytes, leaks, spec, unique_name};
 
 /// What a process can have beside what it has when the test begins.
 const ROOM: u64 = 20;
 
-/// The tests of a backend, for [`process::main`].
+/// The tests of a backend, for [`process::main`](crate::process::main).
 pub fn limits<H: IdentityHarness>() -> [(&'static str, fn()); 4] {
     [
         ("out_of_descriptors_by_creating", || alone(descriptors::<H>)),
@@ -25,21 +25,26 @@ pub fn limits<H: IdentityHarness>() -> [(&'static str, fn()); 4] {
     ]
 }
 
-/// Limits stay with the process that has them.
 fn alone(test: fn()) {
-    let child = Child::fork(|| {
-        process::die_if_hanging(60);
+    in_a_child(|| {
         let before = leaks::Snapshot::take();
         test();
         before.assert_unchanged("the limit was reached");
-        0
     });
-    let status = child.wait();
-    assert!(status.success(), "{status}");
 }
 
-fn limit(resource: Resource, current: Option<u64>) {
+/// Gives this process that soft limit, or none. The hard limit stays. See setrlimit(2).
+pub fn limit(resource: Resource, current: impl Into<Option<u64>>) {
+    let current = current.into();
     setrlimit(resource, Rlimit { current, ..getrlimit(resource) }).unwrap();
+}
+
+/// Fails unless the limit of that name was reached, and the error has its figure.
+pub fn assert_reached<T>(result: Result<T>, name: &str, figure: u64) {
+    let error = result.map(drop).unwrap_err();
+    let ErrorKind::LimitReached { limit, value, .. } = error.kind() else { panic!("{error}") };
+    assert_eq!((*limit, *value), (name, Some(figure)), "{error}");
+    assert!(error.to_string().contains(&figure.to_string()), "{error}");
 }
 
 fn create<H: IdentityHarness>(len: usize) -> Result<AttachedOf<H>> {
@@ -49,13 +54,6 @@ fn create<H: IdentityHarness>(len: usize) -> Result<AttachedOf<H>> {
 
 fn small<H: IdentityHarness>() -> Result<AttachedOf<H>> {
     create::<H>(SLOT_COUNT as usize)
-}
-
-fn assert_refused<T>(result: Result<T>, name: &str, figure: u64) {
-    let error = result.map(drop).unwrap_err();
-    let ErrorKind::LimitReached { limit, value, .. } = error.kind() else { panic!("{error}") };
-    assert_eq!((*limit, *value), (name, Some(figure)), "{error}");
-    assert!(error.to_string().contains(&figure.to_string()), "{error}");
 }
 
 /// It can be made, found, written, locked and left.
@@ -74,7 +72,7 @@ fn descriptors<H: IdentityHarness>() {
     // The limit is on their numbers, so it is the lowest free one.
     let lowest = u64::try_from(File::open("/dev/null").unwrap().as_raw_fd()).unwrap();
     let (most, everything) = (lowest + ROOM, getrlimit(Resource::Nofile).current);
-    limit(Resource::Nofile, Some(most));
+    limit(Resource::Nofile, most);
     let mut arrays = Vec::new();
     let refused = loop {
         match small::<H>() {
@@ -85,17 +83,17 @@ fn descriptors<H: IdentityHarness>() {
     };
     let identity = Identity::new();
     if let Some(refused) = refused {
-        assert_refused::<()>(Err(refused), "RLIMIT_NOFILE", most);
+        assert_reached::<()>(Err(refused), "RLIMIT_NOFILE", most);
         assert!((4..=ROOM).contains(&(arrays.len() as u64)), "each takes one");
         limit(Resource::Nofile, everything);
         let before = leaks::Snapshot::take();
-        limit(Resource::Nofile, Some(most));
-        assert_refused(small::<H>(), "RLIMIT_NOFILE", most);
-        assert_refused(take::<H>(&identity, &held), "RLIMIT_NOFILE", most);
+        limit(Resource::Nofile, most);
+        assert_reached(small::<H>(), "RLIMIT_NOFILE", most);
+        assert_reached(take::<H>(&identity, &held), "RLIMIT_NOFILE", most);
         limit(Resource::Nofile, everything);
         before.assert_unchanged("no descriptor was left");
-        limit(Resource::Nofile, Some(most));
-        assert_refused(H::backend().attach(source, Access::ReadOnly), "RLIMIT_NOFILE", most);
+        limit(Resource::Nofile, most);
+        assert_reached(H::backend().attach(source, Access::ReadOnly), "RLIMIT_NOFILE", most);
     }
     arrays.truncate(arrays.len() - 4);
     assert_all_works::<H>();
@@ -121,12 +119,12 @@ fn mappings<H: IdentityHarness>() {
             Err(error) => break error,
         }
     };
-    assert_refused::<()>(Err(refused), "vm.max_map_count", most);
+    assert_reached::<()>(Err(refused), "vm.max_map_count", most);
     // mremap(2) is refused three mappings before mmap(2).
     let rest: Vec<_> = (0..4).map_while(|_| small::<H>().ok()).collect();
-    assert_refused(small::<H>(), "vm.max_map_count", most);
-    assert_refused(take::<H>(&identity, &held), "vm.max_map_count", most);
-    assert_refused(H::backend().attach(second, Access::ReadOnly), "vm.max_map_count", most);
+    assert_reached(small::<H>(), "vm.max_map_count", most);
+    assert_reached(take::<H>(&identity, &held), "vm.max_map_count", most);
+    assert_reached(H::backend().attach(second, Access::ReadOnly), "vm.max_map_count", most);
     drop(rest);
     regions.truncate(regions.len() - 4);
     assert_all_works::<H>();
@@ -141,10 +139,10 @@ fn address_space<H: IdentityHarness>() {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap();
     let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
     let most = pages * 4096 + LARGE as u64 / 4;
-    limit(Resource::As, Some(most));
-    assert_refused(create::<H>(LARGE / 8), "RLIMIT_AS", most);
-    assert_refused(H::backend().attach(source, Access::ReadOnly), "RLIMIT_AS", most);
-    assert_refused(other.segment.map(), "RLIMIT_AS", most);
+    limit(Resource::As, most);
+    assert_reached(create::<H>(LARGE / 8), "RLIMIT_AS", most);
+    assert_reached(H::backend().attach(source, Access::ReadOnly), "RLIMIT_AS", most);
+    assert_reached(other.segment.map(), "RLIMIT_AS", most);
     assert_all_works::<H>();
     drop(other);
     drop(create::<H>(LARGE / 8).unwrap());
@@ -163,7 +161,7 @@ fn slots<H: IdentityHarness>() {
         })
         .collect();
     let late = Identity::new();
-    assert_refused(take::<H>(&late, &array), "slots of a segment", SLOT_COUNT.into());
+    assert_reached(take::<H>(&late, &array), "slots of a segment", SLOT_COUNT.into());
     assert_all_works::<H>(); // in another array
     drop(children.swap_remove(77));
     assert_eq!(take::<H>(&late, &array).unwrap().slot, 77);

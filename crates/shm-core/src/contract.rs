@@ -86,10 +86,10 @@ pub struct Attached<S: Segment> {
 pub enum Fill<'a> {
     /// Anywhere, through the freshly mapped, zero-filled region, which nobody else has.
     InPlace(&'a mut dyn FnMut(&Header, &dyn Region) -> Result<()>),
-    /// One after the other, in the order of memory: the backend takes the fastest way, and sets no
-    /// memory aside in advance for what is written anyway. What is not written is zero.
+    /// One after the other, in the order of memory: the backend takes the fastest way, and reserves
+    /// no memory in advance for what is written anyway. What is not written is zero.
     InOrder(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>),
-    /// As [`InOrder`](Self::InOrder), by what should not be asked twice: memory is set aside first,
+    /// As [`InOrder`](Self::InOrder), by what should not be asked twice: memory is reserved first,
     /// unless it is to be [`Lazy`](Commit::Lazy), and the cell is set to true before it is called.
     Once(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>, &'a Cell<bool>),
 }
@@ -261,7 +261,7 @@ pub struct Spec {
     pub dtype: DType,
     /// The shape and order.
     pub layout: Layout,
-    /// When memory is set aside.
+    /// When memory is reserved.
     pub commit: Commit,
     /// Which pages it is to be in.
     pub pages: Pages,

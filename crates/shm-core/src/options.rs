@@ -24,7 +24,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// When the memory behind a segment is set aside.
+/// When the memory behind a segment is reserved.
 ///
 /// Where memory runs out before the array is handed out, it is
 /// [`NoSpace`](crate::ErrorKind::NoSpace), never a later SIGBUS. A cgroup's memory limit is the
@@ -37,9 +37,9 @@ pub enum Commit {
     Auto,
     /// Pages are found at their first touch. On a full `/dev/shm` that touch is SIGBUS.
     Lazy,
-    /// Pages are set aside by `fallocate(2)`, but not yet mapped.
+    /// Pages are reserved by `fallocate(2)`, but not yet mapped.
     Reserve,
-    /// Pages are set aside and mapped (`MADV_POPULATE_WRITE`): the first touch by
+    /// Pages are reserved and mapped (`MADV_POPULATE_WRITE`): the first touch by
     /// the process that makes it costs nothing; others still map each page at theirs.
     Populate,
 }
@@ -52,7 +52,7 @@ pub enum Pages {
     /// are found several times faster, and all of them are used. Ordinary pages for all others.
     #[default]
     Auto,
-    /// Huge pages wherever the kernel has them: of those set aside (hugetlb; `memfd` and `mmap`
+    /// Huge pages wherever the kernel has them: of the pool (hugetlb; `memfd` and `mmap`
     /// only) if enough are free, else transparent ones if `shmem_enabled`, or for `shm` the `huge=`
     /// option of the mount, allows them; ordinary pages if not. [`Paging`] tells which were
     /// asked for.

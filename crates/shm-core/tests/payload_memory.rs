@@ -1,4 +1,4 @@
-//! A short payload cannot make its receiver set aside much memory.
+//! A short payload cannot make its receiver allocate much memory.
 #![allow(unsafe_code)] // a global allocator that notes the largest request
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use shm_core::{ErrorKind, Payload};
 
-/// The most bytes that serde sets aside before it has seen the elements.
+/// The most bytes that serde allocates before it has seen the elements.
 const CAUTIOUS: usize = 1 << 20;
 
 struct Watched;
@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Watched {
 static ALLOCATOR: Watched = Watched;
 
 #[test]
-fn lengths_that_are_claimed_are_not_set_aside() {
+fn lengths_that_are_claimed_are_not_allocated() {
     let name = [1, b'a'];
     let uuid_and_len = [&[16][..], &[0; 16], &[0]].concat();
     let dtype = [3, b'|', b'u', b'1'];
@@ -57,7 +57,7 @@ fn lengths_that_are_claimed_are_not_set_aside() {
             let largest = LARGEST.load(Relaxed);
             let error = result.unwrap_err();
             assert!(matches!(error.kind(), ErrorKind::Corrupt { .. }), "{error:?}");
-            assert!(largest <= CAUTIOUS, "{largest} bytes set aside for {bytes:?}");
+            assert!(largest <= CAUTIOUS, "{largest} bytes allocated for {bytes:?}");
         }
     }
 }

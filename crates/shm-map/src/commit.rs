@@ -1,4 +1,4 @@
-//! When the memory behind a new file is set aside.
+//! When the memory behind a new file is reserved.
 
 use std::os::fd::BorrowedFd;
 
@@ -7,7 +7,7 @@ use shm_core::{Access, Commit, ErrorKind, Region, Result};
 
 use crate::{Mapping, reserve, set_len};
 
-/// Gives a new file its size in bytes, maps it, and sets memory aside as asked.
+/// Gives a new file its size in bytes, maps it, and reserves memory as asked.
 ///
 /// [`Commit::Auto`] reserves: a backend on which a first touch cannot fail says [`Commit::Lazy`]
 /// in its place. Where the kernel cannot populate (before Linux 5.14), memory is reserved instead,
@@ -36,7 +36,7 @@ pub fn commit(fd: BorrowedFd<'_>, len: usize, strategy: Commit) -> Result<Mappin
     }
 }
 
-/// Sets aside and maps all pages of a new file, or reserves them where the kernel cannot.
+/// Reserves and maps all pages of a new file, or only reserves them where the kernel cannot.
 pub(crate) fn populate(mapping: &Mapping, fd: BorrowedFd<'_>) -> Result<()> {
     match mapping.populate(Some(fd)) {
         Err(error) if is_unsupported(error.kind()) => {

@@ -122,6 +122,25 @@ mod tests {
     }
 
     #[test]
+    fn an_error_of_another_thread_is_told() {
+        let me = std::thread::current().id();
+        let has_failed = AtomicUsize::new(0);
+        let work = |_| {
+            if std::thread::current().id() != me {
+                has_failed.store(1, Relaxed);
+                return Err("no");
+            }
+            while has_failed.load(Relaxed) == 0 {
+                std::thread::yield_now(); // or there would be no piece left for it
+            }
+            Ok(())
+        };
+        if size(64 * PIECE) > 1 {
+            assert_eq!(in_pieces(0..64 * PIECE, work), Err("no"));
+        }
+    }
+
+    #[test]
     fn a_panic_comes_back() {
         let work = |part: Range<usize>| -> Result<(), ()> {
             assert!(part.start < 20 * PIECE, "on purpose");

@@ -12,15 +12,15 @@ use crate::sink::{FileSink, MappedSink, put};
 use crate::{Mapping, PagePlan, commit, reserve, set_len, write_header};
 
 /// Makes a new, empty file a segment: gives it its size, its header and its contents, maps it in the
-/// pages of a plan, and sets memory aside as asked.
+/// pages of a plan, and reserves memory as asked.
 ///
 /// What is written in order is written to the file, which finds ordinary pages for it more cheaply than
 /// the page faults of a mapping: running out is an error of the write. Huge pages are found through
-/// the mapping. Only what nothing was written to is set aside beside it.
+/// the mapping. Only what nothing was written to is reserved beside it.
 ///
 /// # Errors
 /// Those of [`commit`](crate::commit()) and of `fill`. [`NoSpace`](shm_core::ErrorKind::NoSpace)
-/// before `fill` is called where fewer pages are set aside than the plan counts on.
+/// before `fill` is called where the pool has fewer pages than the plan counts on.
 pub fn establish(
     fd: BorrowedFd<'_>,
     header: &Header,
@@ -32,11 +32,11 @@ pub fn establish(
         return in_huge_pages(fd, header, plan, strategy, fill);
     }
     let len = header.mapped_len();
-    let fill = match fill {
+    let (fill, reserves_rest) = match fill {
         Some(Fill::InOrder(fill)) => {
             set_len(fd, header.segment_len())?;
             check_room(Some(fd), header.segment_len())?;
-            fill
+            (fill, strategy != Commit::Lazy)
         }
         Some(Fill::Once(fill, begun)) => {
             match strategy {
@@ -44,7 +44,7 @@ pub fn establish(
                 _ => reserve(fd, header.segment_len())?,
             }
             begun.set(true);
-            fill
+            (fill, false)
         }
         other => {
             let mapping = commit(fd, len, strategy)?.with_paging(plan.paging());
@@ -59,7 +59,7 @@ pub fn establish(
     let mut sink = FileSink::new(fd, header);
     fill(&mut sink)?;
     let written = sink.position();
-    if strategy != Commit::Lazy {
+    if reserves_rest {
         reserve_within(fd, 0..header.data_offset())?;
         reserve_within(fd, written..header.segment_len())?;
     }
@@ -70,7 +70,7 @@ pub fn establish(
     Ok(mapping)
 }
 
-/// The file is mapped before anything is written or set aside: the first page would be an ordinary
+/// The file is mapped before anything is written or reserved: the first page would be an ordinary
 /// one, and so would all that `fallocate(2)` finds where the mapping must ask for huge ones.
 fn in_huge_pages(
     fd: BorrowedFd<'_>,
@@ -81,12 +81,12 @@ fn in_huge_pages(
 ) -> Result<Mapping> {
     let len = header.mapped_len();
     set_len(fd, plan.rounded(len) as u64)?;
-    if !plan.is_reserved() && (strategy != Commit::Lazy || fill.is_some()) {
+    if !plan.is_pooled() && (strategy != Commit::Lazy || fill.is_some()) {
         check_room(Some(fd), header.segment_len())?;
     }
     let mapping = Mapping::in_pages(fd, len, Access::ReadWrite, plan)?;
     match mapping.populate_part(0..PIECE) {
-        Err(Errno::INVAL) if !plan.is_reserved() => {
+        Err(Errno::INVAL) if !plan.is_pooled() => {
             drop(mapping);
             let plan = PagePlan::ordinary("the kernel cannot populate them (before Linux 5.14)");
             return establish(fd, header, &plan, strategy, fill);
@@ -94,7 +94,7 @@ fn in_huge_pages(
         Ok(()) | Err(Errno::INVAL) => {}
         Err(errno) => return Err(mapping.populate_error(Some(fd), errno)),
     }
-    if plan.is_reserved() {
+    if plan.is_pooled() {
         put(&mapping, 0, &header.encode())?; // write(2) does not reach them
     } else {
         write_header(fd, header)?;
@@ -120,7 +120,7 @@ fn in_huge_pages(
             match strategy {
                 Commit::Populate => populate(&mapping, fd)?,
                 // They were, when they were mapped.
-                Commit::Auto | Commit::Reserve if plan.is_reserved() => {}
+                Commit::Auto | Commit::Reserve if plan.is_pooled() => {}
                 Commit::Auto | Commit::Reserve if plan.needs_advice() => {
                     mapping.populate(Some(fd))?;
                 }

@@ -1,4 +1,4 @@
-//! The file behind a mapping: its size, the memory set aside for it, and its header.
+//! The file behind a mapping: its size, the memory reserved for it, and its header.
 
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -12,10 +12,10 @@ use shm_core::{Error, ErrorKind, Header, Result};
 
 use crate::system_error;
 
-/// What is set aside at once: a long `fallocate` is undone by each signal and would never end.
+/// What is reserved at once: a long `fallocate` is undone by each signal and would never end.
 const CHUNK: u64 = 16 << 20;
 
-/// Gives a file its size in bytes, without setting memory aside. See ftruncate(2).
+/// Gives a file its size in bytes, without reserving memory. See ftruncate(2).
 ///
 /// # Errors
 /// [`ErrorKind::LimitReached`] beyond `RLIMIT_FSIZE`, [`ErrorKind::NoSpace`],
@@ -25,7 +25,7 @@ pub fn set_len(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
     retry_on_intr(|| ftruncate(fd, len)).map_err(|errno| file_error("ftruncate", fd, len, errno))
 }
 
-/// Gives a file its size in bytes and sets the memory aside. See fallocate(2).
+/// Gives a file its size in bytes and reserves the memory. See fallocate(2).
 ///
 /// # Errors
 /// [`ErrorKind::NoSpace`] with what is needed and what is free; [`ErrorKind::LimitReached`]
@@ -35,11 +35,14 @@ pub fn reserve(fd: BorrowedFd<'_>, len: u64) -> Result<()> {
     reserve_within(fd, 0..len)
 }
 
-/// Sets aside the memory of some of the bytes that a file has.
+/// Reserves the memory of some of the bytes that a file has.
 ///
 /// # Errors
 /// [`ErrorKind::NoSpace`] with what is needed and what is free; [`ErrorKind::Os`].
 pub fn reserve_within(fd: BorrowedFd<'_>, mut part: Range<u64>) -> Result<()> {
+    if part.is_empty() {
+        return Ok(());
+    }
     check_room(Some(fd), part.end)?;
     while !part.is_empty() {
         let chunk = CHUNK.min(part.end - part.start);
@@ -133,7 +136,7 @@ struct Free {
 }
 
 /// The smaller of what the file's file system and the machine have left for it, where they tell:
-/// that is what is free, and what was set aside before the rest was refused.
+/// that is what is free, and what was reserved before the rest was refused.
 fn free_space(fd: Option<BorrowedFd<'_>>) -> Option<Free> {
     let own =
         fd.and_then(|fd| fstat(fd).ok()).map_or(0, |file| file.st_blocks.cast_unsigned() * 512);
@@ -165,7 +168,7 @@ fn memory(keys: [&str; 2]) -> Option<u64> {
 }
 
 /// Refuses what this machine could not hold even if it had nothing else to do, where nothing is
-/// set aside in advance. Asks the system once.
+/// reserved in advance. Asks the system once.
 ///
 /// # Errors
 /// [`ErrorKind::NoSpace`] with what is needed and what the machine has.
@@ -183,7 +186,7 @@ pub fn check_machine(needs: u64) -> Result<()> {
     Err(ErrorKind::NoSpace { needs, has: Some(total), place }.into())
 }
 
-/// Refuses what can never fit before any of it is set aside: the kernel would fill the file system
+/// Refuses what can never fit before any of it is reserved: the kernel would fill the file system
 /// first, and where that has no limit of its own, the machine.
 pub(crate) fn check_room(fd: Option<BorrowedFd<'_>>, needs: u64) -> Result<()> {
     let fits = needs <= CHUNK || free_space(fd).is_none_or(|free| needs <= free.bytes);

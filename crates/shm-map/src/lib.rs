@@ -1,9 +1,10 @@
-//! Owns memory mappings, and sets aside the memory behind them.
+//! Owns memory mappings, and reserves the memory behind them.
 //!
 //! This crate is the only caller of `mmap`, `munmap` and `madvise` in shmarray. It knows no names,
 //! takes no locks and decides nothing: whoever calls it says which file, how long, which access.
 //!
 //! - [`Mapping`]: a shared mapping of a file, or of anonymous memory;
+//! - [`Mapped`]: one that keeps its segment;
 //! - [`establish`]: makes a new file a segment, with its header, its contents and the memory behind it;
 //! - [`commit`]: the same for a file without a header, by [`set_len`] or [`reserve`]: running out of
 //!   memory is an error and not a SIGBUS;
@@ -19,6 +20,7 @@ mod crew;
 mod establish;
 mod file;
 mod limits;
+mod mapped;
 mod mapping;
 mod pages;
 mod sink;
@@ -28,5 +30,6 @@ pub use commit::commit;
 pub use establish::{establish, fill_in_memory};
 pub use file::{check_machine, read_header, reserve, reserve_within, set_len, write_header};
 pub use limits::system_error;
+pub use mapped::Mapped;
 pub use mapping::Mapping;
 pub use pages::{Home, HugeFacts, PagePlan, Setting};

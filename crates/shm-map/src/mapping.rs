@@ -21,7 +21,7 @@ pub struct Mapping {
     memory: Memory,
     access: Access,
     paging: Paging,
-    /// Whether its pages are of those set aside, which the kernel promised when it was mapped.
+    /// Whether its pages are of the pool, which the kernel promised when it was mapped.
     is_promised: bool,
 }
 
@@ -84,7 +84,7 @@ impl Mapping {
     /// size, where the address space has room for that, and with `MADV_HUGEPAGE`.
     ///
     /// # Errors
-    /// Those of [`file`](Self::file); [`ErrorKind::NoSpace`] if too few pages are set aside.
+    /// Those of [`file`](Self::file); [`ErrorKind::NoSpace`] if the pool has too few pages.
     pub fn in_pages(
         fd: BorrowedFd<'_>,
         len: usize,
@@ -117,7 +117,7 @@ impl Mapping {
             memory: Memory::Pages(span),
             access,
             paging: plan.paging(),
-            is_promised: plan.is_reserved(),
+            is_promised: plan.is_pooled(),
         })
     }
 
@@ -152,12 +152,12 @@ impl Mapping {
     ///
     /// # Errors
     /// Those of [`anonymous`](Self::anonymous); [`ErrorKind::LimitReached`] also for `RLIMIT_FSIZE` and
-    /// `RLIMIT_NOFILE`, as pages that are set aside are in a file.
+    /// `RLIMIT_NOFILE`, as pages of the pool are in a file.
     pub fn anonymous_in_pages(len: usize, plan: &PagePlan) -> Result<Self> {
         if !plan.is_huge() {
             return Ok(Self { paging: plan.paging(), ..Self::anonymous(len)? });
         }
-        if !plan.is_reserved() {
+        if !plan.is_pooled() {
             return Self::huge(None, len, Access::ReadWrite, plan);
         }
         check_file_size(plan.rounded(len) as u64)?;
@@ -185,7 +185,7 @@ impl Mapping {
         Ok(Self { memory: Memory::Pages(twin), access: Access::ReadOnly, paging, is_promised })
     }
 
-    /// Sets aside and maps all its pages (`MADV_POPULATE_WRITE`, Linux 5.14), on several threads if
+    /// Reserves and maps all its pages (`MADV_POPULATE_WRITE`, Linux 5.14), on several threads if
     /// there are many, which have ended when it returns. See madvise(2).
     ///
     /// `fd` is the file behind it, asked for what is free if there is not enough.
@@ -200,7 +200,7 @@ impl Mapping {
             .map_err(|errno| self.populate_error(fd, errno))
     }
 
-    /// Sets aside and maps the pages of a part of at most a piece.
+    /// Reserves and maps the pages of a part of at most a piece.
     pub(crate) fn populate_part(&self, part: Range<usize>) -> Result<(), Errno> {
         let end = part.end.min(self.len());
         let begin = part.start - part.start % PIECE; // the start of a page of any size
@@ -233,8 +233,8 @@ impl Mapping {
 fn huge_error(len: usize, plan: &PagePlan, errno: Errno) -> Error {
     let error = system_error("mmap", format!("{len} bytes in huge pages"), errno);
     match error.kind() {
-        ErrorKind::Os { .. } if errno == Errno::NOMEM && plan.is_reserved() => {
-            let place = "the huge pages that are set aside".into();
+        ErrorKind::Os { .. } if errno == Errno::NOMEM && plan.is_pooled() => {
+            let place = "the pool of huge pages".into();
             ErrorKind::NoSpace { needs: len as u64, has: None, place }.into()
         }
         ErrorKind::Os { .. } if errno == Errno::NOMEM => no_space(None, len as u64),

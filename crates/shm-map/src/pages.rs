@@ -1,7 +1,7 @@
 //! Which pages a segment's memory is in: decided from what the system says, with the reason.
 
 use rustix::fs::{MemfdFlags, Stat};
-use shm_core::{Fill, Header, Pages, Paging};
+use shm_core::{Fill, Header, Pages, Paging, Result};
 
 mod facts;
 #[cfg(test)]
@@ -12,8 +12,8 @@ pub use facts::{HugeFacts, Setting};
 /// Where the memory of a segment comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// From the kernel itself: memfds and anonymous mappings. `shmem_enabled` rules, and pages that
-    /// are set aside can be had.
+    /// From the kernel itself: memfds and anonymous mappings. `shmem_enabled` rules, and pages of
+    /// the pool can be had, which the administrator fills (hugetlb).
     Kernel,
     /// From the file system at `/dev/shm`: its `huge=` option rules.
     Mount,
@@ -31,8 +31,8 @@ pub struct PagePlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Ordinary,
-    /// Of those set aside: hugetlb.
-    Reserved,
+    /// Of the pool: hugetlb.
+    Pooled,
     /// Only where a mapping is advised: what is written to the file gets ordinary ones.
     Advised,
     /// For whatever touches the file first.
@@ -49,7 +49,7 @@ impl PagePlan {
         if let Some(reason) = out_of_question(wanted, len, whole) {
             return Self::ordinary(reason);
         }
-        let plan = decide(wanted, home, len, &HugeFacts::read());
+        let plan = decide(wanted, home, len, facts::size(), &facts::text);
         if wanted == Pages::Huge {
             plan.tell();
         }
@@ -67,7 +67,7 @@ impl PagePlan {
         let (kind, unit) = if is_huge && stat.st_size.cast_unsigned() >= unit as u64 {
             (Kind::Found, unit)
         } else if header.huge() {
-            (Kind::Advised, HugeFacts::size().unwrap_or(1))
+            (Kind::Advised, facts::size().unwrap_or(1))
         } else {
             return Self::ordinary("it was made in ordinary pages");
         };
@@ -88,21 +88,21 @@ impl PagePlan {
         self.kind != Kind::Ordinary && self.unit > 1
     }
 
-    /// Whether it takes pages that are set aside (hugetlb).
-    pub fn is_reserved(&self) -> bool {
-        self.kind == Kind::Reserved
+    /// Whether it takes pages of the pool (hugetlb).
+    pub fn is_pooled(&self) -> bool {
+        self.kind == Kind::Pooled
     }
 
-    /// Whether only a mapping gets huge pages, not what is written to the file or set aside in it.
+    /// Whether only a mapping gets huge pages, not what is written to the file or reserved in it.
     pub(crate) fn needs_advice(&self) -> bool {
         self.kind == Kind::Advised
     }
 
-    /// Length of a mapping, or of a file, for so many bytes: of those set aside, only whole pages can
-    /// be mapped and unmapped.
+    /// Length of a mapping, or of a file, for so many bytes: of the pool, only whole pages can be
+    /// mapped and unmapped.
     pub(crate) fn rounded(&self, len: usize) -> usize {
         match self.kind {
-            Kind::Reserved | Kind::Found => len.checked_next_multiple_of(self.unit).unwrap_or(len),
+            Kind::Pooled | Kind::Found => len.checked_next_multiple_of(self.unit).unwrap_or(len),
             _ => len,
         }
     }
@@ -111,7 +111,7 @@ impl PagePlan {
     pub fn memfd_flags(&self) -> MemfdFlags {
         const SHIFT: u32 = 26; // MFD_HUGE_SHIFT
         match self.kind {
-            Kind::Reserved => {
+            Kind::Pooled => {
                 let size = self.unit.trailing_zeros() << SHIFT;
                 MemfdFlags::HUGETLB.union(MemfdFlags::from_bits_retain(size))
             }
@@ -124,12 +124,25 @@ impl PagePlan {
         self.unit
     }
 
-    /// What is left to be tried where those that were set aside have been taken meanwhile.
-    pub fn without_reserved(&self, header: &Header) -> Self {
-        let facts = HugeFacts { free: 0, ..HugeFacts::read() };
-        let plan = decide(Pages::Huge, Home::Kernel, header.segment_len(), &facts);
-        plan.tell();
-        plan
+    /// Makes a segment in the pages of this plan; where those of the pool cannot be had, as others
+    /// have taken them meanwhile, in the next best.
+    ///
+    /// # Errors
+    /// Those of `make`, which is not called again where `fill` is used up.
+    pub fn carry_out<T>(
+        &self,
+        mut fill: Option<Fill<'_>>,
+        make: impl Fn(&Self, Option<Fill<'_>>) -> Result<T>,
+    ) -> Result<T> {
+        match make(self, fill.as_mut().map(Fill::again)) {
+            Err(error) if self.is_pooled() && !fill.as_ref().is_some_and(Fill::is_used_up) => {
+                tracing::debug!(%error, "no huge pages of the pool");
+                let next_best = as_allowed(Home::Kernel, self.unit, &facts::text);
+                next_best.tell();
+                make(&next_best, fill)
+            }
+            made => made,
+        }
     }
 
     fn tell(&self) {
@@ -152,25 +165,32 @@ fn out_of_question(wanted: Pages, len: u64, whole: bool) -> Option<&'static str>
     }
 }
 
-/// The decision, from what the system says.
-fn decide(wanted: Pages, home: Home, len: u64, facts: &HugeFacts) -> PagePlan {
-    let Some(unit) = facts.size else {
+/// The decision, from what the system says: of its files only those are read that matter.
+fn decide(
+    wanted: Pages,
+    home: Home,
+    len: u64,
+    size: Option<usize>,
+    read: &impl Fn(&str) -> String,
+) -> PagePlan {
+    let Some(unit) = size else {
         return PagePlan::ordinary("the kernel has no huge pages");
     };
     if len < unit as u64 {
         return PagePlan::ordinary("it is smaller than a huge page");
     }
-    let plan = |kind, reason| PagePlan { kind, unit, reason };
-    if wanted == Pages::Huge && home == Home::Kernel && len.div_ceil(unit as u64) <= facts.free {
-        return plan(Kind::Reserved, "huge pages are set aside, and enough are free");
+    let takes_pooled = wanted == Pages::Huge && home == Home::Kernel;
+    if takes_pooled && len.div_ceil(unit as u64) <= facts::free(unit, read) {
+        let reason = "enough huge pages of the pool are free";
+        return PagePlan { kind: Kind::Pooled, unit, reason };
     }
-    let ruling = match home {
-        Home::Kernel => facts.shmem,
-        // Both are above every mount.
-        Home::Mount if matches!(facts.shmem, Setting::Deny | Setting::Force) => facts.shmem,
-        Home::Mount => facts.mount,
-    };
-    match (ruling, home) {
+    as_allowed(home, unit, read)
+}
+
+/// What the system allows to all.
+fn as_allowed(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> PagePlan {
+    let plan = |kind, reason| PagePlan { kind, unit, reason };
+    match (facts::ruling(home, unit, read), home) {
         (Setting::Always | Setting::WithinSize | Setting::Force, _) => {
             plan(Kind::Allowed, "the system gives them to all shared memory")
         }
@@ -179,7 +199,7 @@ fn decide(wanted: Pages, home: Home, len: u64, facts: &HugeFacts) -> PagePlan {
         }
         (Setting::Deny, _) => PagePlan::ordinary("shmem_enabled is deny"),
         (Setting::Never, Home::Kernel) => {
-            PagePlan::ordinary("shmem_enabled is never, and too few huge pages are set aside")
+            PagePlan::ordinary("shmem_enabled is never, and the pool has too few huge pages")
         }
         (Setting::Never, Home::Mount) => {
             PagePlan::ordinary("/dev/shm is mounted without huge=advise, within_size or always")

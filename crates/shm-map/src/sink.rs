@@ -92,8 +92,8 @@ impl<'a> MappedSink<'a> {
         plan: &PagePlan,
     ) -> Self {
         let at = usize::try_from(header.data_offset()).unwrap_or(usize::MAX).min(mapping.len());
-        let file_is_huge = plan.is_huge() && !plan.is_reserved() && !plan.needs_advice();
-        let is_promised = file.is_none() || plan.is_reserved();
+        let file_is_huge = plan.is_huge() && !plan.is_pooled() && !plan.needs_advice();
+        let is_promised = file.is_none() || plan.is_pooled();
         Self { mapping, file, at, ready: 0, file_is_huge, is_promised }
     }
 

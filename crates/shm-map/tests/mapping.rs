@@ -38,7 +38,7 @@ fn anonymous_memory_has_a_read_only_twin() {
 }
 
 #[test]
-fn reserving_and_populating_set_memory_aside() {
+fn reserving_and_populating_reserve_memory() {
     let file = tempfile::tempfile_in("/dev/shm").unwrap();
     let len = 40 << 20; // more than two chunks
     reserve(file.as_fd(), len).unwrap();

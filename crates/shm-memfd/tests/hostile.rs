@@ -9,7 +9,8 @@ use std::os::unix::fs::FileExt;
 use std::os::unix::net::UnixStream;
 
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
+use shm_conformance::limits::{assert_reached, limit};
 use shm_conformance::process::{self, Child, in_a_child};
 use shm_conformance::{bytes, leaks, spec, unique_name};
 use shm_core::{
@@ -200,19 +201,6 @@ fn child_can_write() {
     assert!(segment.freeze().unwrap().segment.is_frozen());
 }
 
-fn limit(resource: Resource, most: u64) {
-    let maximum = getrlimit(resource).maximum;
-    setrlimit(resource, Rlimit { current: Some(most), maximum }).unwrap();
-}
-
-fn assert_limit<T>(result: Result<T>, name: &str, value: u64) {
-    let error = result.map(drop).unwrap_err();
-    let ErrorKind::LimitReached { limit, value: found, .. } = error.kind() else {
-        panic!("{error}")
-    };
-    assert_eq!((*limit, *found), (name, Some(value)));
-}
-
 fn descriptors() {
     let array = array();
     let handed = copy(&array.segment);
@@ -221,12 +209,12 @@ fn descriptors() {
     let before = leaks::Snapshot::take();
     let everything = getrlimit(Resource::Nofile).current.unwrap();
     limit(Resource::Nofile, open);
-    assert_limit(create(Commit::Auto, 800), "RLIMIT_NOFILE", open);
-    assert_limit(array.segment.freeze(), "RLIMIT_NOFILE", open);
+    assert_reached(create(Commit::Auto, 800), "RLIMIT_NOFILE", open);
+    assert_reached(array.segment.freeze(), "RLIMIT_NOFILE", open);
     limit(Resource::Nofile, everything);
     before.assert_unchanged("out of descriptors");
     limit(Resource::Nofile, open);
-    assert_limit(Memfd.attach(Source::Fd(handed), Access::ReadOnly), "RLIMIT_NOFILE", open);
+    assert_reached(Memfd.attach(Source::Fd(handed), Access::ReadOnly), "RLIMIT_NOFILE", open);
 }
 
 fn address_space() {
@@ -236,10 +224,10 @@ fn address_space() {
     let pages: u64 = pages.split(' ').next().unwrap().parse().unwrap();
     let most = pages * 4096 + 64 * MIB;
     limit(Resource::As, most);
-    assert_limit(create(Commit::Lazy, 256 * MIB), "RLIMIT_AS", most);
+    assert_reached(create(Commit::Lazy, 256 * MIB), "RLIMIT_AS", most);
     let attached = Memfd.attach(Source::Fd(copy(&array.segment)), Access::ReadOnly);
-    assert_limit(attached, "RLIMIT_AS", most);
-    assert_limit(array.segment.map(), "RLIMIT_AS", most);
+    assert_reached(attached, "RLIMIT_AS", most);
+    assert_reached(array.segment.map(), "RLIMIT_AS", most);
     before.assert_unchanged("out of address space");
 }
 
@@ -248,7 +236,7 @@ fn size_of_files() {
     let before = leaks::Snapshot::take();
     limit(Resource::Fsize, MIB);
     for commit in [Commit::Auto, Commit::Lazy, Commit::Reserve, Commit::Populate] {
-        assert_limit(create(commit, 2 * MIB), "RLIMIT_FSIZE", MIB);
+        assert_reached(create(commit, 2 * MIB), "RLIMIT_FSIZE", MIB);
     }
     before.assert_unchanged("files that are too large");
 }

@@ -4,7 +4,8 @@
 use std::fs;
 use std::path::Path;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Resource;
+use shm_conformance::limits::{assert_reached, limit};
 use shm_conformance::{kill, private, process};
 use shm_core::{ErrorKind, Order};
 use shm_npy::{NpyFile, NpyWriter};
@@ -55,14 +56,9 @@ fn names(folder: &Path) -> Vec<String> {
 fn beyond_a_limit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.npy");
-    let maximum = getrlimit(Resource::Fsize).maximum;
-    setrlimit(Resource::Fsize, Rlimit { current: Some(147), maximum }).unwrap();
+    limit(Resource::Fsize, 147);
     let create = |len| NpyWriter::create(&path, &"|u1".parse().unwrap(), &[len], Order::C);
-    let error = create(20).map(drop).unwrap_err();
-    let ErrorKind::LimitReached { limit: "RLIMIT_FSIZE", value: Some(147), .. } = error.kind()
-    else {
-        panic!("{error}")
-    };
+    assert_reached(create(20), "RLIMIT_FSIZE", 147);
     let mut writer = create(19).unwrap();
     writer.write(&[7; 19]).unwrap();
     writer.finish().unwrap();
@@ -88,8 +84,10 @@ fn new_file() {
 fn replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("old.npy");
+    write(&path, 1);
     let mut left_over = 0;
     kill::at_every_step("write", &[path.to_str().unwrap()], |at, steps| {
+        assert!(path.exists(), "killed at {:?}", steps.get(at));
         for name in names(folder.path()) {
             if name == "old.npy" {
                 assert!([1, 7].contains(&value(&path)), "killed at {:?}", steps.get(at));

@@ -25,6 +25,7 @@ fn main() {
             ("arrays_dropped_amid_programs_being_started", amid_programs),
             ("a_child_removes_nothing_it_inherited", child_drops),
             ("a_parent_that_left_looks_again", parent_looks_again),
+            ("a_child_does_not_look_again_for_its_parent", only_parent_looks_again),
             ("a_name_is_looked_at_again_when_the_process_ends", last_look),
             ("the_mode_does_not_depend_on_the_umask", any_umask),
             ("a_name_orphaned_by_a_kill_is_free", orphaned_names),
@@ -175,6 +176,23 @@ fn parent_looks_again() {
     assert_eq!(leaks::entries().len(), 1, "its child has it still");
     drop(gate);
     assert!(child.wait().success());
+    assert_nothing_left();
+}
+
+/// What the parent left is not for another child to remove, though nobody is present any more.
+fn only_parent_looks_again() {
+    let name = unique_name("left");
+    let array = create(Publish::Unnamed, &name, 1, false);
+    let (child, gate) = child_behind_a_gate();
+    drop(array);
+    drop(gate);
+    assert!(child.wait().success());
+    process::in_a_child(|| {
+        for _ in 0..10 {
+            drop(create(Publish::Unnamed, &unique_name("other"), 1, false));
+        }
+        assert_eq!(leaks::entries(), [name.as_str()]);
+    });
     assert_nothing_left();
 }
 

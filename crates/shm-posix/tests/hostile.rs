@@ -12,18 +12,14 @@ use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::geteuid;
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, set_capabilities, set_thread_gid, set_thread_uid,
-};
-use shm_conformance::process::{self, Child};
+use shm_conformance::process;
+use shm_conformance::user::{NOBODY, as_nobody};
 use shm_conformance::{bytes, leaks, unique_name};
 use shm_core::{Access, Error, ErrorKind, Handover, Name, Named, Segment};
 use shm_posix::{Posix, Publish};
 use shm_presence::{lock_name, try_alone};
 
 use common::{Array, assert_all, attach, create, try_create};
-
-const NOBODY: u32 = 65534;
 
 fn main() {
     process::main(
@@ -127,23 +123,6 @@ fn another_users_segment() {
     });
     assert_all(&segment, 1);
     assert!(common::holds(&segment));
-}
-
-/// Runs a test as a user without privileges.
-fn as_nobody(test: impl FnOnce()) {
-    let child = Child::fork(|| {
-        if geteuid().is_root() {
-            set_thread_gid(rustix::process::Gid::from_raw(NOBODY)).unwrap();
-            set_thread_uid(rustix::process::Uid::from_raw(NOBODY)).unwrap();
-        }
-        // In a user namespace of its own, an ordinary user has some, too.
-        let none = CapabilitySet::empty();
-        let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
-        set_capabilities(None, none).unwrap();
-        test();
-        0
-    });
-    assert!(child.wait().success());
 }
 
 fn no_permissions() {

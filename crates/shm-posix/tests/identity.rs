@@ -7,9 +7,9 @@ mod common;
 #[allow(dead_code)] // one way to publish is enough here
 mod harness;
 
-use rustix::process::{Uid, geteuid};
-use rustix::thread::set_thread_uid;
+use rustix::process::geteuid;
 use shm_conformance::process::{self, Child, Partner};
+use shm_conformance::user::as_nobody;
 use shm_conformance::{identity_forks, limits, private, unique_name};
 use shm_core::{Access, ErrorKind, Identified, Name, Result, Segment};
 use shm_posix::Publish;
@@ -151,14 +151,11 @@ fn another_user() {
         println!("the rest skipped: another user's needs root");
         return;
     }
-    let child = Child::fork(|| {
-        set_thread_uid(Uid::from_raw(65534)).unwrap();
+    as_nobody(|| {
         let error = take(&Identity::new(), &array).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::AccessDenied { .. }), "{error}");
         assert_eq!(held(&array), [true, true, false]);
-        0
     });
-    assert!(child.wait().success());
 }
 
 fn without_proc() {

@@ -11,7 +11,8 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use rustix::fs::fstat;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::{Resource, getrlimit};
+use shm_conformance::limits::{assert_reached, limit};
 use shm_conformance::process::{self, Child, in_a_child};
 use shm_conformance::{leaks, private, spec, unique_name};
 use shm_core::{
@@ -42,19 +43,6 @@ fn main() {
     );
 }
 
-fn limit(resource: Resource, most: u64) {
-    let maximum = getrlimit(resource).maximum;
-    setrlimit(resource, Rlimit { current: Some(most), maximum }).unwrap();
-}
-
-fn assert_limit<T>(result: Result<T>, name: &str, value: u64) {
-    let error = result.map(drop).unwrap_err();
-    let ErrorKind::LimitReached { limit, value: found, .. } = error.kind() else {
-        panic!("{error}")
-    };
-    assert_eq!((*limit, *found), (name, Some(value)));
-}
-
 fn sized(name: &Name, bytes: u64, commit: Commit, publish: Publish) -> Result<Array> {
     let len = usize::try_from(bytes / 8).unwrap();
     Posix::with_publish(publish).create(&Spec { commit, ..spec(name, len) }, None)
@@ -69,16 +57,16 @@ fn descriptors() {
     let everything = getrlimit(Resource::Nofile).current.unwrap();
     limit(Resource::Nofile, open);
     for publish in WAYS {
-        assert_limit(try_create(publish, &next, 1, false), "RLIMIT_NOFILE", open);
+        assert_reached(try_create(publish, &next, 1, false), "RLIMIT_NOFILE", open);
     }
     for access in [Access::ReadWrite, Access::ReadOnly] {
-        assert_limit(attach(&held, access), "RLIMIT_NOFILE", open);
+        assert_reached(attach(&held, access), "RLIMIT_NOFILE", open);
     }
-    assert_limit(array.segment.destroy(), "RLIMIT_NOFILE", open);
+    assert_reached(array.segment.destroy(), "RLIMIT_NOFILE", open);
     // To replace takes a second descriptor, of what is replaced.
     limit(Resource::Nofile, open + 1);
     for publish in WAYS {
-        assert_limit(try_create(publish, &held, 2, true), "RLIMIT_NOFILE", open + 1);
+        assert_reached(try_create(publish, &held, 2, true), "RLIMIT_NOFILE", open + 1);
     }
     limit(Resource::Nofile, everything);
     before.assert_unchanged("out of descriptors");
@@ -99,10 +87,10 @@ fn address_space() {
     let most = pages * 4096 + 64 * MIB;
     limit(Resource::As, most);
     for publish in WAYS {
-        assert_limit(sized(&next, 256 * MIB, Commit::Lazy, publish), "RLIMIT_AS", most);
+        assert_reached(sized(&next, 256 * MIB, Commit::Lazy, publish), "RLIMIT_AS", most);
     }
-    assert_limit(attach(&held, Access::ReadOnly), "RLIMIT_AS", most);
-    assert_limit(array.segment.map(), "RLIMIT_AS", most);
+    assert_reached(attach(&held, Access::ReadOnly), "RLIMIT_AS", most);
+    assert_reached(array.segment.map(), "RLIMIT_AS", most);
     before.assert_unchanged("out of address space");
 }
 
@@ -113,15 +101,14 @@ fn size_of_files() {
     limit(Resource::Fsize, MIB);
     for publish in WAYS {
         for commit in COMMITS {
-            assert_limit(sized(&name, 2 * MIB, commit, publish), "RLIMIT_FSIZE", MIB);
+            assert_reached(sized(&name, 2 * MIB, commit, publish), "RLIMIT_FSIZE", MIB);
         }
     }
     before.assert_unchanged("files that are too large");
     drop(sized(&name, MIB / 2, Commit::Auto, Publish::Unnamed).unwrap());
 
     // Attaching to a raw segment that is larger already makes nothing larger.
-    let everything = getrlimit(Resource::Fsize).maximum;
-    setrlimit(Resource::Fsize, Rlimit { current: everything, maximum: everything }).unwrap();
+    limit(Resource::Fsize, getrlimit(Resource::Fsize).maximum);
     let raw = RawSegment::create(&name, 2 << 20, Commit::Auto, false).unwrap();
     limit(Resource::Fsize, MIB);
     drop(RawSegment::attach(&name, 2 << 20, Access::ReadWrite, Commit::Auto).unwrap());
@@ -144,11 +131,11 @@ fn number_of_mappings() {
             Err(error) => break error,
         }
     };
-    assert_limit::<()>(Err(refused), "vm.max_map_count", most);
+    assert_reached::<()>(Err(refused), "vm.max_map_count", most);
     for publish in WAYS {
-        assert_limit(try_create(publish, &next, 1, false), "vm.max_map_count", most);
+        assert_reached(try_create(publish, &next, 1, false), "vm.max_map_count", most);
     }
-    assert_limit(attach(&held, Access::ReadOnly), "vm.max_map_count", most);
+    assert_reached(attach(&held, Access::ReadOnly), "vm.max_map_count", most);
     drop(regions);
     before.assert_unchanged("out of mappings");
 }
@@ -185,7 +172,7 @@ fn space() {
     assert_all(&held, 1);
 }
 
-/// What is written in order is there without being set aside before; so is, after it, what nothing
+/// What is written in order is there without being reserved before; so is, after it, what nothing
 /// was written to: the slots before the data, and the rest of the array.
 fn space_in_order() {
     if !private::shm("size=4m") {
@@ -202,9 +189,9 @@ fn space_in_order() {
                 Posix::with_publish(publish).create(&spec, fill)
             };
             let array = create(MIB, 100_000).unwrap();
-            let set_aside = fstat(array.segment.fd()).unwrap().st_blocks.cast_unsigned() * 512;
-            let is_whole = set_aside >= array.segment.header().segment_len();
-            assert_eq!(is_whole, commit != Commit::Lazy, "{commit:?}: {set_aside} bytes");
+            let reserved = fstat(array.segment.fd()).unwrap().st_blocks.cast_unsigned() * 512;
+            let is_whole = reserved >= array.segment.header().segment_len();
+            assert_eq!(is_whole, commit != Commit::Lazy, "{commit:?}: {reserved} bytes");
             drop(array);
 
             let error = create(8 * MIB, 8 << 20).map(drop).unwrap_err();
@@ -240,7 +227,7 @@ fn space_in_huge_pages() {
     }
 }
 
-/// Nothing is set aside for what is written anyway: where it runs out, the write says so.
+/// Nothing is reserved for what is written anyway: where it runs out, the write says so.
 fn written_meanwhile(publish: Publish, commit: Commit) {
     let filler = Path::new("/dev/shm/filler");
     let mut fill = |to: &mut dyn Sink| {

@@ -13,6 +13,7 @@ use std::path::PathBuf;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use rustix::process::{Signal, geteuid};
 use shm_conformance::process::{self, Child};
+use shm_conformance::user::NOBODY;
 use shm_conformance::{leaks, private, unique_name};
 use shm_core::{Access, Commit, Error, ErrorKind, Name, Named};
 use shm_posix::{Posix, Publish, RawSegment};
@@ -71,7 +72,7 @@ fn made() {
     let file = fs::metadata(path(&name)).unwrap();
     assert_eq!((file.len(), made.segment_len()), (10_000, 10_000));
     assert_eq!(file.permissions().mode() & 0o777, 0o600);
-    assert!(file.blocks() * 512 >= 10_000, "its memory is set aside");
+    assert!(file.blocks() * 512 >= 10_000, "its memory is reserved");
     assert_eq!(fs::read(path(&name)).unwrap(), [0; 10_000]);
     let found = attach(&name, 9000).unwrap();
     assert_eq!((found.region().len(), found.segment_len()), (9000, 10_000));
@@ -144,9 +145,9 @@ fn refused() {
     }
     if geteuid().is_root() {
         fs::write(path(&name), "not mine").unwrap();
-        chown(path(&name), Some(65534), None).unwrap();
+        chown(path(&name), Some(NOBODY), None).unwrap();
         for error in errors(&name) {
-            assert!(matches!(error.kind(), ErrorKind::WrongOwner { owner: 65534, .. }), "{error}");
+            assert!(matches!(error.kind(), ErrorKind::WrongOwner { owner: NOBODY, .. }), "{error}");
         }
         fs::remove_file(path(&name)).unwrap();
     }

@@ -14,14 +14,16 @@ use std::os::unix::net::UnixListener;
 use rustix::fs::{
     CWD, FileType, MemfdFlags, Mode, OFlags, makedev, memfd_create, mkfifoat, mknodat, open,
 };
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shm_conformance::process::{self, Child};
+use rustix::process::Resource;
+use shm_conformance::limits::limit;
+use shm_conformance::process::{self, Child, in_a_child};
+use shm_conformance::user::as_nobody;
 use shm_conformance::{leaks, unique_name};
 use shm_core::{ErrorKind, Header};
 use shm_presence::join;
 use shm_survey::{Listing, Place, Specimen, Unreadable, find, holders, list};
 
-use common::{as_nobody, data, in_a_child, is_alone, path, whole};
+use common::{data, is_alone, path, whole};
 
 fn main() {
     process::main(
@@ -453,8 +455,7 @@ fn many_segments() {
     for entry in 0..200 {
         fs::write(path(&format!("many-{entry}")), &bytes).unwrap();
     }
-    let limit = Rlimit { current: Some(64), ..getrlimit(Resource::Nofile) };
-    setrlimit(Resource::Nofile, limit).unwrap();
+    limit(Resource::Nofile, 64);
     let listing = look();
     assert_eq!(listing.segments.len(), 200);
     assert!(leaks::Snapshot::take().descriptors.len() < 40, "it leaves room for others");

@@ -7,7 +7,8 @@ mod common;
 use std::fs;
 use std::os::fd::{AsFd, AsRawFd};
 
-use shm_conformance::process::{self, Child, Partner};
+use shm_conformance::process::{self, Child, Partner, in_a_child};
+use shm_conformance::user::{as_nobody, become_nobody};
 use shm_conformance::{private, spec, unique_name};
 use shm_core::{
     Access, Attached, Backend, BackendKind, ErrorKind, Fill, Handover, Header, Name, Named, Region,
@@ -17,9 +18,7 @@ use shm_map::Mapping;
 use shm_posix::Posix;
 use shm_survey::{Holder, Place, Specimen, find, holders, list};
 
-use common::{
-    as_nobody, become_nobody, data, in_a_child, is_alone, listed, memfd, named, only, path,
-};
+use common::{data, is_alone, listed, memfd, named, only, path};
 
 fn main() {
     process::main(

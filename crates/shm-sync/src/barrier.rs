@@ -2,14 +2,14 @@
 //!
 //! The state word has the phase that is waited for, and how many have arrived in it: each counts
 //! itself, and the last one moves the phase on, in one compare-and-swap. So whoever dies has come or
-//! has not, and nobody else's count is wrong for it. Who takes part is on the seats, a word each that
-//! names its owner and the phase that is next for it. A seat whose owner is dead, or has left, or
-//! gave up waiting, breaks the barrier, and the state then names it. Once nobody is seated any more,
-//! the next to come begins anew, in a phase that no old seat can be taken for one of.
+//! has not, and nobody else's count is wrong for it. Who takes part is on the places, a word each
+//! that names its owner and the phase that is next for it. A place whose owner is dead, or has left, or
+//! gave up waiting, breaks the barrier, and the state then names it. Once nobody has a place any more,
+//! the next to come begins anew, in a phase that no old place can be taken for one of.
 //!
-//! Whoever sits down or leaves counts in the state too, after its seat is written: so who has seen
-//! the state before and the seats after changes nothing, and does not sleep, without seeing it. And
-//! who finds that count as it was need not look at the seats, which others' caches have.
+//! Whoever takes a place or leaves counts in the state too, after its place is written: so who has
+//! seen the state before and the places after changes nothing, and does not sleep, without seeing it. And
+//! who finds that count as it was need not look at the places, which others' caches have.
 //!
 //! Whoever goes to sleep says so in the state; who changes the low half wakes all, if anybody does.
 
@@ -28,7 +28,7 @@ mod state;
 mod tests;
 
 pub(crate) use state::{Broken, How};
-use state::{GONE, State, after, has_arrived, is_of, is_taken, seat_bits};
+use state::{GONE, State, after, has_arrived, is_of, is_taken, place_bits};
 
 /// Why there is no way through a barrier.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub(crate) enum Blocked {
     Broken(Broken),
     /// It is in use by another number of participants.
     Size(u32),
-    /// All seats are taken.
+    /// All places are taken.
     Full,
     Stop(Stop),
 }
@@ -47,11 +47,12 @@ impl From<Stop> for Blocked {
     }
 }
 
-/// Who has a seat, with what it remembers.
+/// A place that is taken, with what its holder remembers.
 #[derive(Debug)]
-pub(crate) struct Sitter {
+pub(crate) struct Taken {
     at: usize,
-    /// The state when it came through last, or sat down: mostly it is still so when it comes again.
+    /// The state when it came through last, or took the place: mostly it is still so when it comes
+    /// again.
     seen: u64,
     /// With what of the state it found the barrier whole.
     whole: Option<State>,
@@ -66,18 +67,18 @@ pub(crate) struct Barrier<'a> {
 }
 
 impl Barrier<'_> {
-    /// Takes a seat. Where the barrier is broken, it waits until those who were told have left.
+    /// Takes a place. Where the barrier is broken, it waits until those who were told have left.
     pub(crate) fn join(
         &self,
         me: Owner,
         system: &impl System,
         limit: Limit,
-    ) -> Result<Sitter, Blocked> {
+    ) -> Result<Taken, Blocked> {
         let mut waiter = Waiter::new(limit);
         loop {
             let mut word = self.words.state.load(SeqCst);
             let mut state = State::of(word);
-            if self.anybody_seated(system)? {
+            if self.anybody_has_a_place(system)? {
                 if self.members() != state.members() {
                     continue; // they may have begun anew
                 }
@@ -96,11 +97,11 @@ impl Barrier<'_> {
                     continue;
                 }
                 word = state.word();
-                self.clear_old_seats(state, system)?;
+                self.clear_old_places(state, system)?;
             }
-            if let Some(at) = self.sit_down(me, state, system) {
+            if let Some(at) = self.take_place(me, state, system) {
                 let seen = self.words.state.load(SeqCst);
-                return Ok(Sitter { at, seen, whole: None, patience: Patience::default() });
+                return Ok(Taken { at, seen, whole: None, patience: Patience::default() });
             }
             match self.anybody_dead(system)? {
                 Some(broken) => drop(self.change(word, state.broken_by(broken), system)),
@@ -110,23 +111,23 @@ impl Barrier<'_> {
         }
     }
 
-    /// Gives a seat up. Whoever waits for it is told.
-    pub(crate) fn leave(&self, me: Owner, sitter: &Sitter, system: &impl System) {
-        let Some(line) = self.lines.get(sitter.at) else { return };
-        let seat = line.seat.load(SeqCst);
-        if seat & OWNER == owner_bits(me) {
-            let _ = line.seat.compare_exchange(seat, seat | GONE, SeqCst, SeqCst);
+    /// Gives a place up. Whoever waits for it is told.
+    pub(crate) fn leave(&self, me: Owner, taken: &Taken, system: &impl System) {
+        let Some(line) = self.lines.get(taken.at) else { return };
+        let place = line.place.load(SeqCst);
+        if place & OWNER == owner_bits(me) {
+            let _ = line.place.compare_exchange(place, place | GONE, SeqCst, SeqCst);
         }
         self.tell_departure(system, |state| {
-            // Its wait failed: who took the seat would be counted beside it.
-            let is_counted = seat & OWNER == owner_bits(me) && has_arrived(seat, state);
+            // Its wait failed: who took the place would be counted beside it.
+            let is_counted = place & OWNER == owner_bits(me) && has_arrived(place, state);
             let broken = Broken { slot: me.slot, how: How::Left };
             let breaks = is_counted && state.broken.is_none();
             if breaks { state.broken_by(broken) } else { state.moved() }
         });
     }
 
-    /// Changes the state, so that nobody goes to sleep who has not seen the seat.
+    /// Changes the state, so that nobody goes to sleep who has not seen the place.
     fn tell_departure(&self, system: &impl System, then: impl Fn(State) -> State) {
         loop {
             let word = self.words.state.load(SeqCst);
@@ -141,30 +142,30 @@ impl Barrier<'_> {
     pub(crate) fn wait(
         &self,
         me: Owner,
-        sitter: &mut Sitter,
+        taken: &mut Taken,
         system: &impl System,
         limit: Limit,
     ) -> Result<bool, Blocked> {
-        let Some(phase) = self.arrive(me, sitter, system)? else { return Ok(true) };
+        let Some(phase) = self.arrive(me, taken, system)? else { return Ok(true) };
         let mut waiter = Waiter::often(limit);
         loop {
             let word = self.words.state.load(SeqCst);
             let state = State::of(word);
             if state.size == self.size && state.phase != phase {
-                sitter.seen = word;
+                taken.seen = word;
                 return Ok(false);
             }
-            if !self.is_whole(word, sitter, system)? {
+            if !self.is_whole(word, taken, system)? {
                 continue;
             }
             let changed = || low_half(self.words.state.load(SeqCst)) != low_half(word);
-            if !matches!(limit, Limit::Now) && sitter.patience.spin_until(changed) {
+            if !matches!(limit, Limit::Now) && taken.patience.spin_until(changed) {
                 continue;
             }
             let Some(word) = self.say_asleep(word) else { continue };
             match waiter.sleep(system, &self.words.state, word, Whom::Readers) {
                 Ok(true) => {
-                    sitter.whole = None;
+                    taken.whole = None;
                     if let Some(broken) = self.anybody_dead(system)? {
                         self.change(word, state.broken_by(broken), system);
                     }
@@ -185,21 +186,21 @@ impl Barrier<'_> {
     fn arrive(
         &self,
         me: Owner,
-        sitter: &mut Sitter,
+        taken: &mut Taken,
         system: &impl System,
     ) -> Result<Option<u64>, Blocked> {
-        let Some(line) = self.lines.get(sitter.at) else { return Err(Blocked::Full) };
-        let mut word = sitter.seen;
+        let Some(line) = self.lines.get(taken.at) else { return Err(Blocked::Full) };
+        let mut word = taken.seen;
         loop {
             let state = State::of(word);
-            if sitter.whole != Some(state.members()) {
+            if taken.whole != Some(state.members()) {
                 word = self.words.state.load(SeqCst);
-                if !self.is_whole(word, sitter, system)? {
+                if !self.is_whole(word, taken, system)? {
                     continue;
                 }
             }
             let state = State::of(word);
-            if has_arrived(line.seat.load(SeqCst), state) {
+            if has_arrived(line.place.load(SeqCst), state) {
                 return Ok(Some(state.phase)); // in a wait that failed
             }
             let counted = state.with_one_more();
@@ -207,12 +208,12 @@ impl Barrier<'_> {
             let next = State { asleep: state.asleep && !is_last, ..counted }.word();
             match self.words.state.compare_exchange(word, next, SeqCst, SeqCst) {
                 Ok(_) => {
-                    // Only this one changes its seat, and it tells the others in the state.
-                    line.seat.store(seat_bits(me, after(state.phase)), Release);
+                    // Only this one changes its place, and it tells the others in the state.
+                    line.place.store(place_bits(me, after(state.phase)), Release);
                     if is_last && state.asleep {
                         system.wake(&self.words.state, Whom::Readers, u32::MAX);
                     }
-                    sitter.seen = next;
+                    taken.seen = next;
                     return Ok((!is_last).then_some(state.phase));
                 }
                 Err(now) => word = now,
@@ -225,11 +226,11 @@ impl Barrier<'_> {
     fn is_whole(
         &self,
         word: u64,
-        sitter: &mut Sitter,
+        taken: &mut Taken,
         system: &impl System,
     ) -> Result<bool, Blocked> {
         let state = State::of(word);
-        if sitter.whole == Some(state.members()) {
+        if taken.whole == Some(state.members()) {
             return Ok(true);
         }
         if state.size != self.size {
@@ -242,7 +243,7 @@ impl Barrier<'_> {
             self.change(word, state.broken_by(broken), system);
             return Ok(false);
         }
-        sitter.whole = Some(state.members());
+        taken.whole = Some(state.members());
         Ok(true)
     }
 
@@ -259,12 +260,12 @@ impl Barrier<'_> {
         State::of(self.words.state.load(SeqCst)).members()
     }
 
-    /// Takes the first seat that nobody has, unless the state changes in a way that matters.
-    fn sit_down(&self, me: Owner, state: State, system: &impl System) -> Option<usize> {
-        let mine = seat_bits(me, state.phase);
-        let (at, line) = self.seats().find(|(_, line)| {
-            let seat = line.seat.load(SeqCst);
-            !is_taken(seat) && line.seat.compare_exchange(seat, mine, SeqCst, SeqCst).is_ok()
+    /// Takes the first place that nobody has, unless the state changes in a way that matters.
+    fn take_place(&self, me: Owner, state: State, system: &impl System) -> Option<usize> {
+        let mine = place_bits(me, state.phase);
+        let (at, line) = self.places().find(|(_, line)| {
+            let place = line.place.load(SeqCst);
+            !is_taken(place) && line.place.compare_exchange(place, mine, SeqCst, SeqCst).is_ok()
         })?;
         store_before_load();
         loop {
@@ -273,32 +274,32 @@ impl Barrier<'_> {
             if (now.phase, now.broken, now.size) != (state.phase, state.broken, state.size) {
                 break;
             }
-            // With this, nobody begins anew who has not seen the seat.
+            // With this, nobody begins anew who has not seen the place.
             if self.change(word, now.moved(), system) {
                 return Some(at);
             }
         }
-        let _ = line.seat.compare_exchange(mine, 0, SeqCst, SeqCst);
+        let _ = line.place.compare_exchange(mine, 0, SeqCst, SeqCst);
         self.tell_departure(system, State::moved);
         None
     }
 
-    fn seats(&self) -> impl Iterator<Item = (usize, &Line)> {
+    fn places(&self) -> impl Iterator<Item = (usize, &Line)> {
         self.lines.iter().enumerate().take(self.size as usize)
     }
 
     /// Whoever left before this phase was over.
     fn anybody_gone(&self, state: State) -> Option<Broken> {
-        self.seats().find_map(|(_, line)| {
-            let seat = line.seat.load(SeqCst);
-            let owner = owner_in(seat)?;
-            let gone = seat & GONE != 0 && is_of(seat, state);
+        self.places().find_map(|(_, line)| {
+            let place = line.place.load(SeqCst);
+            let owner = owner_in(place)?;
+            let gone = place & GONE != 0 && is_of(place, state);
             gone.then_some(Broken { slot: owner.slot, how: How::Left })
         })
     }
 
     fn anybody_dead(&self, system: &impl System) -> Result<Option<Broken>, Stop> {
-        for owner in seated(self.seats().map(|(_, line)| line)) {
+        for owner in holders(self.places().map(|(_, line)| line)) {
             if !system.is_alive(owner)? {
                 return Ok(Some(Broken { slot: owner.slot, how: How::Died }));
             }
@@ -306,9 +307,9 @@ impl Barrier<'_> {
         Ok(None)
     }
 
-    /// Whether somebody alive has a seat, whatever the size is.
-    fn anybody_seated(&self, system: &impl System) -> Result<bool, Stop> {
-        for owner in seated(self.lines.iter()) {
+    /// Whether somebody alive has a place, whatever the size is.
+    fn anybody_has_a_place(&self, system: &impl System) -> Result<bool, Stop> {
+        for owner in holders(self.lines.iter()) {
             if system.is_alive(owner)? {
                 return Ok(true);
             }
@@ -316,15 +317,15 @@ impl Barrier<'_> {
         Ok(false)
     }
 
-    /// The seats of those who died before it began anew, with `state`, can be had again.
-    fn clear_old_seats(&self, state: State, system: &impl System) -> Result<(), Stop> {
+    /// The places of those who died before it began anew, with `state`, can be had again.
+    fn clear_old_places(&self, state: State, system: &impl System) -> Result<(), Stop> {
         for line in self.lines {
-            let seat = line.seat.load(SeqCst);
-            if let Some(owner) = owner_in(seat)
-                && !is_of(seat, state)
+            let place = line.place.load(SeqCst);
+            if let Some(owner) = owner_in(place)
+                && !is_of(place, state)
                 && !system.is_alive(owner)?
             {
-                let _ = line.seat.compare_exchange(seat, 0, SeqCst, SeqCst);
+                let _ = line.place.compare_exchange(place, 0, SeqCst, SeqCst);
             }
         }
         Ok(())
@@ -346,8 +347,8 @@ impl Barrier<'_> {
     }
 }
 
-/// Who has one of these seats, alive or dead.
-fn seated<'a>(lines: impl Iterator<Item = &'a Line>) -> impl Iterator<Item = Owner> {
-    let seats = lines.map(|line| line.seat.load(SeqCst));
-    seats.filter(|seat| is_taken(*seat)).filter_map(owner_in)
+/// Who has one of these places, alive or dead.
+fn holders<'a>(lines: impl Iterator<Item = &'a Line>) -> impl Iterator<Item = Owner> {
+    let places = lines.map(|line| line.place.load(SeqCst));
+    places.filter(|place| is_taken(*place)).filter_map(owner_in)
 }

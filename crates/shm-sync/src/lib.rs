@@ -6,7 +6,7 @@
 //!   (`lock.rs`);
 //! - [`Pass`] and [`Claim`]: an array chunk by chunk, each chunk handed out until it is done
 //!   (`claims.rs`);
-//! - [`Seat`]: a place at the barrier (`barrier.rs`);
+//! - [`Place`]: a place at the barrier (`barrier.rs`);
 //! - [`Progress`]: a counter to wait on (`event.rs`);
 //! - [`Participant`]: who has a slot, and lives.
 //!
@@ -40,9 +40,9 @@ mod participant;
 mod pass;
 mod patience;
 #[cfg(not(loom))]
-mod progress;
+mod place;
 #[cfg(not(loom))]
-mod seat;
+mod progress;
 #[cfg(not(loom))]
 mod seen;
 #[cfg(not(loom))]
@@ -56,8 +56,8 @@ pub use {
     guard::{Exclusive, Together},
     participant::Participant,
     pass::{Claim, Pass, PassProgress},
+    place::Place,
     progress::Progress,
-    seat::Seat,
     seen::{LockState, Seen},
     shared::{Attachment, Shared, Words, participants},
 };

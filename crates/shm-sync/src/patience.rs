@@ -56,3 +56,42 @@ impl Patience {
         false
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// Waits in vain; tells whether it looked at all.
+    fn is_spun_in(patience: &mut Patience) -> bool {
+        let looked = Cell::new(false);
+        let is_over = patience.spin_until(|| {
+            looked.set(true);
+            false
+        });
+        assert!(!is_over);
+        looked.get()
+    }
+
+    #[test]
+    fn waits_in_vain_make_it_spin_less_and_less() {
+        let mut patience = Patience::default();
+        for skipped in [3, 15, 63, 255, MOST, MOST] {
+            assert!(is_spun_in(&mut patience));
+            for _ in 0..skipped {
+                assert!(!is_spun_in(&mut patience));
+            }
+        }
+    }
+
+    #[test]
+    fn waits_that_end_soon_make_it_spin_again() {
+        let mut patience = Patience { skips: 0, skipped: MOST };
+        for _ in 0..40 {
+            assert!(patience.spin_until(|| true));
+        }
+        assert!(is_spun_in(&mut patience));
+        assert_eq!(patience.skips, 3, "as after the first in vain");
+    }
+}

@@ -172,7 +172,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// Nobody can have been this owner before: whatever words name it are garbage, and would be
     /// waited for as long as it lives. Tells how many there were.
     fn disown(self, new: Owner) -> usize {
-        let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.seat]);
+        let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.place]);
         let words = of_lines.chain([&self.area().lock.word]);
         let of_new = words.filter(|word| {
             let bits = word.load(SeqCst);

@@ -17,10 +17,10 @@
 //! | 8 | since when it is held, in nanoseconds since 1970 |
 //! | 16 | read marks: how many shared locks the holder has (low half), its generation (high half) |
 //! | 24 | claim entry: owner; at 32 its task |
-//! | 40 | barrier seat |
+//! | 40 | barrier place |
 //! | 48 | zeros |
 //!
-//! Claim entry `i` and seat `i` merely lie in line `i`: they belong to whom their word names.
+//! Claim entry `i` and place `i` merely lie in line `i`: they belong to whom their word names.
 
 use shm_presence::Owner;
 
@@ -72,7 +72,7 @@ pub(crate) struct Line {
     pub(crate) since: AtomicU64,
     pub(crate) marks: AtomicU64,
     pub(crate) entry: Entry,
-    pub(crate) seat: AtomicU64,
+    pub(crate) place: AtomicU64,
 }
 
 /// Who holds which chunk.

@@ -18,10 +18,10 @@ use shm_core::{
     Result, Segment, SlotLocks, Spec,
 };
 
-use crate::mapped::Mapped;
+use crate::attachment::Attachment;
 
 /// An attachment of any backend.
-pub(crate) type AnyMapped = Arc<Mapped<dyn Region>>;
+pub(crate) type AnyAttachment = Arc<Attachment<dyn Region>>;
 
 /// A segment of any backend.
 #[derive(Clone, Debug)]
@@ -62,8 +62,8 @@ fn not_compiled<T>(backend: BackendKind) -> Result<T> {
 }
 
 #[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
-fn any<S: Segment>(attached: Attached<S>, wrap: impl Fn(S) -> AnySegment) -> AnyMapped {
-    Mapped::new(wrap(attached.segment), attached.region)
+fn any<S: Segment>(attached: Attached<S>, wrap: impl Fn(S) -> AnySegment) -> AnyAttachment {
+    Attachment::new(wrap(attached.segment), attached.region)
 }
 
 /// Makes a segment.
@@ -71,7 +71,7 @@ pub(crate) fn create(
     backend: BackendKind,
     spec: &Spec,
     fill: Option<Fill<'_>>,
-) -> Result<AnyMapped> {
+) -> Result<AnyAttachment> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => {
@@ -90,7 +90,7 @@ pub(crate) fn create(
 }
 
 /// Attaches by name.
-pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Result<AnyMapped> {
+pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Result<AnyAttachment> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
@@ -133,7 +133,7 @@ pub(crate) fn attach_fd(
     fd: OwnedFd,
     name: &Name,
     access: Access,
-) -> Result<AnyMapped> {
+) -> Result<AnyAttachment> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
@@ -152,7 +152,7 @@ pub(crate) fn attach_fd(
 }
 
 /// Attaches to a segment without a name while its sender lives.
-pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<AnyMapped> {
+pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<AnyAttachment> {
     #[cfg(feature = "memfd")]
     return shm_memfd::Memfd
         .attach(shm_memfd::Source::Origin(origin), access)
@@ -210,10 +210,10 @@ impl AnySegment {
         each!(self, segment => segment.slot_locks())
     }
 
-    pub(crate) fn map(self) -> Result<AnyMapped> {
+    pub(crate) fn map(self) -> Result<AnyAttachment> {
         each!(&self, segment => {
             let region = segment.map()?;
-            Ok(Mapped::new(self, region))
+            Ok(Attachment::new(self, region))
         })
     }
 
@@ -243,7 +243,7 @@ impl AnySegment {
     }
 
     /// Freezes a memfd whose regions in this process are gone.
-    pub(crate) fn freeze(&self) -> Result<AnyMapped> {
+    pub(crate) fn freeze(&self) -> Result<AnyAttachment> {
         match self {
             #[cfg(feature = "memfd")]
             Self::Memfd(segment) => segment.freeze().map(|frozen| any(frozen, Self::Memfd)),

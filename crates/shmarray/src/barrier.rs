@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndarray::Dimension;
 use shm_core::{Element, Result};
-use shm_sync::{Limit, Participant, Seat, Shared};
+use shm_sync::{Limit, Participant, Place, Shared};
 
 use crate::Array;
 use crate::handle::Handle;
@@ -48,8 +48,8 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
     /// slots; [`Os`](shm_core::ErrorKind::Os).
     pub fn barrier(&self, size: u32) -> Result<Barrier<'_>> {
-        let seat = self.shared().seat(size, Limit::After(shm_presence::PATIENCE))?;
-        Ok(Barrier { seat })
+        let place = self.shared().place(size, Limit::After(shm_presence::PATIENCE))?;
+        Ok(Barrier { place })
     }
 
     /// Where this process meets others in the segment.
@@ -85,7 +85,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
 /// wait before the place is taken again, is told that the barrier is broken.
 #[derive(Debug)]
 pub struct Barrier<'a> {
-    seat: Seat<'a, Handle>,
+    place: Place<'a, Handle>,
 }
 
 impl Barrier<'_> {
@@ -101,7 +101,7 @@ impl Barrier<'_> {
     /// given up. [`ForkedChild`](shm_core::ErrorKind::ForkedChild) in a forked child: it takes a
     /// place of its own.
     pub fn wait(&mut self) -> Result<bool> {
-        self.seat.wait(Limit::Never)
+        self.place.wait(Limit::Never)
     }
 
     /// As [`wait`](Self::wait). When the time is over this breaks the barrier for all.
@@ -110,11 +110,11 @@ impl Barrier<'_> {
     /// [`Locked`](shm_core::ErrorKind::Locked) when the time is over; those of
     /// [`wait`](Self::wait).
     pub fn wait_within(&mut self, time: Duration) -> Result<bool> {
-        self.seat.wait(Limit::After(time))
+        self.place.wait(Limit::After(time))
     }
 
     /// Number of participants.
     pub fn size(&self) -> u32 {
-        self.seat.size()
+        self.place.size()
     }
 }

@@ -105,7 +105,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         self
     }
 
-    /// When its memory is set aside.
+    /// When its memory is reserved.
     pub fn commit(mut self, commit: Commit) -> Self {
         self.commit = commit;
         self

@@ -12,15 +12,15 @@ use shm_core::{
 };
 use shm_presence::{Identity, fork};
 use shm_select::Selection;
-use shm_sync::{Attachment, Words};
+use shm_sync::Words;
 
-use crate::backends::{self, AnyMapped, AnySegment, no_handle};
+use crate::backends::{self, AnyAttachment, AnySegment, no_handle};
 
 /// A hold on a segment and its mapping here. Clones share both.
 #[derive(Clone)]
 pub struct Handle {
-    mapped: AnyMapped,
-    // Invariant: of the region of `mapped`, which lies in an Arc and is never changed.
+    attachment: AnyAttachment,
+    // Invariant: of the region of `attachment`, which lies in an Arc and is never changed.
     words: Words<'static>,
     shown: Shown,
 }
@@ -48,22 +48,22 @@ struct Said {
 
 impl Handle {
     /// What was made or found; with what was selected, if that was asked.
-    pub(crate) fn new(mapped: AnyMapped, selection: Option<Selection>) -> Result<Self> {
+    pub(crate) fn new(attachment: AnyAttachment, selection: Option<Selection>) -> Result<Self> {
         let mut shown = Shown::default();
         if let Some(selection) = selection {
             shown.say(|said| said.selection = Some(Arc::new(selection)));
         }
-        Self::of(mapped, shown)
+        Self::of(attachment, shown)
     }
 
-    fn of(mapped: AnyMapped, shown: Shown) -> Result<Self> {
-        let region: *const (dyn Region + 'static) = mapped.region();
+    fn of(attachment: AnyAttachment, shown: Shown) -> Result<Self> {
+        let region: *const (dyn Region + 'static) = attachment.region();
         // SAFETY: the region lies in an Arc, which the result keeps for as long as the words.
         let region: &'static dyn Region = unsafe { &*region };
         // SAFETY: region and header are of one segment. Of the bytes before the data, this crate
         // hands out none.
-        let words = unsafe { Words::of(region, mapped.segment().header()) }?;
-        Ok(Self { mapped, words, shown })
+        let words = unsafe { Words::of(region, attachment.segment().header()) }?;
+        Ok(Self { attachment, words, shown })
     }
 
     /// Attaches to what a payload describes, and checks that it is that.
@@ -93,7 +93,7 @@ impl Handle {
         Self::described_by(found, descriptor)
     }
 
-    fn described_by(found: AnyMapped, descriptor: &Descriptor) -> Result<Self> {
+    fn described_by(found: AnyAttachment, descriptor: &Descriptor) -> Result<Self> {
         let mut handle = Self::new(found, None)?;
         handle.header().check_described_by(descriptor)?;
         if descriptor.frozen && !handle.is_frozen() {
@@ -139,11 +139,11 @@ impl Handle {
     }
 
     pub(crate) fn region(&self) -> &(dyn Region + 'static) {
-        self.mapped.region()
+        self.attachment.region()
     }
 
     pub(crate) fn segment(&self) -> &AnySegment {
-        self.mapped.segment()
+        self.attachment.segment()
     }
 
     pub(crate) fn header(&self) -> &Header {
@@ -227,7 +227,7 @@ impl Shown {
     }
 }
 
-impl Attachment for Handle {
+impl shm_sync::Attachment for Handle {
     #[inline]
     fn words(&self) -> &Words<'_> {
         &self.words
@@ -239,7 +239,7 @@ impl Attachment for Handle {
 
     #[inline]
     fn identity(&self) -> &Identity {
-        self.mapped.identity()
+        self.attachment.identity()
     }
 
     fn header(&self) -> &Header {

@@ -51,6 +51,7 @@ compile_error!("shmarray needs a backend: enable one of the features `posix`, `a
 
 mod array;
 mod attached;
+mod attachment;
 mod backends;
 mod barrier;
 mod builder;
@@ -59,15 +60,14 @@ mod chunks;
 mod contents;
 mod detached;
 mod erased;
-#[cfg(feature = "npy")]
-mod files;
 mod flags;
 mod freeze;
 mod guard;
 mod handle;
+#[cfg(feature = "npy")]
+mod load;
 mod located;
 mod manager;
-mod mapped;
 pub mod mode;
 mod name;
 #[cfg(feature = "pass")]
@@ -76,6 +76,8 @@ mod passable;
 mod progress;
 #[cfg(feature = "posix")]
 mod raw;
+#[cfg(feature = "npy")]
+mod save;
 mod write;
 
 pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
@@ -86,11 +88,11 @@ pub use choice::{select, set_backend};
 pub use chunks::{Chunk, Chunks};
 pub use detached::Detached;
 pub use erased::ErasedArray;
-#[cfg(feature = "npy")]
-pub use files::{Load, Loadable, Loaded};
 pub use flags::Flags;
 pub use freeze::FreezeError;
 pub use guard::{ReadGuard, WriteGuard};
+#[cfg(feature = "npy")]
+pub use load::{Load, Loadable, Loaded};
 pub use located::{Locate, Located, containing, is_shared};
 pub use manager::{ClearError, Failure, Manager};
 #[cfg(feature = "posix")]

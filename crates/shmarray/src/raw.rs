@@ -2,7 +2,6 @@
 #![allow(unsafe_code)] // extends the lifetime of elements that an Arc keeps, as in `Array`
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,15 +9,16 @@ use ndarray::{
     ArrayRef, ArrayView, ArrayViewMut, Dimension, IntoDimension, RawArrayView, RawArrayViewMut,
     SliceArg,
 };
-use shm_core::{
-    Access, AtomicElement, BackendKind, Commit, DType, Element, Layout, Name, Order, Region,
-    Result, Window,
-};
+use shm_core::{Access, AtomicElement, DType, Element, Layout, Name, Region, Result, Window};
 use shm_ndarray::{Elements, ElementsMut, Place, slice_window};
 use shm_posix::RawSegment;
 
 use crate::located::{self, Findable, Located};
 use crate::mode::{Open, ReadOnly, ReadWrite, Writable};
+
+mod builder;
+
+pub use builder::RawBuilder;
 
 /// An array of elements `T` in `D` dimensions in a raw segment, of which mode `M` says what may be
 /// done: [`RawArray`] or [`ReadOnlyRawArray`].
@@ -63,10 +63,10 @@ use crate::mode::{Open, ReadOnly, ReadWrite, Writable};
 /// # }
 /// ```
 pub struct Raw<T: Element, D: Dimension, M: Open = ReadWrite> {
-    // Invariant: of `shown` in the region of `mapped`. Nothing hands them out for longer than
-    // `&self`. All who share `mapped` have the same T.
+    // Invariant: of `shown` in the region of `attachment`. Nothing hands them out for longer than
+    // `&self`. All who share `attachment` have the same T.
     elements: M::Elements<T, D>,
-    mapped: Arc<Mapped>,
+    attachment: Arc<Attachment>,
     shown: Shown,
 }
 
@@ -76,20 +76,29 @@ pub type RawArray<T, D> = Raw<T, D, ReadWrite>;
 pub type ReadOnlyRawArray<T, D> = Raw<T, D, ReadOnly>;
 
 /// A raw segment, and the whole array in it.
-struct Mapped {
+struct Attachment {
     segment: RawSegment,
     /// Addresses of the elements' bytes.
     elements: Range<usize>,
     located: Located,
 }
 
-impl Drop for Mapped {
+impl Attachment {
+    fn new(segment: RawSegment, shown: &Shown, located: Located) -> Arc<Self> {
+        let elements = located::bytes(segment.region(), shown.offset, shown.layout.nbytes());
+        let attachment = Arc::new(Self { segment, elements, located });
+        located::enter(&attachment);
+        attachment
+    }
+}
+
+impl Drop for Attachment {
     fn drop(&mut self) {
         located::leave(self);
     }
 }
 
-impl Findable for Mapped {
+impl Findable for Attachment {
     fn bytes(&self) -> Range<usize> {
         self.elements.clone()
     }
@@ -107,7 +116,7 @@ struct Shown {
     window: Window,
 }
 
-// SAFETY: the pointers lead into a mapping that lives while `mapped` does, from any thread, and
+// SAFETY: the pointers lead into a mapping that lives while `attachment` does, from any thread, and
 // elements are `Send` and `Sync` themselves.
 unsafe impl<T: Element, D: Dimension, M: Open> Send for Raw<T, D, M> {}
 // SAFETY: what `&self` gives is safe to use from several threads at once, or `unsafe`.
@@ -152,16 +161,16 @@ impl<T: Element, D: Dimension> ReadOnlyRawArray<T, D> {
 }
 
 impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
-    fn new(mapped: Arc<Mapped>, shown: Shown) -> Result<Self> {
+    fn new(attachment: Arc<Attachment>, shown: Shown) -> Result<Self> {
         let place = shown.place()?;
-        let region: *const (dyn Region + 'static) = mapped.segment.region();
+        let region: *const (dyn Region + 'static) = attachment.segment.region();
         // SAFETY: the region lies in the Arc, which is dropped after `elements` and never changed,
         // so it outlives them and does not move.
         let region: &'static dyn Region = unsafe { &*region };
         // SAFETY: the mapping begins with the segment, and has no elements but `T`: an attach maps
         // anew, and slices and clones keep the type.
         let elements = unsafe { M::elements(&place, region) }?;
-        Ok(Self { elements, mapped, shown })
+        Ok(Self { elements, attachment, shown })
     }
 
     fn elements_ref(&self) -> &Elements<'static, T, D> {
@@ -175,7 +184,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
 
     /// The segment's name.
     pub fn name(&self) -> &Name {
-        self.mapped.segment.name()
+        self.attachment.segment.name()
     }
 
     /// The type of its elements, as the caller said.
@@ -215,7 +224,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
 
     /// Size of the segment, in bytes, when it was made or attached.
     pub fn segment_len(&self) -> u64 {
-        self.mapped.segment.segment_len()
+        self.attachment.segment.segment_len()
     }
 
     /// The element at an index, or `None` outside the shape. Safe while others write.
@@ -250,7 +259,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     /// bounds or a step of zero.
     pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Raw<T, I::OutDim, M>> {
         let window = slice_window(&self.shown.window, info.as_ref())?;
-        Raw::new(Arc::clone(&self.mapped), Shown { window, ..self.shown.clone() })
+        Raw::new(Arc::clone(&self.attachment), Shown { window, ..self.shown.clone() })
     }
 
     /// Removes the segment's name, if it still bears it. Those attached, this handle included, keep
@@ -260,7 +269,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     /// [`ForkedChild`](shm_core::ErrorKind::ForkedChild) in a child that inherited it;
     /// [`Busy`](shm_core::ErrorKind::Busy) if another process changes the name and does not finish.
     pub fn unlink(&self) -> Result<()> {
-        self.mapped.segment.unlink()
+        self.attachment.segment.unlink()
     }
 }
 
@@ -326,130 +335,10 @@ impl Shown {
     }
 }
 
-/// What a raw array is taken for, or is to be. [`attach`](Self::attach) attaches to a segment and
-/// [`create`](RawBuilder::create) makes one, in mode `M`.
-#[derive(Clone, Debug)]
-pub struct RawBuilder<T, D, M = ReadWrite> {
-    shape: D,
-    order: Order,
-    offset: u64,
-    commit: Commit,
-    force: bool,
-    #[allow(clippy::type_complexity)] // a marker
-    array: PhantomData<fn() -> (T, M)>,
-}
-
-impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
-    fn new(shape: impl IntoDimension<Dim = D>) -> Self {
-        Self {
-            shape: shape.into_dimension(),
-            order: Order::default(),
-            offset: 0,
-            commit: Commit::default(),
-            force: false,
-            array: PhantomData,
-        }
-    }
-
-    /// Which index changes fastest in memory.
-    pub fn order(mut self, order: Order) -> Self {
-        self.order = order;
-        self
-    }
-
-    /// Where its first element lies: bytes from the start of the segment. What is there before it
-    /// is nobody's business here.
-    pub fn offset(mut self, bytes: u64) -> Self {
-        self.offset = bytes;
-        self
-    }
-
-    /// When its memory is set aside. Attaching for writing does that too, up to the last element:
-    /// Python gives a block its size and no memory. [`Lazy`](Commit::Lazy) leaves it to the first
-    /// touch, which is SIGBUS on a full `/dev/shm`; so it is, in any case, for a reader who touches
-    /// what nobody has written yet.
-    pub fn commit(mut self, commit: Commit) -> Self {
-        self.commit = commit;
-        self
-    }
-
-    /// Attaches to a segment that another program has made, by its name without a leading `/`. It
-    /// may be longer than the array, as Python's are where sizes are rounded up.
-    ///
-    /// # Errors
-    /// [`NotFound`](shm_core::ErrorKind::NotFound); [`Truncated`](shm_core::ErrorKind::Truncated)
-    /// if it is shorter than offset and array together;
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) for an offset that is not a multiple
-    /// of what the elements need: of their alignment, and of the largest of 1, 2, 4 and 8 bytes
-    /// that divides their size; [`NotRaw`](shm_core::ErrorKind::NotRaw) for an array of this
-    /// library; [`NotASegment`](shm_core::ErrorKind::NotASegment),
-    /// [`WrongOwner`](shm_core::ErrorKind::WrongOwner),
-    /// [`AccessDenied`](shm_core::ErrorKind::AccessDenied) for what it must not open;
-    /// [`NoSpace`](shm_core::ErrorKind::NoSpace),
-    /// [`LimitReached`](shm_core::ErrorKind::LimitReached);
-    /// [`InvalidName`](shm_core::ErrorKind::InvalidName),
-    /// [`ShapeOverflow`](shm_core::ErrorKind::ShapeOverflow).
-    pub fn attach(self, name: &str) -> Result<Raw<T, D, M>> {
-        let commit = self.commit;
-        self.map(name, |name, len| RawSegment::attach(name, len, M::ACCESS, commit))
-    }
-
-    fn map(
-        self,
-        name: &str,
-        segment: impl FnOnce(&Name, usize) -> Result<RawSegment>,
-    ) -> Result<Raw<T, D, M>> {
-        let name = Name::new(name)?;
-        let layout = Layout::new(self.shape.slice(), self.order, size_of::<T>())?;
-        let window = Window::whole(&layout);
-        let shown = Shown { layout, offset: self.offset, window };
-        let len = shown.place::<T, D>()?.end();
-        let segment = segment(&name, len)?;
-        let elements = located::bytes(segment.region(), shown.offset, shown.layout.nbytes());
-        let located = Located {
-            name,
-            backend: BackendKind::Shm,
-            dtype: T::dtype(),
-            shape: shown.layout.shape().to_vec(),
-            access: M::ACCESS,
-            offset: 0,
-        };
-        let mapped = Arc::new(Mapped { segment, elements, located });
-        located::enter(&mapped);
-        Raw::new(mapped, shown)
-    }
-}
-
-impl<T: Element, D: Dimension> RawBuilder<T, D> {
-    /// Whether to replace what bears the name; those attached to it keep it.
-    pub fn force(mut self, force: bool) -> Self {
-        self.force = force;
-        self
-    }
-
-    /// Makes a segment of zeros that is as long as offset and array together, for other programs to
-    /// attach to: `SharedMemory(name)` in Python. Its mode is `0600`. It stays until it is
-    /// unlinked.
-    ///
-    /// # Errors
-    /// [`AlreadyExists`](shm_core::ErrorKind::AlreadyExists) without [`force`](Self::force);
-    /// [`BackendRefused`](shm_core::ErrorKind::BackendRefused) where `/dev/shm` cannot be written;
-    /// [`NoSpace`](shm_core::ErrorKind::NoSpace),
-    /// [`LimitReached`](shm_core::ErrorKind::LimitReached);
-    /// [`InvalidName`](shm_core::ErrorKind::InvalidName),
-    /// [`ShapeOverflow`](shm_core::ErrorKind::ShapeOverflow) and
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) as for [`attach`](Self::attach).
-    /// Whatever fails, nothing is left behind.
-    pub fn create(self, name: &str) -> Result<RawArray<T, D>> {
-        let (commit, force) = (self.commit, self.force);
-        self.map(name, |name, len| RawSegment::create(name, len, commit, force))
-    }
-}
-
 impl<T: Element, D: Dimension, M: Open> Clone for Raw<T, D, M> {
     fn clone(&self) -> Self {
-        let (elements, mapped) = (self.elements.clone(), Arc::clone(&self.mapped));
-        Self { elements, mapped, shown: self.shown.clone() }
+        let (elements, attachment) = (self.elements.clone(), Arc::clone(&self.attachment));
+        Self { elements, attachment, shown: self.shown.clone() }
     }
 }
 

@@ -25,7 +25,7 @@ fn main() {
         ("both_write_at_the_same_time", both_write),
         ("fortran_order_offset_and_structures", placed),
         ("a_reader_cannot_write", read_only),
-        ("what_python_has_not_set_aside_is_no_sigbus", no_space),
+        ("what_python_has_not_reserved_is_no_sigbus", no_space),
         ("pythons_tracker_unlinks_what_it_attached_to", tracker),
         ("python_attaches_to_an_array_of_ours", ours),
         ("what_the_caller_says_is_checked", checked),

@@ -1,6 +1,8 @@
 //! Guards, chunks and places across a fork: the parent's alone.
 
-use super::{Array, create, in_a_child, refusal};
+use shm_conformance::process::in_a_child;
+
+use super::{Array, create, refusal};
 use crate::{again, on_each};
 
 /// A child drops its copy of what the parent holds, which does nothing: a third process finds it

@@ -3,10 +3,10 @@
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use shm_conformance::process::Child;
+use shm_conformance::process::{Child, in_a_child};
 use shmarray::Limit;
 
-use super::{Array, create, in_a_child, refusal};
+use super::{Array, create, refusal};
 use crate::{again, on_each};
 
 /// The next writer is told that the array is torn, and mends it.

@@ -2,10 +2,10 @@
 
 use rustix::process::{Signal, set_parent_process_death_signal};
 use shm_conformance::private;
-use shm_conformance::process::Child;
+use shm_conformance::process::{Child, in_a_child};
 use shmarray::{BackendKind, Limit};
 
-use super::{Array, create, in_a_child, refusal};
+use super::{Array, create, refusal};
 use crate::{again, on_each};
 
 pub(super) fn apart() {

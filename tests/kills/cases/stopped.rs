@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use ndarray::Ix1;
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
-use shm_conformance::process::Child;
+use shm_conformance::process::{Child, in_a_child};
 use shmarray::Limit;
 use shmarray::prelude::*;
 
-use super::{Array, LEN, create, in_a_child, refusal};
+use super::{Array, LEN, create, refusal};
 use crate::{again, on_each};
 
 /// A worker that stops itself in the middle of a chunk, and goes on after SIGCONT.

@@ -41,9 +41,9 @@ fn of_shm(facts: &HugeFacts) -> Finding {
     }
 }
 
-/// Pages set aside for hugetlbfs, which arrays take that ask for them.
+/// The pages of the pool (hugetlb), which arrays take that ask for them.
 fn pool(facts: &HugeFacts) -> Finding {
-    let what = "set aside (hugetlb), for Pages::Huge on memfd and mmap";
+    let what = "pool (hugetlb), for Pages::Huge on memfd and mmap";
     let Some(size) = facts.size else {
         return Finding::unknown(GROUP, what);
     };
@@ -51,7 +51,7 @@ fn pool(facts: &HugeFacts) -> Finding {
     let found = Finding::new(GROUP, what, found).number(Some(facts.free));
     match facts.free {
         0 => {
-            Finding { advice: Some("set aside 1 GiB: sysctl vm.nr_hugepages=512".into()), ..found }
+            Finding { advice: Some("fill with 1 GiB: sysctl vm.nr_hugepages=512".into()), ..found }
         }
         _ => found,
     }

@@ -4,7 +4,8 @@ use std::fs;
 use std::io::Cursor;
 use std::os::unix::fs::MetadataExt;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::process::Resource;
+use shm_conformance::limits::limit;
 use shm_conformance::process::Child;
 use shmarray::prelude::*;
 use shmarray::{ErasedArray, ndarray};
@@ -200,8 +201,7 @@ pub(crate) fn limited() {
     let bytes = before.len() as u64;
     let drawn_within = |most: u64, code: i32| {
         let child = Child::fork(|| {
-            let limit = Rlimit { current: Some(most), maximum: getrlimit(Resource::Fsize).maximum };
-            setrlimit(Resource::Fsize, limit).unwrap();
+            limit(Resource::Fsize, most);
             let done = shmarray(&draw).expect(code);
             let told = format!("it has {bytes} bytes, and RLIMIT_FSIZE allows {most}");
             assert_eq!(done.err.contains(&told), code == 1, "{done:#?}");

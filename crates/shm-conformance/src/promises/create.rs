@@ -202,7 +202,7 @@ pub fn aligns_the_data<H: Harness>() {
     }
 }
 
-/// However memory is set aside, all of it can be used.
+/// However memory is reserved, all of it can be used.
 pub fn gives_memory_by_every_strategy<H: Harness>() {
     for commit in [Commit::Auto, Commit::Lazy, Commit::Reserve, Commit::Populate] {
         let spec = Spec { commit, ..spec(&unique_name("commit"), 100_000) };
@@ -235,7 +235,7 @@ pub fn refuses_what_cannot_be<H: Harness>() {
 
 /// More than the address space can hold is an error, and nothing is left.
 ///
-/// It is not set aside in advance here: a backend that tried would fill the machine.
+/// It is not reserved in advance here: a backend that tried would fill the machine.
 pub fn refuses_what_does_not_fit<H: Harness>() {
     let name = unique_name("huge");
     let layout = Layout::new([1 << 58], Order::C, 8).unwrap();

@@ -37,8 +37,8 @@ fn span(start: *mut c_void, len: usize) -> Result<Span, Errno> {
 /// The same pages once more, read-only.
 ///
 /// mremap(2): "If the value of `old_size` is zero, and `old_address` refers to a shareable
-/// mapping, then `mremap()` will create a new mapping of the same pages." Not so of pages that were
-/// set aside, which have a file for that.
+/// mapping, then `mremap()` will create a new mapping of the same pages." Not so of pages of the
+/// pool, which have a file for that.
 pub(super) fn twin(pages: &Span) -> Result<Span, Errno> {
     let len = pages.mapped;
     let start = match &pages.file {
@@ -138,4 +138,32 @@ pub(super) unsafe fn populate(start: NonNull<u8>, len: usize) -> Result<(), Errn
 pub(super) unsafe fn unmap(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
     // SAFETY: the caller's word.
     unsafe { munmap(start.as_ptr().cast(), len) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes of address space that this process has. See proc(5).
+    fn address_space() -> usize {
+        let text = std::fs::read_to_string("/proc/self/statm").unwrap();
+        let pages: usize = text.split(' ').next().unwrap().parse().unwrap();
+        pages * rustix::param::page_size()
+    }
+
+    #[test]
+    fn an_aligned_mapping_takes_no_more_than_its_bytes() {
+        const UNIT: usize = 1 << 30; // the kernel does not align to that by itself
+        let before = address_space();
+        let map = |_| map_aligned(None, 12_288, Access::ReadWrite, UNIT).unwrap();
+        let spans: Vec<_> = (0..64).map(map).collect();
+        for span in &spans {
+            assert!(span.start.addr().get().is_multiple_of(UNIT) && span.mapped == 12_288);
+        }
+        let taken = address_space().saturating_sub(before);
+        assert!(taken < 4 * UNIT, "{taken} bytes"); // with what other tests take meanwhile
+        let start = spans[0].start.as_ptr();
+        // SAFETY: the first bytes of that mapping, which nobody else has.
+        unsafe { start.write_bytes(7, 12_288) };
+    }
 }

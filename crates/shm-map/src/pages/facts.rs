@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
+use super::Home;
+
 const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
 
 /// A setting of transparent huge pages for shared memory. See the kernel's
@@ -61,44 +63,66 @@ pub struct HugeFacts {
     pub shmem: Setting,
     /// The `huge=` option of `/dev/shm`.
     pub mount: Setting,
-    /// Pages of that size that are set aside (hugetlb) and promised to nobody.
+    /// Pages of that size in the pool (hugetlb) that are promised to nobody.
     pub free: u64,
 }
 
 impl HugeFacts {
     /// Reads them from `/sys` and `/proc`. What cannot be read is unknown, or none.
     pub fn read() -> Self {
-        let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        let size = Self::size();
-        let mut shmem = chosen(&read(&format!("{FOLDER}/shmem_enabled")));
-        let kib = size.unwrap_or(0) >> 10;
-        if !matches!(shmem, Setting::Deny | Setting::Force) {
-            // Since Linux 6.11 there is one for each size, which mostly inherits.
-            let of_size = chosen(&read(&format!("{FOLDER}/hugepages-{kib}kB/shmem_enabled")));
-            if of_size != Setting::Unknown {
-                shmem = of_size;
+        let size = size();
+        let unit = size.unwrap_or(0);
+        let shmem = ruling(Home::Kernel, unit, &text);
+        Self { size, shmem, mount: mount(&text), free: free(unit, &text) }
+    }
+}
+
+/// A file of the system as text; empty if it cannot be read.
+pub(super) fn text(path: &str) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// Size of a huge page in bytes, if the kernel has any. Asks the system once.
+pub(super) fn size() -> Option<usize> {
+    static SIZE: AtomicUsize = AtomicUsize::new(0); // not asked yet
+    let mut size = SIZE.load(Relaxed);
+    if size == 0 {
+        size = text(&format!("{FOLDER}/hpage_pmd_size")).trim().parse().unwrap_or(1);
+        SIZE.store(size, Relaxed);
+    }
+    (size.is_power_of_two() && (1 << 20..=1 << 30).contains(&size)).then_some(size)
+}
+
+/// The setting for huge pages of `unit` bytes, as far as it is needed to tell.
+pub(super) fn ruling(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> Setting {
+    let all = chosen(&read(&format!("{FOLDER}/shmem_enabled")));
+    match home {
+        // Both are above every mount, and every size.
+        _ if matches!(all, Setting::Deny | Setting::Force) => all,
+        Home::Mount => mount(read),
+        // Since Linux 6.11 there is one for each size, which mostly inherits.
+        Home::Kernel => {
+            let path = format!("{FOLDER}/hugepages-{}kB/shmem_enabled", unit >> 10);
+            match chosen(&read(&path)) {
+                Setting::Unknown => all,
+                of_size => of_size,
             }
         }
-        let pool = |what| {
-            let path = format!("/sys/kernel/mm/hugepages/hugepages-{kib}kB/{what}_hugepages");
-            read(&path).trim().parse().unwrap_or(0)
-        };
-        let free = u64::saturating_sub(pool("free"), pool("resv"));
-        let mount = mount_option(&read("/proc/self/mountinfo")).unwrap_or(Setting::Unknown);
-        Self { size, shmem, mount, free }
     }
+}
 
-    /// Size of a huge page in bytes, if the kernel has any. Asks the system once.
-    pub(crate) fn size() -> Option<usize> {
-        static SIZE: AtomicUsize = AtomicUsize::new(0); // not asked yet
-        let mut size = SIZE.load(Relaxed);
-        if size == 0 {
-            let text = std::fs::read_to_string(format!("{FOLDER}/hpage_pmd_size"));
-            size = text.ok().and_then(|text| text.trim().parse().ok()).unwrap_or(1);
-            SIZE.store(size, Relaxed);
-        }
-        (size.is_power_of_two() && (1 << 20..=1 << 30).contains(&size)).then_some(size)
-    }
+/// The `huge=` option of `/dev/shm`.
+fn mount(read: &impl Fn(&str) -> String) -> Setting {
+    mount_option(&read("/proc/self/mountinfo")).unwrap_or(Setting::Unknown)
+}
+
+/// How many pages of `unit` bytes the pool (hugetlb) has that are promised to nobody.
+pub(super) fn free(unit: usize, read: &impl Fn(&str) -> String) -> u64 {
+    let count = |what| {
+        let path = format!("/sys/kernel/mm/hugepages/hugepages-{}kB/{what}_hugepages", unit >> 10);
+        read(&path).trim().parse().unwrap_or(0)
+    };
+    u64::saturating_sub(count("free"), count("resv"))
 }
 
 /// The word in brackets: `always [never]`.

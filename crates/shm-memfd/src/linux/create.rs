@@ -13,23 +13,10 @@ use shm_presence::{join, stamp};
 
 use super::segment::MemfdSegment;
 
-pub(super) fn create(spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<MemfdSegment>> {
+pub(super) fn create(spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<MemfdSegment>> {
     let header = Header::new(spec, stamp())?;
     let plan = PagePlan::new(spec.pages, Home::Kernel, &header, fill.as_ref());
-    match create_in(&plan, spec, &header, fill.as_mut().map(Fill::again)) {
-        // Others have taken them meanwhile.
-        Err(error)
-            if plan.is_reserved()
-                && matches!(
-                    error.kind(),
-                    ErrorKind::NoSpace { .. } | ErrorKind::BackendRefused { .. }
-                )
-                && !fill.as_ref().is_some_and(Fill::is_used_up) =>
-        {
-            create_in(&plan.without_reserved(&header), spec, &header, fill)
-        }
-        made => made,
-    }
+    plan.carry_out(fill, |plan, fill| create_in(plan, spec, &header, fill))
 }
 
 fn create_in(
@@ -45,7 +32,7 @@ fn create_in(
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
     join(fd.as_fd())?;
     let strategy = settle(spec.commit);
-    if spec.commit == Commit::Auto && strategy == Commit::Lazy && !plan.is_reserved() {
+    if spec.commit == Commit::Auto && strategy == Commit::Lazy && !plan.is_pooled() {
         check_machine(header.segment_len())?;
     }
     let mapping = establish(fd.as_fd(), &header, plan, strategy, fill)?;

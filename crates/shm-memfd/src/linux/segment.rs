@@ -1,14 +1,10 @@
 //! A hold on a segment.
 
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
 use std::sync::Arc;
 
-use shm_core::{
-    Access, Attached, Handover, Header, Identified, Paging, Region, Result, Segment, SlotLocks,
-};
-use shm_map::{Mapping, PagePlan};
+use shm_core::{Access, Attached, Handover, Header, Identified, Result, Segment, SlotLocks};
+use shm_map::{Mapped, Mapping, PagePlan};
 
 /// A hold on a memfd: present in it until the last clone and region are dropped.
 #[derive(Clone, Debug)]
@@ -46,8 +42,7 @@ impl MemfdSegment {
     }
 
     pub(super) fn attached(self, mapping: Mapping) -> Attached<Self> {
-        let region = MemfdRegion { mapping, _segment: Arc::clone(&self.0) };
-        Attached { region, segment: self }
+        Attached { region: Mapped::new(mapping, self.clone()), segment: self }
     }
 
     pub(super) fn frozen(&self) -> bool {
@@ -70,7 +65,7 @@ impl Segment for MemfdSegment {
         // It cannot have been shortened since its size was checked: F_SEAL_SHRINK.
         let len = self.0.header.mapped_len();
         let mapping = Mapping::in_pages(self.0.fd.as_fd(), len, self.0.access, self.plan())?;
-        Ok(MemfdRegion { mapping, _segment: Arc::clone(&self.0) })
+        Ok(Mapped::new(mapping, self.clone()))
     }
 
     /// Nothing to do: it has no name, and its memory goes with the last descriptor and mapping.
@@ -93,33 +88,4 @@ impl Identified for MemfdSegment {
 }
 
 /// A memfd mapped into this process. It keeps the segment.
-pub struct MemfdRegion {
-    mapping: Mapping,
-    _segment: Arc<Inner>,
-}
-
-#[allow(unsafe_code)] // an unsafe trait, passed on to the mapping that keeps its contract
-// SAFETY: every answer is that of the mapping, which this owns.
-unsafe impl Region for MemfdRegion {
-    fn start(&self) -> NonNull<u8> {
-        self.mapping.start()
-    }
-
-    fn len(&self) -> usize {
-        self.mapping.len()
-    }
-
-    fn access(&self) -> Access {
-        self.mapping.access()
-    }
-
-    fn paging(&self) -> Paging {
-        self.mapping.paging()
-    }
-}
-
-impl fmt::Debug for MemfdRegion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.mapping.fmt(f)
-    }
-}
+pub type MemfdRegion = Mapped<MemfdSegment>;

@@ -54,8 +54,8 @@ impl RawSegment {
 
     /// Attaches to the first `needs` bytes of a segment that is there already.
     ///
-    /// Unless the strategy is [`Commit::Lazy`], memory that its maker has not set aside is set
-    /// aside now, where the access allows it: a touch does not fail later.
+    /// Unless the strategy is [`Commit::Lazy`], memory that its maker has not reserved is
+    /// reserved now, where the access allows it: a touch does not fail later.
     ///
     /// # Errors
     /// [`ErrorKind::NotFound`]; [`ErrorKind::NotASegment`], [`ErrorKind::WrongOwner`] and

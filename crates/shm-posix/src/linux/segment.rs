@@ -1,17 +1,14 @@
 //! A hold on a segment, and how it ends.
 
-use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::fstat;
 use shm_core::{
-    Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Paging, Region, Result,
-    Segment, SlotLocks,
+    Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Result, Segment, SlotLocks,
 };
-use shm_map::{Mapping, PagePlan, system_error};
+use shm_map::{Mapped, Mapping, PagePlan, system_error};
 use shm_presence::fork;
 
 use super::directory::{FileId, Place};
@@ -84,8 +81,7 @@ impl PosixSegment {
     }
 
     pub(crate) fn attached(self, mapping: Mapping) -> Attached<Self> {
-        let region = PosixRegion { mapping, _segment: Arc::clone(&self.0) };
-        Attached { region, segment: self }
+        Attached { region: Mapped::new(mapping, self.clone()), segment: self }
     }
 }
 
@@ -112,7 +108,7 @@ impl Segment for PosixSegment {
         let len = inner.hold.header.mapped_len();
         let plan = PagePlan::of_segment(&stat, &inner.hold.header);
         let mapping = Mapping::in_pages(inner.fd.as_fd(), len, inner.hold.access, &plan)?;
-        Ok(PosixRegion { mapping, _segment: Arc::clone(inner) })
+        Ok(Mapped::new(mapping, self.clone()))
     }
 
     fn destroy(&self) -> Result<()> {
@@ -139,34 +135,4 @@ impl Identified for PosixSegment {
 }
 
 /// A named segment mapped into this process. It keeps the segment.
-pub struct PosixRegion {
-    // Dropped before the segment: a mapping is present too.
-    mapping: Mapping,
-    _segment: Arc<Inner>,
-}
-
-#[allow(unsafe_code)] // an unsafe trait, passed on to the mapping that keeps its contract
-// SAFETY: every answer is that of the mapping, which this owns.
-unsafe impl Region for PosixRegion {
-    fn start(&self) -> NonNull<u8> {
-        self.mapping.start()
-    }
-
-    fn len(&self) -> usize {
-        self.mapping.len()
-    }
-
-    fn access(&self) -> Access {
-        self.mapping.access()
-    }
-
-    fn paging(&self) -> Paging {
-        self.mapping.paging()
-    }
-}
-
-impl fmt::Debug for PosixRegion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.mapping.fmt(f)
-    }
-}
+pub type PosixRegion = Mapped<PosixSegment>;

@@ -2,18 +2,11 @@
 
 use std::path::PathBuf;
 
-use rustix::process::geteuid;
-use rustix::thread::{
-    CapabilitySet, CapabilitySets, set_capabilities, set_thread_gid, set_thread_uid,
-};
-use shm_conformance::process::{self, Child};
 use shm_conformance::{bytes, private, spec};
 use shm_core::{Attached, Backend, Fill, Header, Name, Region, Result};
 use shm_memfd::{Memfd, MemfdSegment};
 use shm_posix::{Posix, PosixSegment};
 use shm_survey::{Listing, Specimen, list};
-
-const NOBODY: u32 = 65534;
 
 pub(crate) fn path(entry: &str) -> PathBuf {
     format!("/dev/shm/{entry}").into()
@@ -69,35 +62,4 @@ pub(crate) fn is_alone() -> bool {
         println!("skipped: needs a /dev/shm of its own");
     }
     private::is_private()
-}
-
-/// Runs a test in a child that is ended if it hangs.
-pub(crate) fn in_a_child(test: impl FnOnce()) {
-    let child = Child::fork(|| {
-        process::die_if_hanging(100);
-        test();
-        0
-    });
-    let status = child.wait();
-    assert!(status.success(), "{status}");
-}
-
-/// Runs a test as a user without privileges.
-pub(crate) fn as_nobody(test: impl FnOnce()) {
-    in_a_child(|| {
-        become_nobody();
-        test();
-    });
-}
-
-/// From now on, this process is one of a user without privileges.
-pub(crate) fn become_nobody() {
-    if geteuid().is_root() {
-        set_thread_gid(rustix::process::Gid::from_raw(NOBODY)).unwrap();
-        set_thread_uid(rustix::process::Uid::from_raw(NOBODY)).unwrap();
-    }
-    // In a user namespace of its own, an ordinary user has some, too.
-    let none = CapabilitySet::empty();
-    let none = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, none).unwrap();
 }

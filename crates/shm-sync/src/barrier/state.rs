@@ -1,4 +1,4 @@
-//! A barrier's state and seats as the bits of a word each.
+//! A barrier's state and places as the bits of a word each.
 
 use std::fmt;
 
@@ -11,7 +11,7 @@ use crate::words::{low_half, owner_bits, owner_in};
 /// | bits | what |
 /// |---|---|
 /// | 0..23 | phase |
-/// | 23..31 | how often somebody has sat down or left, so that it changes then |
+/// | 23..31 | how often somebody has taken a place or left, so that it changes then |
 /// | 31 | broken |
 /// | 32..40 | size |
 /// | 40..48 | the slot, plus 1, of who broke it |
@@ -61,13 +61,13 @@ impl fmt::Display for How {
 
 /// Phases are counted modulo so many.
 const PHASES: u64 = 1 << 23;
-/// Whoever sits down or leaves is counted modulo so many.
+/// Whoever takes a place or leaves is counted modulo so many.
 const MOVES: u64 = 1 << 8;
 const BROKEN: u64 = 1 << 31;
 const ARRIVED: u64 = 0x7f;
 const ASLEEP: u64 = 1 << 57;
 
-/// Of a seat: that its owner has left.
+/// Of a place: that its owner has left.
 pub(crate) const GONE: u64 = 1 << 31;
 
 impl State {
@@ -97,7 +97,7 @@ impl State {
         self.phase | self.moves << 23 | broken | u64::from(self.size) << 32 | arrived << 50 | asleep
     }
 
-    /// For others than those who were seated until now: two phases on, so that no seat of theirs
+    /// For others than those who had places until now: two phases on, so that no place of theirs
     /// can be taken for one of the new.
     pub(crate) fn anew(self, size: u32) -> Self {
         Self { phase: after(after(self.phase)), broken: None, size, arrived: 0, ..self }
@@ -111,12 +111,13 @@ impl State {
         }
     }
 
-    /// Somebody has sat down or left, and all else is as it was.
+    /// Somebody has taken a place or left, and all else is as it was.
     pub(crate) fn moved(self) -> Self {
         Self { moves: (self.moves + 1) % MOVES, ..self }
     }
 
-    /// What of it changes only if the barrier begins anew or breaks, or somebody sits down or leaves.
+    /// What of it changes only if the barrier begins anew or breaks, or somebody takes a place or
+    /// leaves.
     pub(crate) fn members(self) -> Self {
         Self { phase: 0, arrived: 0, asleep: false, ..self }
     }
@@ -130,28 +131,28 @@ pub(crate) fn after(phase: u64) -> u64 {
     (phase + 1) % PHASES
 }
 
-/// A seat: its owner, in bits 8..31 the phase that is next for it, and in 31 whether it has left.
+/// A place: its owner, in bits 8..31 the phase that is next for it, and in 31 whether it has left.
 /// Who has arrived in phase n has phase n + 1 next, from a moment after it was counted.
-pub(crate) fn seat_bits(owner: Owner, next: u64) -> u64 {
+pub(crate) fn place_bits(owner: Owner, next: u64) -> u64 {
     owner_bits(owner) | next << 8
 }
 
-/// The phase that is next for who has that seat.
-fn next_of(seat: u64) -> u64 {
-    seat >> 8 & (PHASES - 1)
+/// The phase that is next for who has that place.
+fn next_of(place: u64) -> u64 {
+    place >> 8 & (PHASES - 1)
 }
 
-/// Whether who has that seat has arrived in the phase of that state.
-pub(crate) fn has_arrived(seat: u64, state: State) -> bool {
-    next_of(seat) == after(state.phase)
+/// Whether who has that place has arrived in the phase of that state.
+pub(crate) fn has_arrived(place: u64, state: State) -> bool {
+    next_of(place) == after(state.phase)
 }
 
-pub(crate) fn is_taken(seat: u64) -> bool {
-    owner_in(seat).is_some() && seat & GONE == 0
+pub(crate) fn is_taken(place: u64) -> bool {
+    owner_in(place).is_some() && place & GONE == 0
 }
 
-/// Whether somebody sat down, or arrived, in the phase of that state. Beginning anew moves two phases
-/// on, so that no older seat is taken for one of them.
-pub(crate) fn is_of(seat: u64, state: State) -> bool {
-    [state.phase, after(state.phase)].contains(&next_of(seat))
+/// Whether somebody took a place, or arrived, in the phase of that state. Beginning anew moves two
+/// phases on, so that no older place is taken for one of them.
+pub(crate) fn is_of(place: u64, state: State) -> bool {
+    [state.phase, after(state.phase)].contains(&next_of(place))
 }

@@ -36,15 +36,15 @@ impl Liveness for Failing {
 const ME: Owner = Owner { slot: 0, generation: 1 };
 const OTHER: Owner = Owner { slot: 1, generation: 1 };
 
-/// Two have sat down, and the wait of the first fails after it has been counted.
-fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Sitter, Sitter)) {
+/// Two have places, and the wait of the first fails after it has been counted.
+fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Taken, Taken)) {
     let word = || AtomicU64::new(0);
     let line = || Line {
         holder: word(),
         since: word(),
         marks: word(),
         entry: Entry { owner: word(), task: word() },
-        seat: word(),
+        place: word(),
     };
     let (words, lines) = (BarrierWords { state: word() }, [line(), line()]);
     let barrier = Barrier { words: &words, lines: &lines, size: 2 };
@@ -55,7 +55,7 @@ fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Sitter, Sitter)
     test(&barrier, &system, mine, other);
 }
 
-fn fails(barrier: &Barrier<'_>, system: &Failing, mine: &mut Sitter) {
+fn fails(barrier: &Barrier<'_>, system: &Failing, mine: &mut Taken) {
     system.0.set(true);
     let failed = barrier.wait(ME, mine, system, Limit::Never);
     assert!(matches!(failed, Err(Blocked::Stop(Stop::Failed(_)))), "{failed:?}");
@@ -79,5 +79,16 @@ fn whoever_leaves_is_missed_though_it_was_counted() {
         let broken = barrier.wait(OTHER, &mut other, system, Limit::Never);
         let left = |broken: &Broken| (broken.slot, broken.how) == (0, How::Left);
         assert!(matches!(&broken, Err(Blocked::Broken(broken)) if left(broken)), "{broken:?}");
+    });
+}
+
+#[test]
+fn whoever_found_it_whole_looks_again_once_it_is_broken() {
+    after_a_failed_wait(|barrier, system, mut mine, mut other| {
+        assert!(barrier.wait(OTHER, &mut other, system, Limit::Never).unwrap(), "it was whole");
+        fails(barrier, system, &mut mine);
+        barrier.leave(ME, &mine, system);
+        let broken = barrier.wait(OTHER, &mut other, system, Limit::Never);
+        assert!(matches!(broken, Err(Blocked::Broken(_))), "{broken:?}");
     });
 }

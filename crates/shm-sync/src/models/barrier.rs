@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
-use crate::barrier::{Barrier, Blocked, Broken, How, Sitter};
+use crate::barrier::{Barrier, Blocked, Broken, How, Taken};
 use crate::event::Event;
 use crate::system::Limit;
 
@@ -28,40 +28,40 @@ impl Model {
         Barrier { words: &self.area.barrier, lines: &self.lines, size }
     }
 
-    fn join_in(&self, slot: u32, size: u32) -> Sitter {
+    fn join_in(&self, slot: u32, size: u32) -> Taken {
         self.barrier(size).join(owner(slot), &self.system, Limit::Never).unwrap()
     }
 
-    fn wait(&self, slot: u32, sitter: &mut Sitter, size: u32) -> Result<bool, Broken> {
-        match self.barrier(size).wait(owner(slot), sitter, &self.system, Limit::Never) {
+    fn wait(&self, slot: u32, taken: &mut Taken, size: u32) -> Result<bool, Broken> {
+        match self.barrier(size).wait(owner(slot), taken, &self.system, Limit::Never) {
             Ok(last) => Ok(last),
             Err(Blocked::Broken(broken)) => Err(broken),
             Err(blocked) => panic!("{blocked:?}"),
         }
     }
 
-    fn leave(&self, slot: u32, sitter: &Sitter, size: u32) {
-        self.barrier(size).leave(owner(slot), sitter, &self.system);
+    fn leave(&self, slot: u32, taken: &Taken, size: u32) {
+        self.barrier(size).leave(owner(slot), taken, &self.system);
     }
 
     /// Writes, waits, and reads what the others wrote: in each phase. It ends where it breaks.
     fn take_part(&self, slot: u32, size: u32, phases: u32) -> Result<(), Broken> {
-        let mut sitter = self.join_in(slot, size);
-        let end = self.phases(slot, &mut sitter, size, phases);
-        self.leave(slot, &sitter, size);
+        let mut taken = self.join_in(slot, size);
+        let end = self.phases(slot, &mut taken, size, phases);
+        self.leave(slot, &taken, size);
         end
     }
 
-    fn phases(&self, slot: u32, sitter: &mut Sitter, size: u32, phases: u32) -> Result<(), Broken> {
+    fn phases(&self, slot: u32, taken: &mut Taken, size: u32, phases: u32) -> Result<(), Broken> {
         for phase in 1..=phases {
             self.data.written[slot as usize].write();
             self.data.came[slot as usize].set(phase);
-            self.wait(slot, sitter, size)?;
+            self.wait(slot, taken, size)?;
             for other in 0..size as usize {
                 assert!(self.data.came[other].get() >= phase, "it let one through too early");
                 self.data.written[other].read();
             }
-            self.wait(slot, sitter, size)?;
+            self.wait(slot, taken, size)?;
         }
         Ok(())
     }
@@ -69,9 +69,9 @@ impl Model {
     /// The barrier is as good as new for whoever comes after all others have left.
     fn end(&self) {
         self.join();
-        let mut sitter = self.join_in(0, 1);
-        assert!(self.wait(0, &mut sitter, 1).unwrap());
-        self.leave(0, &sitter, 1);
+        let mut taken = self.join_in(0, 1);
+        assert!(self.wait(0, &mut taken, 1).unwrap());
+        self.leave(0, &taken, 1);
     }
 }
 
@@ -96,17 +96,17 @@ fn three_participants() {
     });
 }
 
-/// Whoever waits is told, at once, of one that was seated and leaves. When both have left, the
-/// barrier is as good as new: nobody is told of old seats.
+/// Whoever waits is told, at once, of one that had a place and leaves. When both have left, the
+/// barrier is as good as new: nobody is told of old places.
 #[test]
 fn one_leaves() {
     explore("barrier: 2 participants, 1 leaves, then 2 phases of both", Some(2), || {
         let model = Model::empty(2);
-        let [other, mut sitter] = [1, 0].map(|slot| model.join_in(slot, 2));
+        let [other, mut taken] = [1, 0].map(|slot| model.join_in(slot, 2));
         model.spawn(move |model| model.leave(1, &other, 2));
-        let broken = model.wait(0, &mut sitter, 2).unwrap_err();
+        let broken = model.wait(0, &mut taken, 2).unwrap_err();
         assert_eq!(broken, Broken { slot: 1, how: How::Left });
-        model.leave(0, &sitter, 2);
+        model.leave(0, &taken, 2);
         model.join();
         model.spawn(|model| model.take_part(1, 2, 1).unwrap());
         model.take_part(0, 2, 1).unwrap();
@@ -114,20 +114,20 @@ fn one_leaves() {
     });
 }
 
-/// The same for two who sit down at one time, of whom one leaves when both are seated.
+/// The same for two who take places at one time, of whom one leaves when both have their places.
 #[test]
 fn one_leaves_who_came_with_the_other() {
     explore("barrier: 2 come at one time, then 1 leaves", Some(3), || {
         let model = Model::empty(2);
         model.spawn(|model| {
-            let sitter = model.join_in(1, 2);
-            let seated = Event(&model.area.progress.count);
-            seated.wait_past(&model.system, 0, Limit::Never).unwrap();
-            model.leave(1, &sitter, 2);
+            let taken = model.join_in(1, 2);
+            let both = Event(&model.area.progress.count);
+            both.wait_past(&model.system, 0, Limit::Never).unwrap();
+            model.leave(1, &taken, 2);
         });
-        let mut sitter = model.join_in(0, 2);
+        let mut taken = model.join_in(0, 2);
         Event(&model.area.progress.count).raise(&model.system, 1);
-        let broken = model.wait(0, &mut sitter, 2).unwrap_err();
+        let broken = model.wait(0, &mut taken, 2).unwrap_err();
         assert_eq!(broken, Broken { slot: 1, how: How::Left });
         model.join();
     });
@@ -139,8 +139,8 @@ fn one_leaves_and_comes_again() {
     explore("barrier: 2 participants, 1 leaves first, both come until they meet", Some(2), || {
         let model = Model::empty(2);
         model.spawn(|model| {
-            let sitter = model.join_in(1, 2);
-            model.leave(1, &sitter, 2);
+            let taken = model.join_in(1, 2);
+            model.leave(1, &taken, 2);
             while model.take_part(1, 2, 1).is_err() {}
         });
         while model.take_part(0, 2, 1).is_err() {}
@@ -153,15 +153,15 @@ fn one_leaves_and_comes_again() {
 fn a_participant_dies() {
     explore_deaths("barrier: 2 participants, 2 phases, 1 dies", Some(3), |victim| {
         let model = Model::empty(2);
-        let [mut sitter, mut other] = [0, 1].map(|slot| model.join_in(slot, 2));
+        let [mut taken, mut other] = [0, 1].map(|slot| model.join_in(slot, 2));
         model.spawn_victim(victim, owner(1), move |model| {
             model.phases(1, &mut other, 2, 1).unwrap();
             model.leave(1, &other, 2);
         });
-        if let Err(broken) = model.phases(0, &mut sitter, 2, 1) {
+        if let Err(broken) = model.phases(0, &mut taken, 2, 1) {
             assert_eq!(broken, Broken { slot: 1, how: How::Died });
         }
-        model.leave(0, &sitter, 2);
+        model.leave(0, &taken, 2);
         model.end();
     });
 }
@@ -171,9 +171,9 @@ fn a_participant_dies_and_two_are_told() {
     explore_deaths("barrier: 3 participants, 1 phase, 1 dies", Some(2), |victim| {
         let model = Model::empty(3);
         let [mut first, mut second, mut third] = [0, 1, 2].map(|slot| model.join_in(slot, 3));
-        let wait = |model: &Model, slot: u32, sitter: &mut Sitter| {
+        let wait = |model: &Model, slot: u32, taken: &mut Taken| {
             model.data.came[slot as usize].set(1);
-            match model.wait(slot, sitter, 3) {
+            match model.wait(slot, taken, 3) {
                 Ok(_) => assert!(model.data.came.iter().all(|came| came.get() == 1)),
                 Err(broken) => assert_eq!(broken, Broken { slot: 1, how: How::Died }),
             }
@@ -192,9 +192,9 @@ fn one_dies_as_it_comes_and_goes() {
         let model = Model::empty(2);
         let come_and_go = |model: &Model, slot: u32| {
             let barrier = model.barrier(2);
-            if let Ok(mut sitter) = barrier.join(owner(slot), &model.system, Limit::Now) {
-                let _ = barrier.wait(owner(slot), &mut sitter, &model.system, Limit::Now);
-                barrier.leave(owner(slot), &sitter, &model.system);
+            if let Ok(mut taken) = barrier.join(owner(slot), &model.system, Limit::Now) {
+                let _ = barrier.wait(owner(slot), &mut taken, &model.system, Limit::Now);
+                barrier.leave(owner(slot), &taken, &model.system);
             }
         };
         model.spawn_victim(victim, owner(1), move |model| come_and_go(model, 1));

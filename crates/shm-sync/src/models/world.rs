@@ -46,7 +46,7 @@ impl<D: 'static> World<D> {
             since: word(),
             marks: AtomicU64::new(u64::from(owner(slot).generation) << 32),
             entry: Entry { owner: word(), task: word() },
-            seat: word(),
+            place: word(),
         };
         Rc::new(Self {
             area,

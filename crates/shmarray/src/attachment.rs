@@ -10,7 +10,7 @@ use crate::backends::AnySegment;
 use crate::located::{self, Findable, Located};
 
 /// A mapped region, with the segment that it is of. All clones of a handle share one.
-pub(crate) struct Mapped<R: Region + ?Sized> {
+pub(crate) struct Attachment<R: Region + ?Sized> {
     segment: AnySegment,
     /// The slot of this attachment.
     identity: Identity,
@@ -19,18 +19,18 @@ pub(crate) struct Mapped<R: Region + ?Sized> {
     region: R,
 }
 
-impl<R: Region + 'static> Mapped<R> {
+impl<R: Region + 'static> Attachment<R> {
     /// The region is of that segment.
     pub(crate) fn new(segment: AnySegment, region: R) -> Arc<Self> {
         let header = segment.header();
         let elements = located::bytes(&region, header.data_offset(), header.layout().nbytes());
-        let mapped = Arc::new(Self { segment, identity: Identity::new(), elements, region });
-        located::enter(&mapped);
-        mapped
+        let attachment = Arc::new(Self { segment, identity: Identity::new(), elements, region });
+        located::enter(&attachment);
+        attachment
     }
 }
 
-impl<R: Region + ?Sized> Mapped<R> {
+impl<R: Region + ?Sized> Attachment<R> {
     pub(crate) fn segment(&self) -> &AnySegment {
         &self.segment
     }
@@ -44,13 +44,13 @@ impl<R: Region + ?Sized> Mapped<R> {
     }
 }
 
-impl<R: Region + ?Sized> Drop for Mapped<R> {
+impl<R: Region + ?Sized> Drop for Attachment<R> {
     fn drop(&mut self) {
         located::leave(self);
     }
 }
 
-impl<R: Region + ?Sized> Findable for Mapped<R> {
+impl<R: Region + ?Sized> Findable for Attachment<R> {
     fn bytes(&self) -> Range<usize> {
         self.elements.clone()
     }

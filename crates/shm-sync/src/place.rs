@@ -5,7 +5,7 @@ use std::fmt;
 use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
-use crate::barrier::{Barrier, Blocked, Sitter};
+use crate::barrier::{Barrier, Blocked, Taken};
 use crate::system::Limit;
 use crate::{Attachment, Shared};
 
@@ -18,15 +18,15 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// [`InvalidBarrier`](shm_core::ErrorKind::InvalidBarrier) for 0 participants, or more than
     /// there are slots; if others use it for another number; if all places are taken.
     /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes.
-    pub fn seat(self, size: u32, limit: Limit) -> Result<Seat<'a, A>> {
+    pub fn place(self, size: u32, limit: Limit) -> Result<Place<'a, A>> {
         let most = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
         if size == 0 || size > most {
             return Err(self.invalid(format!("{size} participants; there can be 1 to {most}")));
         }
         let me = self.me()?;
-        let sitter = barrier(self, size).join(me, self.kernel(), limit);
-        let sitter = sitter.map_err(|blocked| self.blocked(blocked, size))?;
-        Ok(Seat { shared: self, me, sitter, size })
+        let taken = barrier(self, size).join(me, self.kernel(), limit);
+        let taken = taken.map_err(|blocked| self.blocked(blocked, size))?;
+        Ok(Place { shared: self, me, taken, size })
     }
 
     fn invalid(self, reason: String) -> shm_core::Error {
@@ -52,14 +52,14 @@ impl<'a, A: Attachment> Shared<'a, A> {
 
 /// A place at a barrier. Dropping it gives it up; whoever waits then, or comes to wait before
 /// somebody else has taken it, is told that the barrier is broken.
-pub struct Seat<'a, A: Attachment> {
+pub struct Place<'a, A: Attachment> {
     shared: Shared<'a, A>,
     me: Owner,
-    sitter: Sitter,
+    taken: Taken,
     size: u32,
 }
 
-impl<A: Attachment> Seat<'_, A> {
+impl<A: Attachment> Place<'_, A> {
     /// Waits until all participants wait. What they wrote before, this one sees afterwards. True
     /// in exactly one of them: the last to come.
     ///
@@ -74,7 +74,7 @@ impl<A: Attachment> Seat<'_, A> {
             return Err(ErrorKind::ForkedChild { operation }.into());
         }
         let barrier = barrier(self.shared, self.size);
-        let waited = barrier.wait(self.me, &mut self.sitter, self.shared.kernel(), limit);
+        let waited = barrier.wait(self.me, &mut self.taken, self.shared.kernel(), limit);
         waited.map_err(|blocked| self.shared.blocked(blocked, self.size))
     }
 
@@ -88,19 +88,19 @@ fn barrier<A: Attachment>(shared: Shared<'_, A>, size: u32) -> Barrier<'_> {
     Barrier { words: &shared.area().barrier, lines: shared.lines(), size }
 }
 
-impl<A: Attachment> Drop for Seat<'_, A> {
+impl<A: Attachment> Drop for Place<'_, A> {
     fn drop(&mut self) {
         if self.shared.is_mine(self.me) {
             let barrier = barrier(self.shared, self.size);
-            barrier.leave(self.me, &self.sitter, self.shared.kernel());
+            barrier.leave(self.me, &self.taken, self.shared.kernel());
         }
     }
 }
 
-impl<A: Attachment> fmt::Debug for Seat<'_, A> {
+impl<A: Attachment> fmt::Debug for Place<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seat")
-            .field("sitter", &self.sitter)
+        f.debug_struct("Place")
+            .field("taken", &self.taken)
             .field("size", &self.size)
             .finish_non_exhaustive()
     }

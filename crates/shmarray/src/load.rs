@@ -1,5 +1,4 @@
-//! Arrays from `.npy` files, and back.
-#![allow(unsafe_code)] // reads bytes that lie in a region; locks what is guarded
+//! Arrays from `.npy` files.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -7,18 +6,20 @@ use std::path::{Path, PathBuf};
 
 use ndarray::{Dimension, Ix0};
 use shm_core::{
-    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Order, Pages,
-    Result, Sink, Window,
+    Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Pages, Result,
+    Sink,
 };
-use shm_ndarray::copy_bytes;
-use shm_npy::{NpyFile, NpyHeader, NpyWriter};
+use shm_npy::{NpyFile, NpyHeader};
 use shm_select::Workers;
-use shm_sync::{Limit, Shared};
 
 use crate::backends;
 use crate::handle::Handle;
-use crate::mode::{Guarded, Open, ReadWrite};
-use crate::{Array, Builder, ErasedArray, GuardedArray, SharedArray};
+use crate::{Builder, ErasedArray, GuardedArray, SharedArray};
+
+mod loadable;
+
+pub use loadable::Loadable;
+use loadable::dtype_mismatch;
 
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
 /// [`create`](Self::create), [`replace`](Self::replace) or
@@ -83,44 +84,6 @@ impl ErasedArray {
     pub fn load<'p>(path: impl AsRef<Path>) -> Load<'p, Self> {
         Load::new(path.as_ref())
     }
-
-    /// Writes what it shows to a `.npy` file, as [`Array::save`] does, or
-    /// [`GuardedArray::save`] if it is guarded.
-    ///
-    /// # Errors
-    /// Those of [`GuardedArray::save`]; [`AccessDenied`](ErrorKind::AccessDenied) if it is guarded
-    /// and attached for reading, which cannot take the lock.
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(crate::passable::Sealed::handle(self), path.as_ref())
-    }
-}
-
-impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
-    /// Writes what it shows to a `.npy` file, through a buffer of a mebibyte: in Fortran order if it
-    /// lies so in memory, otherwise in C order, as NumPy does.
-    ///
-    /// The file appears under its path in one step, when its bytes are on the disk; until then, and
-    /// if anything fails, what stood there before stays. A link stays a link, and the file behind
-    /// it is replaced. Others may write to the array meanwhile: elements of up to 8 bytes are not
-    /// torn.
-    ///
-    /// # Errors
-    /// [`NoSpace`](ErrorKind::NoSpace); [`Path`](ErrorKind::Path) if something other than a
-    /// regular file stands there; [`InvalidDType`](ErrorKind::InvalidDType) for field names with
-    /// control characters; [`Os`](ErrorKind::Os).
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(self.handle(), path.as_ref())
-    }
-}
-
-impl<T: Element, D: Dimension> GuardedArray<T, D> {
-    /// As [`Array::save`], under the lock of [`read`](Self::read): nobody writes meanwhile.
-    ///
-    /// # Errors
-    /// Those of [`read`](Self::read) and [`Array::save`].
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(self.handle(), path.as_ref())
-    }
 }
 
 impl<'p, A: Loadable> Load<'p, A> {
@@ -167,7 +130,7 @@ impl<'p, A: Loadable> Load<'p, A> {
         self.with(|options| options.workers(workers))
     }
 
-    /// When its memory is set aside, as [`Builder::commit`].
+    /// When its memory is reserved, as [`Builder::commit`].
     pub fn commit(self, commit: Commit) -> Self {
         self.with(|options| options.commit(commit))
     }
@@ -187,9 +150,9 @@ impl<'p, A: Loadable> Load<'p, A> {
         self.with(|options| options.align(align))
     }
 
-    /// Called while the file is read, after each mebibyte (64 of them, where several threads read) and
-    /// at the end, with the bytes that have been read and those there are in all. Where space runs out on one backend, it begins anew
-    /// on the next.
+    /// Called while the file is read, after each mebibyte (64 of them, where several threads read)
+    /// and at the end, with the bytes that have been read and those there are in all. Where space
+    /// runs out on one backend, it begins anew on the next.
     pub fn progress(mut self, progress: impl FnMut(u64, u64) + 'p) -> Self {
         self.progress = Box::new(progress);
         self
@@ -227,8 +190,8 @@ impl<'p, A: Loadable> Load<'p, A> {
     /// # Errors
     /// [`ShapeMismatch`](ErrorKind::ShapeMismatch) and
     /// [`DTypeMismatch`](ErrorKind::DTypeMismatch) with what the file has and what is there; those
-    /// of [`Array::attach`] and [`create`](Self::create); `AlreadyExists` only if the name kept
-    /// coming and going.
+    /// of [`Array::attach`](crate::Array::attach) and [`create`](Self::create); `AlreadyExists` only
+    /// if the name kept coming and going.
     pub fn attach_or_create(mut self) -> Result<Loaded<A>> {
         const ATTEMPTS: usize = 4;
         let mut file = self.open()?;
@@ -303,113 +266,6 @@ fn check_same(found: &Handle, file: &NpyHeader) -> Result<()> {
     }
     let (expected, found) = (expected.to_vec(), found.to_vec());
     Err(ErrorKind::ShapeMismatch { expected, found }.into())
-}
-
-fn dtype_mismatch(expected: &shm_core::DType, found: &shm_core::DType) -> shm_core::Error {
-    let (expected, found) = (expected.to_string(), found.to_string());
-    ErrorKind::DTypeMismatch { expected, found }.into()
-}
-
-fn save(handle: &Handle, path: &Path) -> Result<()> {
-    // Where nobody can write, nobody needs guards.
-    let is_guarded = handle.header().guarded() && !handle.is_frozen();
-    let _lock = if is_guarded { Some(lock(handle)?) } else { None };
-    let (header, window, region) = (handle.header(), handle.window(), handle.region());
-    let (order, in_memory) = order_of(&window);
-    let mut writer = NpyWriter::create(path, header.dtype(), &window.shape, order)?;
-    // SAFETY: region and header are of the same segment.
-    unsafe { copy_bytes(header, &in_memory, region, |bytes| writer.write(bytes)) }?;
-    writer.finish()
-}
-
-/// The order in which a window is saved, and the window with its axes in the order of C.
-fn order_of(window: &Window) -> (Order, Window) {
-    let mut in_memory = window.clone();
-    if window.is_contiguous(Order::C) || !window.is_contiguous(Order::Fortran) {
-        return (Order::C, in_memory);
-    }
-    in_memory.shape.reverse();
-    in_memory.strides.reverse();
-    (Order::Fortran, in_memory)
-}
-
-/// Waits until nobody writes a guarded array.
-fn lock(handle: &Handle) -> Result<shm_sync::Together<'_, Handle>> {
-    let name = handle.name();
-    if handle.access() != Access::ReadWrite {
-        let (object, access) = (format!("guarded array {name:?}"), Access::ReadWrite);
-        return Err(ErrorKind::AccessDenied { object, access }.into());
-    }
-    // SAFETY: the segment is attached for writing, as seen right above.
-    let lock = unsafe { Shared::new(handle) }.reading(Limit::Never)?;
-    if lock.is_torn() {
-        return Err(ErrorKind::Torn { name: name.to_string() }.into());
-    }
-    Ok(lock)
-}
-
-/// What a file can become: [`SharedArray`], [`GuardedArray`] and [`ErasedArray`].
-pub trait Loadable: sealed::Loadable {}
-
-mod sealed {
-    use super::*;
-
-    /// What the crate itself asks of it.
-    pub trait Loadable: Sized {
-        /// Whether it is guarded if it is new.
-        const GUARDED: bool = false;
-
-        /// Whether a file has what the type says.
-        fn check(header: &NpyHeader) -> Result<()>;
-
-        /// The array that was made or found.
-        fn from_handle(handle: Handle) -> Result<Self>;
-    }
-}
-
-macro_rules! loadable {
-    ($($mode:ident),*) => {$(
-        impl<T: Element, D: Dimension> Loadable for Array<T, D, $mode> {}
-
-        impl<T: Element, D: Dimension> sealed::Loadable for Array<T, D, $mode> {
-            const GUARDED: bool = <$mode as crate::mode::sealed::Mode>::GUARDED;
-
-            fn check(header: &NpyHeader) -> Result<()> {
-                check_type::<T, D>(header)
-            }
-
-            fn from_handle(handle: Handle) -> Result<Self> {
-                Self::new(handle)
-            }
-        }
-    )*};
-}
-
-loadable!(ReadWrite, Guarded);
-
-impl Loadable for ErasedArray {}
-
-impl sealed::Loadable for ErasedArray {
-    fn check(_: &NpyHeader) -> Result<()> {
-        Ok(())
-    }
-
-    fn from_handle(handle: Handle) -> Result<Self> {
-        Ok(Self::new(handle))
-    }
-}
-
-fn check_type<T: Element, D: Dimension>(header: &NpyHeader) -> Result<()> {
-    if *header.dtype() != T::dtype() {
-        return Err(dtype_mismatch(&T::dtype(), header.dtype()));
-    }
-    let found = header.layout().ndim();
-    match D::NDIM {
-        Some(expected) if expected != found => {
-            Err(ErrorKind::NdimMismatch { expected, found }.into())
-        }
-        _ => Ok(()),
-    }
 }
 
 impl<A> fmt::Debug for Load<'_, A> {
