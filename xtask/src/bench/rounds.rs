@@ -29,7 +29,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 pub(crate) const SHORT: f64 = 50e3;
 
 /// In how many, if they begin quickly. They share the time of one.
-pub(crate) const PROCESSES: usize = 5;
+pub(crate) const PROCESSES: usize = 8;
 
 /// What they may have taken when another begins: one that makes 30 000 arrays first, or imports NumPy,
 /// has but one or two.

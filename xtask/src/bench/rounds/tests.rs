@@ -98,8 +98,8 @@ fn what_is_short_takes_turns_in_several_processes() {
     assert_eq!(plan.steps(&rows), 4);
     let all = run(&plan, &rows, &Interrupt::default()).unwrap();
     let more = "a/1 short 1";
-    let first = [&["a/1 short 5", "a/1 slow 5"][..], &[more; 4]].concat();
-    let second = [&["a/1 slow 5"][..], &[more; 5]].concat();
+    let first = [&["a/1 short 5", "a/1 slow 5"][..], &[more; PROCESSES - 1]].concat();
+    let second = [&["a/1 slow 5"][..], &[more; PROCESSES]].concat();
     assert_eq!(fake.calls(), [first, second].concat());
     assert_eq!(all[0][0].rounds, [[10.0; PROCESSES]; 2]);
     assert_eq!(all[0][1].rounds, [[3e5]; 2]);
