@@ -27,7 +27,7 @@ mod raw_sync;
 mod shared_memory;
 mod std_sync;
 
-pub(crate) use crates::{attach, create, create_untouched, fill, load, pass};
+pub(crate) use crates::{attach, create, create_untouched, fill, fill_and_read, load, pass};
 
 use crate::pair::together;
 use crate::row::alone;

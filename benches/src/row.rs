@@ -142,6 +142,31 @@ pub(crate) fn each_with<T, U>(
     })
 }
 
+/// A run of memory by the gigabyte, once more at first outside the time: where the machine's host takes
+/// back what is free, that fetches it again. Says so if the host took or gave some meanwhile.
+pub(crate) fn calm(mut run: Run) -> Run {
+    let mut is_first = true;
+    Box::new(move |count| {
+        if std::mem::take(&mut is_first) {
+            run(1);
+        }
+        let before = ballooned();
+        let time = run(count);
+        if ballooned() != before {
+            note("the host took memory from this machine, or gave it back, meanwhile");
+        }
+        time
+    })
+}
+
+/// What `/proc/vmstat` counts of it: a balloon that grows or shrinks.
+fn ballooned() -> Vec<String> {
+    let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    let moves = ["balloon_inflate ", "balloon_deflate "];
+    let lines = text.lines().filter(|line| moves.iter().any(|key| line.starts_with(key)));
+    lines.map(str::to_owned).collect()
+}
+
 /// Runs until a measurement takes `least`, or eight times that with what is left out of its time; gives
 /// the time with how many operations it was of.
 /// It begins with one, so that an operation of a second is done once.

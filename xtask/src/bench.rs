@@ -181,6 +181,7 @@ fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
         command: command(std::env::args().skip(1)),
         rounds: plan.rounds,
         millis: plan.millis,
+        each_millis: plan.each_millis(),
         machine,
         compiler: machine::said(Command::new("rustc").arg("--version"))?,
         python: python.map(|python| python.about),

@@ -7,6 +7,7 @@ use std::ptr::null_mut;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::{available_parallelism, scope};
 
+use ndarray::ArrayView1;
 use rustix::fs::sendfile;
 use rustix::io::{Errno, pread, pwrite};
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, mmap_anonymous, munmap};
@@ -17,6 +18,13 @@ use super::{anonymous, memfd, named};
 
 /// A huge page.
 const PIECE: usize = 2 << 20;
+
+/// The sum of words of 8 bytes, as ndarray has it.
+pub(crate) fn sum(bytes: &[u8]) -> u64 {
+    // SAFETY: whatever the bytes are, they are numbers.
+    let (_, words, _) = unsafe { bytes.align_to() };
+    ArrayView1::from(words).sum()
+}
 
 /// Fresh memory of a backend, in its file if it has one.
 pub(crate) struct Fresh {
@@ -95,9 +103,22 @@ impl Fresh {
         self.in_pieces(|_, _| ())
     }
 
+    /// Unmapped and closed, with `MADV_SEQUENTIAL` before: then the kernel does not put pages that were
+    /// found, and are mapped, among those to keep.
+    pub(crate) fn freed(self) {
+        // SAFETY: all of the mapping.
+        unsafe { madvise(self.map.0, self.map.1, Advice::Sequential) }.unwrap();
+    }
+
     /// Finds each piece's pages, and copies to it.
     pub(crate) fn copied(self, from: &[u8]) -> Self {
         self.in_pieces(|at, to| to.copy_from_slice(&from[at..at + to.len()]))
+    }
+
+    /// The sum of its words.
+    pub(crate) fn sum(&self) -> u64 {
+        // SAFETY: all of the mapping, to which nobody writes any more.
+        sum(unsafe { std::slice::from_raw_parts(self.map.0.cast(), self.map.1) })
     }
 
     /// Finds each piece's pages, and reads that from a file.

@@ -48,6 +48,14 @@ pub(crate) fn fill(bytes: usize) -> Vec<Contender> {
     ]
 }
 
+/// Contenders that do so and then sum all of it up. The others map it as these do.
+pub(crate) fn fill_and_read(bytes: usize) -> Vec<Contender> {
+    vec![
+        Contender::peer("shared_memory", move || shared_memory::fill_and_read(bytes)),
+        Contender::peer("memmap2", move || memmap2::fill_and_read(bytes)),
+    ]
+}
+
 /// Contenders that have the `f32` elements of a `.npy` file, so many bytes at its end, in fresh shared
 /// memory. `file` makes it.
 pub(crate) fn load(file: fn() -> PathBuf, bytes: usize) -> Vec<Contender> {

@@ -1,8 +1,7 @@
 //! Memory that is made anew for each operation, and given back outside the time.
 
 use crate::Run;
-use crate::row::each_with;
-use crate::rows::pages::calm;
+use crate::row::{calm, each_with};
 
 /// A run of `make`, of which what it makes is dropped outside the time.
 pub(super) fn made<T>(mut make: impl FnMut() -> T + 'static) -> Run {

@@ -9,6 +9,7 @@ use memmap2::{Mmap, MmapMut};
 
 use super::fresh;
 use crate::Run;
+use crate::floor::large::sum;
 use crate::row::each;
 
 /// A mapped file that this process removes.
@@ -56,6 +57,16 @@ pub(super) fn fill(bytes: usize) -> Run {
     fresh::filled(bytes, move |from| {
         let mut made = Segment::create(path.clone(), bytes);
         made.map.copy_from_slice(from);
+        made
+    })
+}
+
+pub(super) fn fill_and_read(bytes: usize) -> Run {
+    let path = path();
+    fresh::filled(bytes, move |from| {
+        let mut made = Segment::create(path.clone(), bytes);
+        made.map.copy_from_slice(from);
+        std::hint::black_box(sum(&made.map));
         made
     })
 }

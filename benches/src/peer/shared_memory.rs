@@ -9,6 +9,7 @@ use shared_memory::{Shmem, ShmemConf};
 
 use super::fresh;
 use crate::Run;
+use crate::floor::large::sum;
 use crate::row::each;
 
 pub(super) fn segment(bytes: usize) -> Shmem {
@@ -33,6 +34,17 @@ pub(super) fn fill(bytes: usize) -> Run {
         let mut made = segment(bytes);
         // SAFETY: nobody else has it.
         unsafe { made.as_slice_mut() }.copy_from_slice(from);
+        made
+    })
+}
+
+pub(super) fn fill_and_read(bytes: usize) -> Run {
+    fresh::filled(bytes, move |from| {
+        let mut made = segment(bytes);
+        // SAFETY: nobody else has it.
+        let memory = unsafe { made.as_slice_mut() };
+        memory.copy_from_slice(from);
+        std::hint::black_box(sum(memory));
         made
     })
 }

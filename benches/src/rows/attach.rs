@@ -4,35 +4,13 @@ use std::os::fd::AsFd;
 
 use shmarray::prelude::*;
 
+use super::arrays::{GIB, SIZES, array, entry, fresh_name};
 use crate::floor::{memfd, named};
 use crate::row::{anywhere, each};
 use crate::{Contender, Goal, Row, Run, peer};
 
-pub(super) const GIB: usize = 1 << 30;
-pub(super) const SIZES: [(&str, usize); 3] =
-    [("4 KiB", 4 << 10), ("1 MiB", 1 << 20), ("1 GiB", GIB)];
 /// Far more than there is, and nothing behind it.
 const SPARSE: usize = 64 << 30;
-
-/// A name that nobody else has.
-pub(super) fn fresh_name() -> String {
-    shmarray::unique_name("bench").unwrap().to_string()
-}
-
-/// Its entry, for the floor.
-pub(super) fn entry(name: &str) -> String {
-    format!("/dev/shm/{name}")
-}
-
-pub(super) fn array(
-    name: &str,
-    backend: BackendKind,
-    bytes: usize,
-    commit: Commit,
-) -> SharedArray<u8, Ix1> {
-    let builder = SharedArray::builder(bytes).name(name);
-    builder.backend(backend).commit(commit).zeros().unwrap()
-}
 
 pub(crate) fn rows() -> Vec<Row> {
     let sizes = SIZES.into_iter().chain([("64 GiB sparse", SPARSE)]);

@@ -3,7 +3,7 @@
 use rustix::fs::statvfs;
 use shmarray::prelude::*;
 
-use super::attach::{GIB, SIZES, array, entry, fresh_name};
+use super::arrays::{GIB, SIZES, array, entry, fresh_name};
 use crate::floor::{anonymous, memfd, named};
 use crate::row::{anywhere, each};
 use crate::{Contender, Goal, Row, Run, peer};

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use shmarray::prelude::*;
 
-use super::pages::{Kind, calm};
+use super::pages::Kind;
 use crate::floor::large::Fresh;
-use crate::row::each_with;
+use crate::row::{calm, each_with};
 use crate::{Contender, Goal, Row, peer};
 
 /// Bytes of elements.

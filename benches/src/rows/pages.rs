@@ -1,11 +1,9 @@
-//! Ordinary and huge pages: whether this machine gives them, and whether it stayed calm.
+//! Ordinary and huge pages: which of them a row is about, and whether this machine gives them.
 
 use std::fmt;
 
 use shmarray::Paging;
 use shmarray::prelude::*;
-
-use crate::{Run, note};
 
 /// Which pages a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,29 +71,4 @@ fn ordinary(backend: BackendKind) -> Result<(), String> {
 fn huge(backend: BackendKind) -> Result<(), String> {
     let paging = given(backend)?;
     paging.huge.map(drop).ok_or_else(|| paging.reason.into())
-}
-
-/// The same, once more at first outside the time: where the machine's host takes back what is free, that
-/// fetches it again. Says so if the host took or gave some meanwhile.
-pub(crate) fn calm(mut run: Run) -> Run {
-    let mut is_first = true;
-    Box::new(move |count| {
-        if std::mem::take(&mut is_first) {
-            run(1);
-        }
-        let before = ballooned();
-        let time = run(count);
-        if ballooned() != before {
-            note("the host took memory from this machine, or gave it back, meanwhile");
-        }
-        time
-    })
-}
-
-/// What `/proc/vmstat` counts of it: a balloon that grows or shrinks.
-fn ballooned() -> Vec<String> {
-    let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
-    let moves = ["balloon_inflate ", "balloon_deflate "];
-    let lines = text.lines().filter(|line| moves.iter().any(|key| line.starts_with(key)));
-    lines.map(str::to_owned).collect()
 }

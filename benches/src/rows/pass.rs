@@ -8,7 +8,7 @@ use std::time::Duration;
 use shmarray::pass;
 use shmarray::prelude::*;
 
-use super::attach::{SIZES, array, fresh_name};
+use super::arrays::{SIZES, array, fresh_name};
 use crate::floor::{memfd, socket};
 use crate::pair::{Partner, stay_on};
 use crate::row::{anywhere, each};

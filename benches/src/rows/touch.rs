@@ -3,10 +3,10 @@
 use ndarray::ArrayView1;
 use shmarray::prelude::*;
 
-use super::pages::{Kind, calm};
+use super::pages::Kind;
 use crate::floor::large::Fresh;
 use crate::floor::{anonymous, memfd};
-use crate::row::{anywhere, each, each_with};
+use crate::row::{anywhere, calm, each, each_with};
 use crate::{Contender, Goal, Row, peer};
 
 /// Bytes.
@@ -60,49 +60,57 @@ fn warm() -> Vec<u8> {
     vec![1; LEN]
 }
 
+/// Whether it is filled by writing to its file.
+fn writes(backend: BackendKind, kind: Kind) -> bool {
+    kind == Kind::Ordinary && backend != BackendKind::Mmap
+}
+
+fn ours(backend: BackendKind, kind: Kind) -> Contender {
+    Contender::ours(move || {
+        let from = warm();
+        calm(each_with(|| (), move |()| array(backend, kind, &from)))
+    })
+}
+
+/// Of pwrite, a copy through the mapping without and with `MADV_POPULATE_WRITE` before, all at once and
+/// in pieces, by one thread and two, these were the fastest.
+fn floor(backend: BackendKind, kind: Kind) -> Contender {
+    Contender::floor(move || {
+        let from = warm();
+        calm(each_with(
+            || (),
+            move |()| {
+                let fresh = fresh(backend, kind);
+                if writes(backend, kind) { fresh.written(&from) } else { fresh.copied(&from) }
+            },
+        ))
+    })
+}
+
+/// What that is, for readers.
+fn told(backend: BackendKind, kind: Kind) -> &'static str {
+    if writes(backend, kind) {
+        "pwrite, by one thread"
+    } else {
+        "the same pages found (MADV_POPULATE_WRITE) and copied to by pieces of 2 MiB, by one thread for \
+         each processor"
+    }
+}
+
 fn fill(backend: BackendKind, kind: Kind) -> Row {
-    let writes = kind == Kind::Ordinary && backend != BackendKind::Mmap;
     Row {
-        // Of pwrite, a copy through the mapping without and with MADV_POPULATE_WRITE before, all at once
-        // and in pieces, by one thread and two, these were the fastest.
-        floor: if writes {
-            "pwrite, by one thread"
-        } else {
-            "the same pages found (MADV_POPULATE_WRITE) and copied to by pieces of 2 MiB, by one \
-             thread for each processor"
-        },
-        contenders: vec![
-            Contender::ours(move || {
-                let from = warm();
-                calm(each_with(|| (), move |()| array(backend, kind, &from)))
-            }),
-            Contender::floor(move || {
-                let from = warm();
-                calm(each_with(
-                    || (),
-                    move |()| {
-                        let fresh = fresh(backend, kind);
-                        if writes { fresh.written(&from) } else { fresh.copied(&from) }
-                    },
-                ))
-            }),
-        ],
+        floor: told(backend, kind),
+        contenders: vec![ours(backend, kind), floor(backend, kind)],
         ..row("fill", "make and fill from a warm buffer", backend, kind)
     }
 }
 
 fn beside_peers(kind: Kind) -> Row {
     let backend = BackendKind::Memfd;
-    let mut contenders = peer::fill(LEN);
-    contenders.insert(
-        0,
-        Contender::ours(move || {
-            let from = warm();
-            calm(each_with(|| (), move |()| array(backend, kind, &from)))
-        }),
-    );
+    let mut contenders = vec![ours(backend, kind), floor(backend, kind)];
+    contenders.extend(peer::fill(LEN));
     Row {
-        floor: "none: see fill/memfd",
+        floor: told(backend, kind),
         goal: Some(Goal::OfPeer(match kind {
             Kind::Ordinary => 1.5,
             Kind::Huge => 3.0,
@@ -127,11 +135,12 @@ fn populate(backend: BackendKind, kind: Kind) -> Row {
 
 fn free(backend: BackendKind, kind: Kind) -> Row {
     Row {
-        floor: "munmap and close",
+        // Also tried: close first, MADV_REMOVE, ftruncate, or FALLOC_FL_PUNCH_HOLE by two threads.
+        floor: "MADV_SEQUENTIAL, munmap and close",
         contenders: vec![
             Contender::ours(move || calm(each_with(move || populated(backend, kind), drop))),
             Contender::floor(move || {
-                calm(each_with(move || fresh(backend, kind).populated(), drop))
+                calm(each_with(move || fresh(backend, kind).populated(), Fresh::freed))
             }),
         ],
         ..row("free", "free a full one", backend, kind)

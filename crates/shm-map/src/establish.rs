@@ -63,7 +63,7 @@ pub fn establish(
         reserve_within(fd, 0..header.data_offset())?;
         reserve_within(fd, written..header.segment_len())?;
     }
-    let mapping = Mapping::in_pages(fd, len, Access::ReadWrite, plan)?;
+    let mapping = Mapping::in_pages(fd, len, Access::ReadWrite, plan)?.with_pages();
     if strategy == Commit::Populate {
         populate(&mapping, fd)?;
     }

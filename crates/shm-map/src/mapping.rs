@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::Range;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::Errno;
@@ -23,6 +24,8 @@ pub struct Mapping {
     paging: Paging,
     /// Whether its pages are of the pool, which the kernel promised when it was mapped.
     is_promised: bool,
+    /// Whether this process found its pages by itself, before anybody used them.
+    has_pages: AtomicBool,
 }
 
 enum Memory {
@@ -56,6 +59,19 @@ impl Drop for Span {
     }
 }
 
+impl Drop for Mapping {
+    /// For the kernel, a page that was found or written is used, and one in use when it is unmapped is
+    /// used again: it moves each to a list of those to keep, mostly to free them right after, which
+    /// takes twice as long. Where the first use was our own, it is told that there is no second one.
+    fn drop(&mut self) {
+        let is_ordinary = self.paging.huge.is_none(); // of huge ones there are few
+        if *self.has_pages.get_mut() && is_ordinary && self.len() >= PIECE {
+            // SAFETY: all of the mapping, which this value owns until its fields are dropped.
+            unsafe { os::advise_done(self.start(), self.len()) };
+        }
+    }
+}
+
 impl Mapping {
     /// Maps the first `len` bytes of a file. The caller has checked that it has so many.
     ///
@@ -77,7 +93,13 @@ impl Mapping {
             }
         })?;
         let paging = Paging::ordinary("no others were asked for");
-        Ok(Self { memory: Memory::File(map), access, paging, is_promised: false })
+        Ok(Self {
+            memory: Memory::File(map),
+            access,
+            paging,
+            is_promised: false,
+            has_pages: AtomicBool::new(false),
+        })
     }
 
     /// Maps the first `len` bytes of a file for the pages of a plan: huge ones at a multiple of their
@@ -92,7 +114,7 @@ impl Mapping {
         plan: &PagePlan,
     ) -> Result<Self> {
         if !plan.is_huge() {
-            return Ok(Self { paging: plan.paging(), ..Self::file(fd, len, access)? });
+            return Ok(Self::file(fd, len, access)?.with_paging(plan.paging()));
         }
         Self::huge(Some(fd), len, access, plan)
     }
@@ -118,12 +140,20 @@ impl Mapping {
             access,
             paging: plan.paging(),
             is_promised: plan.is_pooled(),
+            has_pages: AtomicBool::new(false),
         })
     }
 
     /// The same, which says that of its pages.
-    pub(crate) fn with_paging(self, paging: Paging) -> Self {
-        Self { paging, ..self }
+    pub(crate) fn with_paging(mut self, paging: Paging) -> Self {
+        self.paging = paging;
+        self
+    }
+
+    /// The same, the pages of which were written to its file.
+    pub(crate) fn with_pages(mut self) -> Self {
+        *self.has_pages.get_mut() = true;
+        self
     }
 
     /// Maps `len` bytes of zeros that only this process and its forked descendants reach.
@@ -145,6 +175,7 @@ impl Mapping {
             access: Access::ReadWrite,
             paging,
             is_promised: false,
+            has_pages: AtomicBool::new(false),
         })
     }
 
@@ -155,7 +186,7 @@ impl Mapping {
     /// `RLIMIT_NOFILE`, as pages of the pool are in a file.
     pub fn anonymous_in_pages(len: usize, plan: &PagePlan) -> Result<Self> {
         if !plan.is_huge() {
-            return Ok(Self { paging: plan.paging(), ..Self::anonymous(len)? });
+            return Ok(Self::anonymous(len)?.with_paging(plan.paging()));
         }
         if !plan.is_pooled() {
             return Self::huge(None, len, Access::ReadWrite, plan);
@@ -182,7 +213,13 @@ impl Mapping {
         let twin =
             twin.map_err(|errno| system_error("mmap", "a second mapping of an array", errno))?;
         let (paging, is_promised) = (self.paging, self.is_promised);
-        Ok(Self { memory: Memory::Pages(twin), access: Access::ReadOnly, paging, is_promised })
+        Ok(Self {
+            memory: Memory::Pages(twin),
+            access: Access::ReadOnly,
+            paging,
+            is_promised,
+            has_pages: AtomicBool::new(false),
+        })
     }
 
     /// Reserves and maps all its pages (`MADV_POPULATE_WRITE`, Linux 5.14), on several threads if
@@ -207,6 +244,7 @@ impl Mapping {
         if part.start >= end {
             return Ok(());
         }
+        self.has_pages.store(true, Relaxed);
         // SAFETY: begin < len, so the address lies within the mapping.
         let address = unsafe { self.start().add(begin) };
         loop {

@@ -28,7 +28,7 @@ pub(crate) fn row(key: &str, names: &[&str]) -> Row {
 
 /// Samples of contenders, each the same in three rounds.
 pub(crate) fn samples(figures: &[f64]) -> Vec<Samples> {
-    let each = |figure: &f64| Samples { rounds: vec![*figure; 3], ..Samples::default() };
+    let each = |figure: &f64| Samples { rounds: vec![vec![*figure]; 3], ..Samples::default() };
     figures.iter().map(each).collect()
 }
 
@@ -57,6 +57,7 @@ pub(crate) fn outcome(rows: Vec<Line>) -> Outcome {
         command: "cargo xtask bench".into(),
         rounds: 3,
         millis: 50,
+        each_millis: 10,
         machine,
         compiler: "rustc 1.95.0".into(),
         python: None,

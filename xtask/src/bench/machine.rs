@@ -20,6 +20,8 @@ pub(crate) struct About {
     pub(crate) rounds: usize,
     /// How long a measurement took at least, in milliseconds.
     pub(crate) millis: u64,
+    /// The same where there were several of one contender in each round.
+    pub(crate) each_millis: u64,
     pub(crate) machine: Machine,
     pub(crate) compiler: String,
     /// The Python of the Python peers, if they ran.

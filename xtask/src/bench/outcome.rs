@@ -1,7 +1,8 @@
 //! What the rounds came to: medians with their spread, ratios, goals. It is what `bench.json` holds.
 //!
-//! A ratio is that of two medians. How sure it is, the ratios within each round tell: both figures
-//! of a round were measured next to each other.
+//! A ratio is the median of those of figures that were measured next to each other, and not that of two
+//! medians: a machine that others share has a quick and a slow pace, and the median of one contender
+//! may be of the one, that of another of the other.
 
 use std::path::Path;
 
@@ -46,8 +47,8 @@ pub(crate) struct Figures {
     pub(crate) role: Role,
     /// Nanoseconds of one operation.
     pub(crate) ns: Option<Spread>,
-    /// The same, round by round.
-    pub(crate) rounds: Vec<f64>,
+    /// The same for each round, and in it for each process.
+    pub(crate) rounds: Vec<Vec<f64>>,
     /// Why there are none.
     pub(crate) error: Option<String>,
     pub(crate) notes: Vec<String>,
@@ -63,13 +64,13 @@ pub(crate) struct Spread {
     pub(crate) range: [f64; 2],
 }
 
-/// How many times one contender's median another's is.
+/// How many times what another takes a contender takes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Ratio {
     /// The one that is neither ours, by its name.
     pub(crate) to: String,
     pub(crate) median: f64,
-    /// The quartiles of the ratios within each round.
+    /// The quartiles of the same ratios.
     pub(crate) quartiles: [f64; 2],
 }
 
@@ -119,7 +120,7 @@ impl Line {
         let figures = |(contender, samples): (&super::contest::Contender, Samples)| Figures {
             name: contender.name.clone(),
             role: contender.role,
-            ns: Spread::of(&samples.rounds),
+            ns: Spread::of(&samples.rounds.concat()),
             rounds: samples.rounds,
             error: samples.error,
             notes: samples.notes,
@@ -161,6 +162,11 @@ impl Line {
             .map(|(_, figures)| figures)
     }
 
+    /// How many times what the floor takes a contender takes.
+    pub(crate) fn multiple(&self, one: &Figures) -> Option<f64> {
+        Ratio::of(one, self.best(Role::Floor)?, String::new()).map(|ratio| ratio.median)
+    }
+
     /// The best of `above` as a multiple of the best of `below`; the ratio has the name of the best
     /// of `named`.
     fn ratio(&self, above: Role, below: Role, named: Role) -> Option<Ratio> {
@@ -179,11 +185,12 @@ impl Line {
 
 impl Ratio {
     fn of(above: &Figures, below: &Figures, to: String) -> Option<Self> {
-        let (a, b) = (above.ns?, below.ns?);
-        let rounds: Vec<_> =
-            above.rounds.iter().zip(&below.rounds).map(|(above, below)| above / below).collect();
-        let Spread { quartiles, .. } = Spread::of(&rounds)?;
-        Some(Self { to, median: a.median / b.median, quartiles })
+        // The processes of a round took turns; who had fewer has none beside the last of another.
+        let rounds = above.rounds.iter().zip(&below.rounds);
+        let beside = rounds.flat_map(|(above, below)| above.iter().zip(below));
+        let ratios: Vec<_> = beside.map(|(above, below)| above / below).collect();
+        let Spread { median, quartiles, .. } = Spread::of(&ratios)?;
+        Some(Self { to, median, quartiles })
     }
 }
 
@@ -236,14 +243,16 @@ mod tests {
     }
 
     #[test]
-    fn a_disturbance_of_a_round_is_not_in_the_spread_of_ratios() {
-        let figures = |rounds: &[f64]| Figures {
-            ns: Spread::of(rounds),
-            rounds: rounds.to_vec(),
+    fn a_disturbance_of_all_is_not_in_a_ratio() {
+        let figures = |rounds: &[&[f64]]| Figures {
+            ns: Spread::of(&rounds.concat()),
+            rounds: rounds.iter().map(|round| round.to_vec()).collect(),
             ..fixture::figures("x", 1.0)
         };
-        let ratio = Ratio::of(&figures(&[2.0, 20.0, 4.0]), &figures(&[1.0, 10.0, 2.0]), "x".into())
-            .unwrap();
+        // The last process of the second round has none beside it.
+        let above = figures(&[&[2.0, 20.0], &[20.0, 4.0, 90.0]]);
+        let below = figures(&[&[1.0, 10.0], &[10.0, 2.0]]);
+        let ratio = Ratio::of(&above, &below, "x".into()).unwrap();
         assert_eq!((ratio.median, ratio.quartiles), (2.0, [2.0, 2.0]));
     }
 

@@ -1,7 +1,11 @@
-//! The rounds: in each, every contender of every row is measured once, in a process of its own.
+//! The rounds: in each, every contender of every row is measured, in a process of its own.
 //!
 //! Contenders of one row follow each other, so that what disturbs the machine for a while disturbs
-//! all of them; who begins moves on from round to round.
+//! all of them; who begins moves on each time.
+//!
+//! What takes microseconds depends on where the kernel put a process (how many page tables an
+//! unmapping frees), and on the pace of a machine that others share, which changes within a second. So it
+//! is measured in several processes for a shorter time each, one contender after the other.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -21,18 +25,37 @@ use crate::cargo::joined;
 /// A measurement takes seconds; one that is not done by then hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
+/// An operation that takes less is measured in several processes of a round, in nanoseconds.
+pub(crate) const SHORT: f64 = 50e3;
+
+/// In how many, if they begin quickly. They share the time of one.
+pub(crate) const PROCESSES: usize = 8;
+
+/// What they may have taken when another begins: one that makes 30 000 arrays first, or imports NumPy,
+/// has but one or two.
+const SHARE: Duration = Duration::from_millis(300);
+
 /// How often a measurement that runs is looked after.
 const GLANCE: Duration = Duration::from_millis(250);
 
 /// What was measured of one contender.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Samples {
-    /// Nanoseconds of one operation, one figure for each round.
-    pub(crate) rounds: Vec<f64>,
+    /// Nanoseconds of one operation, for each round, and in it for each process.
+    pub(crate) rounds: Vec<Vec<f64>>,
     /// Why there is none; it was not asked again.
     pub(crate) error: Option<String>,
     /// What it said of its measurements, each once.
     pub(crate) notes: Vec<String>,
+    /// What its processes took in the last round, altogether.
+    pub(crate) spent: Duration,
+}
+
+impl Samples {
+    /// Whether its operation is a short one, as far as is known.
+    fn is_short(&self) -> bool {
+        self.rounds.iter().flatten().next_back().is_some_and(|ns| *ns < SHORT)
+    }
 }
 
 /// How it is measured.
@@ -43,14 +66,16 @@ pub(crate) struct Plan {
     pub(crate) millis: u64,
     /// When one is given up.
     pub(crate) limit: Duration,
+    /// What the processes of one contender in one round may have taken when another begins.
+    pub(crate) share: Duration,
 }
 
 impl Plan {
     pub(crate) fn new(rounds: usize, millis: u64) -> Self {
-        Self { rounds, millis, limit: LIMIT }
+        Self { rounds, millis, limit: LIMIT, share: SHARE }
     }
 
-    /// How many measurements it takes.
+    /// How many measurements it takes, if all processes of one contender in one round count as one.
     pub(crate) fn steps(&self, rows: &[Row]) -> usize {
         let contenders = |row: &Row| if row.not_ready.is_none() { row.contenders.len() } else { 0 };
         self.rounds * rows.iter().map(contenders).sum::<usize>()
@@ -73,16 +98,20 @@ impl Plan {
                 println!("round {} of {}", round + 1, self.rounds);
             }
             for (row, samples) in rows.iter().zip(&mut all) {
-                for place in order(round, row) {
-                    self.step(row, place, &mut samples[place], interrupt, bar)?;
+                for turn in 0..PROCESSES {
+                    for place in order(round + turn, row) {
+                        self.step(turn, row, place, &mut samples[place], interrupt, bar)?;
+                    }
                 }
             }
         }
         Ok(all)
     }
 
+    /// The next process of a contender in this round, if it is to have one.
     fn step(
         &self,
+        turn: usize,
         row: &Row,
         place: usize,
         samples: &mut Samples,
@@ -90,12 +119,23 @@ impl Plan {
         bar: &ProgressBar,
     ) -> Result<()> {
         let contender = &row.contenders[place];
+        if turn > 0 && (!samples.is_short() || samples.spent > self.share) {
+            return Ok(());
+        }
         bar.set_message(format!("{} {}", row.key, contender.name));
         if samples.error.is_none() {
-            let command = contender.program.measure(&row.key, &contender.name, self.millis);
-            match self.measure(command, interrupt)? {
+            if turn == 0 {
+                samples.spent = Duration::ZERO;
+                samples.rounds.push(Vec::new());
+            }
+            let millis = if samples.is_short() { self.each_millis() } else { self.millis };
+            let command = contender.program.measure(&row.key, &contender.name, millis);
+            let start = Instant::now();
+            let measured = self.measure(command, interrupt)?;
+            samples.spent += start.elapsed();
+            match measured {
                 Ok(measurement) => {
-                    samples.rounds.push(measurement.of_one());
+                    samples.rounds.last_mut().context("no round")?.push(measurement.of_one());
                     for note in measurement.notes {
                         if !samples.notes.contains(&note) {
                             samples.notes.push(note);
@@ -108,11 +148,18 @@ impl Plan {
                 }
             }
         }
-        bar.inc(1);
+        if turn == 0 {
+            bar.inc(1);
+        }
         if interrupt.asked() {
             bail!("interrupted: nothing is written");
         }
         Ok(())
+    }
+
+    /// How long each process measures, where there are several.
+    pub(crate) fn each_millis(&self) -> u64 {
+        self.millis.div_ceil(PROCESSES as u64)
     }
 
     /// One measurement, or why it is none. It has a process group of its own: Ctrl-C at a terminal

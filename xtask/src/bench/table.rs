@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::contest::Role;
 use super::outcome::{Figures, Line, Outcome};
-use super::{PLOTS, text};
+use super::{PLOTS, rounds, text};
 
 /// The columns of the first table.
 const HEAD: [&str; 7] =
@@ -48,9 +48,11 @@ pub(crate) fn markdown(outcome: &Outcome) -> String {
     for warning in &outcome.about.warnings {
         page += &format!("\n**Warning**: {warning}.\n");
     }
-    page += "\nThe ratios are what counts: other machines have other times. A ratio is that of two\n\
-             medians; in parentheses are the quartiles of the ratios within each round. Above 1, the\n\
-             floor is faster than ours (`ours ÷ floor`), and ours than the peer (`peer ÷ ours`).\n";
+    page += "\nThe ratios are what counts: other machines have other times. A ratio is the\n\
+             median of the ratios of figures that were measured next to each other, with their quartiles in\n\
+             parentheses; so it may differ from that of the two medians beside it, of which one may be\n\
+             from a time when the whole machine was slower. Above 1, the floor is faster than ours\n\
+             (`ours ÷ floor`), and ours than the peer (`peer ÷ ours`).\n";
     for (file, title) in PLOTS {
         page += &format!("\n![{title}]({file})\n");
     }
@@ -77,12 +79,16 @@ fn about(outcome: &Outcome) -> String {
     let machine = &about.machine;
     let mut text = format!(
         "Made on {} by `{}`: medians of {} interleaved rounds, of operations repeated for some {} \
-         ms, in a\nprocess of their own each time. The machine: {} cores ({}), {} GiB of memory, {}, huge pages \
-         in shared memory: `{}`.\nBuilt by {}.",
+         ms, in a\nprocess of their own each time; of those that take less than {}, for {} ms, in up to {} \
+         processes of each\nround. The machine: {} cores ({}), {} GiB of memory, {}, huge pages in shared \
+         memory: `{}`.\nBuilt by {}.",
         about.date,
         about.command,
         about.rounds,
         about.millis,
+        text::time(rounds::SHORT),
+        about.each_millis,
+        rounds::PROCESSES,
         machine.cores,
         machine.processor,
         machine.memory,
@@ -123,7 +129,6 @@ fn cells(line: &Line) -> [String; 7] {
 
 /// A row of the second table for each contender.
 fn each(line: &Line) -> Vec<[String; 6]> {
-    let floor = line.best(Role::Floor).and_then(|floor| floor.ns);
     let cells = |one: &Figures| {
         let Some(ns) = one.ns else {
             let error = one.error.clone().unwrap_or_default();
@@ -135,7 +140,7 @@ fn each(line: &Line) -> Vec<[String; 6]> {
             let [low, high] = if line.bytes.is_some() { [high, low] } else { [low, high] };
             format!("{}–{}", text::value(line, low), text::value(line, high))
         };
-        let ratio = floor.map_or_else(String::new, |floor| text::digits(ns.median / floor.median));
+        let ratio = line.multiple(one).map_or_else(String::new, text::digits);
         [
             line.title.clone(),
             one.name.clone(),

@@ -40,6 +40,8 @@ pub(super) fn twin(_: &Span) -> Result<Span, Errno> {
 
 pub(super) unsafe fn advise_huge(_: NonNull<u8>, _: usize) {}
 
+pub(super) unsafe fn advise_done(_: NonNull<u8>, _: usize) {}
+
 pub(super) unsafe fn populate(_: NonNull<u8>, _: usize) -> Result<(), Errno> {
     Ok(())
 }

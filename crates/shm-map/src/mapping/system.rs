@@ -126,6 +126,19 @@ pub(super) unsafe fn advise_huge(start: NonNull<u8>, len: usize) {
     }
 }
 
+/// Says that pages need not be kept for having been used here.
+///
+/// madvise(2): with `MADV_SEQUENTIAL` they "may be freed soon after they are accessed".
+///
+/// # Safety
+/// The bytes lie within one mapping that the caller owns.
+pub(super) unsafe fn advise_done(start: NonNull<u8>, len: usize) {
+    // SAFETY: the caller's word; this advice changes no byte.
+    if let Err(errno) = unsafe { madvise(start.as_ptr().cast(), len, Advice::Sequential) } {
+        tracing::debug!(%errno, "MADV_SEQUENTIAL");
+    }
+}
+
 /// # Safety
 /// The bytes lie within one mapping that the caller owns.
 pub(super) unsafe fn populate(start: NonNull<u8>, len: usize) -> Result<(), Errno> {

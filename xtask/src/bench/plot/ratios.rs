@@ -106,11 +106,10 @@ fn scale(sheet: &mut Sheet, bottom: f64) {
 
 /// Up to which multiple of the floor the goal of a row lets ours be.
 fn allowed(line: &Line) -> Option<f64> {
-    let floor = line.best(Role::Floor)?.ns?.median;
     Some(match line.goal? {
         Goal::OfFloor(factor) => factor,
-        Goal::OfPeer(factor) => line.best(Role::Peer)?.ns?.median / factor / floor,
-        Goal::BelowNs(ns) => ns / floor,
+        Goal::OfPeer(factor) => line.multiple(line.best(Role::Peer)?)? / factor,
+        Goal::BelowNs(ns) => ns / line.best(Role::Floor)?.ns?.median,
     })
 }
 
@@ -125,14 +124,9 @@ fn row(sheet: &mut Sheet, line: &Line, y: f64) {
     let text = y + 4.0;
     let title = fitting(&line.title, SCALE[0] - MARGIN - 10.0);
     sheet.text("small ink", [MARGIN, text], Anchor::Start, &title);
-    let (Some(ratio), Some(floor)) =
-        (&line.of_floor, line.best(Role::Floor).and_then(|floor| floor.ns))
-    else {
-        return;
-    };
+    let Some(ratio) = &line.of_floor else { return };
     for peer in line.contenders.iter().filter(|one| one.role == Role::Peer) {
-        let Some(ns) = peer.ns else { continue };
-        let multiple = ns.median / floor.median;
+        let Some(multiple) = line.multiple(peer) else { continue };
         if multiple > MULTIPLES[1] {
             sheet.beyond("peer", [SCALE[1] + 3.0, y]);
         } else {

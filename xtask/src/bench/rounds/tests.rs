@@ -10,7 +10,8 @@ use super::super::contest::{self, Program};
 use super::super::fixture;
 use super::*;
 
-/// Writes each call down, and measures `slow` as 30 ns, others as 10. `fails` fails, `hangs` hangs.
+/// Writes each call down, and measures `slow` as 300 µs, `short` as 10 ns, others as 100 µs. `fails` fails,
+/// `hangs` hangs.
 const SCRIPT: &str = r#"
 case "$1" in
 list)
@@ -26,8 +27,9 @@ run)
     fails) echo "thread 'main' panicked at src/x.rs:1:2:" >&2; echo 'out of luck' >&2
         echo 'note: run with' >&2; exit 101 ;;
     hangs) echo begun; exec sleep 1000 ;;
-    slow) echo '{"ns":60,"count":2,"notes":["slow"]}' ;;
-    *) echo noise >&2; echo '{"ns":20,"count":2,"notes":[]}' ;;
+    slow) echo '{"ns":600000,"count":2,"notes":["slow"]}' ;;
+    short) echo '{"ns":20,"count":2,"notes":[]}' ;;
+    *) echo noise >&2; echo '{"ns":200000,"count":2,"notes":[]}' ;;
     esac
     ;;
 esac
@@ -83,9 +85,34 @@ fn contenders_of_a_row_follow_each_other_and_begin_in_turn() {
     let first = ["a/1 ours 5", "a/1 floor 5", "a/1 slow 5", "a/2 ours 5", "a/2 floor 5"];
     let second = ["a/1 floor 5", "a/1 slow 5", "a/1 ours 5", "a/2 floor 5", "a/2 ours 5"];
     assert_eq!(fake.calls(), [first, second].concat());
-    assert_eq!(all[0][0].rounds, [10.0, 10.0]);
-    assert_eq!(all[0][2].rounds, [30.0, 30.0]);
+    assert_eq!(all[0][0].rounds, [[1e5], [1e5]]);
+    assert_eq!(all[0][2].rounds, [[3e5], [3e5]]);
     assert_eq!(all[0][2].notes, ["slow"]);
+}
+
+#[test]
+fn what_is_short_takes_turns_in_several_processes() {
+    let fake = Fake::new();
+    let rows = [fake.row("a/1", &["short", "slow"])];
+    let plan = Plan { share: LIMIT, ..Plan::new(2, 5) };
+    assert_eq!(plan.steps(&rows), 4);
+    let all = run(&plan, &rows, &Interrupt::default()).unwrap();
+    let more = "a/1 short 1";
+    let first = [&["a/1 short 5", "a/1 slow 5"][..], &[more; PROCESSES - 1]].concat();
+    let second = [&["a/1 slow 5"][..], &[more; PROCESSES]].concat();
+    assert_eq!(fake.calls(), [first, second].concat());
+    assert_eq!(all[0][0].rounds, [[10.0; PROCESSES]; 2]);
+    assert_eq!(all[0][1].rounds, [[3e5]; 2]);
+}
+
+#[test]
+fn what_is_short_and_begins_late_has_one_process() {
+    let fake = Fake::new();
+    let rows = [fake.row("a/1", &["short"])];
+    let plan = Plan { share: Duration::ZERO, ..Plan::new(2, 5) };
+    let all = run(&plan, &rows, &Interrupt::default()).unwrap();
+    assert_eq!(fake.calls(), ["a/1 short 5", "a/1 short 1"]);
+    assert_eq!(all[0][0].rounds, [[10.0]; 2]);
 }
 
 #[test]
@@ -109,7 +136,7 @@ fn a_contender_that_hangs_is_ended() {
     let all = run(&plan, &rows, &Interrupt::default()).unwrap();
     let error = all[0][0].error.as_deref().unwrap();
     assert!(error.starts_with("hangs, ended after 0 s"), "{error}");
-    assert_eq!(all[0][1].rounds, [10.0]);
+    assert_eq!(all[0][1].rounds, [[1e5]]);
 }
 
 #[test]
