@@ -7,9 +7,20 @@
 //! | 4 | backend: 0 `shm`, 1 `mmap`, 2 `memfd` |
 //! | 5 | zero |
 //! | 6 | length of what follows, `u16`, little-endian |
-//! | 8 | the payload by bincode 2, standard configuration |
+//! | 8 | the payload by bincode 2, standard configuration, field by field as in [`write`] |
 
-use crate::{BackendKind, ErrorKind, Payload, Result};
+use bincode::de::read::{Reader, SliceReader};
+use bincode::de::{BorrowDecode, BorrowDecoder, Decoder, DecoderImpl};
+use bincode::enc::write::Writer;
+use bincode::enc::{Encode, Encoder, EncoderImpl};
+use bincode::error::{DecodeError, EncodeError};
+use uuid::Uuid;
+
+use crate::layout::Lengths;
+use crate::{
+    BackendKind, Descriptor, Error, ErrorKind, Layout, Name, Order, Origin, Payload, PayloadRef,
+    Result, Window,
+};
 
 const MAGIC: [u8; 3] = *b"shm";
 const VERSION: u8 = 1;
@@ -19,9 +30,32 @@ const PREFIX_LEN: usize = 8;
 pub const MAX_PAYLOAD_LEN: usize = 16 * 1024;
 
 const BACKENDS: [BackendKind; 3] = [BackendKind::Shm, BackendKind::Mmap, BackendKind::Memfd];
+const ORDERS: [Order; 2] = [Order::C, Order::Fortran];
 
 fn config() -> impl bincode::config::Config {
     bincode::config::standard().with_limit::<MAX_PAYLOAD_LEN>()
+}
+
+impl PayloadRef<'_> {
+    /// Appends the compact form to a message, and tells its length in bytes.
+    ///
+    /// # Errors
+    /// As [`Payload::to_bytes`]; what was appended by then is of no use.
+    pub fn append_to(&self, message: &mut Vec<u8>) -> Result<usize> {
+        let [a, b, c] = MAGIC;
+        let start = message.len();
+        message.extend([a, b, c, VERSION, code(&BACKENDS, self.backend), 0, 0, 0]);
+        write(self, &mut EncoderImpl::new(Appended(message), config()))
+            .map_err(|error| ErrorKind::Corrupt { what: "payload", reason: error.to_string() })?;
+        let has = message.len() - start;
+        let body = u16::try_from(has - PREFIX_LEN).ok().filter(|_| has <= MAX_PAYLOAD_LEN);
+        let Some(body) = body else {
+            let (max, has) = (MAX_PAYLOAD_LEN as u64, has as u64);
+            return Err(ErrorKind::Oversized { what: "payload", max, has }.into());
+        };
+        message[start + PREFIX_LEN - 2..start + PREFIX_LEN].copy_from_slice(&body.to_le_bytes());
+        Ok(has)
+    }
 }
 
 impl Payload {
@@ -32,30 +66,8 @@ impl Payload {
     /// can be.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = Vec::with_capacity(256);
-        self.append_to(&mut bytes)?;
+        PayloadRef::from(self).append_to(&mut bytes)?;
         Ok(bytes)
-    }
-
-    /// Appends the compact form to a message, and tells its length in bytes.
-    ///
-    /// # Errors
-    /// As [`to_bytes`](Self::to_bytes); what was appended by then is of no use.
-    pub fn append_to(&self, message: &mut Vec<u8>) -> Result<usize> {
-        let backend = self.descriptor.backend;
-        let code = (0_u8..).zip(BACKENDS).find(|(_, kind)| *kind == backend).map_or(0, |(i, _)| i);
-        let [a, b, c] = MAGIC;
-        let start = message.len();
-        message.extend([a, b, c, VERSION, code, 0, 0, 0]);
-        bincode::serde::encode_into_std_write(self, message, config())
-            .map_err(|error| ErrorKind::Corrupt { what: "payload", reason: error.to_string() })?;
-        let has = message.len() - start;
-        let body = u16::try_from(has - PREFIX_LEN).ok().filter(|_| has <= MAX_PAYLOAD_LEN);
-        let Some(body) = body else {
-            let (max, has) = (MAX_PAYLOAD_LEN as u64, has as u64);
-            return Err(ErrorKind::Oversized { what: "payload", max, has }.into());
-        };
-        message[start + PREFIX_LEN - 2..start + PREFIX_LEN].copy_from_slice(&body.to_le_bytes());
-        Ok(has)
     }
 
     /// Reads the compact form.
@@ -92,10 +104,13 @@ impl Payload {
             return Err(ErrorKind::Oversized { what, max, has }.into());
         }
         let corrupt = |reason| ErrorKind::Corrupt { what, reason };
-        let (payload, used): (Self, _) = bincode::serde::borrow_decode_from_slice(body, config())
-            .map_err(|error| corrupt(error.to_string()))?;
-        if used != body.len() {
-            return Err(corrupt(format!("{} bytes of {} are used", used, body.len())).into());
+        let mut decoder = DecoderImpl::new(SliceReader::new(body), config(), ());
+        let payload = read(&mut decoder).map_err(|error| corrupt(error.to_string()))?;
+        let mut reaches = |len: &usize| decoder.reader().peek_read(*len).is_some();
+        let left = (1..=body.len()).take_while(&mut reaches).count();
+        if left > 0 {
+            let (used, len) = (body.len() - left, body.len());
+            return Err(corrupt(format!("{used} bytes of {len} are used")).into());
         }
         if payload.descriptor.backend != backend {
             let (outer, inner) = (backend, payload.descriptor.backend);
@@ -103,4 +118,110 @@ impl Payload {
         }
         Ok(payload)
     }
+}
+
+/// The bytes go to the end of a message.
+struct Appended<'a>(&'a mut Vec<u8>);
+
+impl Writer for Appended<'_> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> Result<(), EncodeError> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Writes a payload field by field, in the order in which they are declared: that belongs to the
+/// version.
+fn write(payload: &PayloadRef<'_>, to: &mut impl Encoder) -> Result<(), EncodeError> {
+    let PayloadRef { backend, name, uuid, segment_len, dtype, layout, window, frozen, origin } =
+        payload;
+    code(&BACKENDS, *backend).encode(to)?;
+    name.as_str().encode(to)?;
+    uuid.as_bytes().as_slice().encode(to)?;
+    segment_len.encode(to)?;
+    dtype.descr().encode(to)?;
+    layout.shape().encode(to)?;
+    code(&ORDERS, layout.order()).encode(to)?;
+    layout.itemsize().encode(to)?;
+    window.is_some().encode(to)?;
+    if let Some(Window { offset, shape, strides }) = window {
+        offset.encode(to)?;
+        shape.encode(to)?;
+        strides.encode(to)?;
+    }
+    frozen.encode(to)?;
+    origin.is_some().encode(to)?;
+    if let Some(Origin { pid, fd }) = origin {
+        pid.encode(to)?;
+        fd.encode(to)?;
+    }
+    Ok(())
+}
+
+/// Reads what [`write`] wrote.
+fn read<'de>(from: &mut impl BorrowDecoder<'de>) -> Result<Payload, DecodeError> {
+    let descriptor = Descriptor {
+        backend: coded(&BACKENDS, "backend", from)?,
+        name: Name::new(<&str>::borrow_decode(from)?).map_err(wrong)?,
+        uuid: Uuid::from_slice(<&[u8]>::borrow_decode(from)?)
+            .map_err(|error| DecodeError::OtherString(error.to_string()))?,
+        segment_len: u64::borrow_decode(from)?,
+        dtype: <&str>::borrow_decode(from)?.parse().map_err(wrong)?,
+        layout: layout(from)?,
+        window: if bool::borrow_decode(from)? { Some(window(from)?) } else { None },
+        frozen: bool::borrow_decode(from)?,
+    };
+    let origin = if bool::borrow_decode(from)? {
+        Some(Origin { pid: u32::borrow_decode(from)?, fd: u32::borrow_decode(from)? })
+    } else {
+        None
+    };
+    Ok(Payload { descriptor, origin })
+}
+
+fn layout<'de>(from: &mut impl BorrowDecoder<'de>) -> Result<Layout, DecodeError> {
+    let shape = Lengths::read(number(from)?, wrong, || number(from))?;
+    let order = coded(&ORDERS, "order", from)?;
+    Layout::of(shape, order, number(from)?).map_err(wrong)
+}
+
+fn window<'de>(from: &mut impl BorrowDecoder<'de>) -> Result<Window, DecodeError> {
+    let offset = number(from)?;
+    let shape = Vec::<u64>::borrow_decode(from)?.into_iter().map(as_length);
+    let shape = shape.collect::<Result<_, _>>()?;
+    let strides = Vec::<i64>::borrow_decode(from)?.into_iter();
+    let strides = strides.map(|stride| {
+        let beyond = |_| DecodeError::OutsideUsizeRange(stride.unsigned_abs());
+        isize::try_from(stride).map_err(beyond)
+    });
+    Ok(Window { offset, shape, strides: strides.collect::<Result<_, _>>()? })
+}
+
+/// A length, which is of 64 bits on the wire.
+fn number<'de>(from: &mut impl BorrowDecoder<'de>) -> Result<usize, DecodeError> {
+    as_length(u64::borrow_decode(from)?)
+}
+
+fn as_length(number: u64) -> Result<usize, DecodeError> {
+    usize::try_from(number).map_err(|_| DecodeError::OutsideUsizeRange(number))
+}
+
+/// The place of a value in its table, which has few.
+fn code<T: PartialEq>(table: &[T], value: T) -> u8 {
+    (0..).zip(table).find(|(_, known)| **known == value).map_or(0, |(code, _)| code)
+}
+
+fn coded<'de, T: Copy>(
+    table: &[T],
+    what: &str,
+    from: &mut impl BorrowDecoder<'de>,
+) -> Result<T, DecodeError> {
+    let code = u32::borrow_decode(from)?;
+    let known = usize::try_from(code).ok().and_then(|code| table.get(code));
+    known.copied().ok_or_else(|| DecodeError::OtherString(format!("{what} {code} is not known")))
+}
+
+fn wrong(error: Error) -> DecodeError {
+    DecodeError::OtherString(error.to_string())
 }

@@ -24,6 +24,8 @@ use crate::frame::{self, MOST, PREAMBLE_LEN};
 use crate::{Outgoing, Parcel};
 
 const SEND_LEN: usize = rustix::cmsg_space!(ScmRights(MOST));
+/// Room for a payload, in bytes: most have fewer.
+const USUAL_LEN: usize = 256;
 /// The body of a message of one or two arrays, in bytes.
 const SHORT_LEN: usize = 512;
 /// A socket with `SO_PASSCRED` puts the peer's credentials before the descriptors.
@@ -40,54 +42,76 @@ const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1
 /// message is incomplete then, and the socket of no further use. [`ErrorKind::LimitReached`] if
 /// too many descriptors are in flight already. [`ErrorKind::Oversized`] for a payload that is too
 /// large, before anything is sent.
-pub fn send(socket: &UnixStream, parcels: &[Outgoing<'_>], timeout: Duration) -> Result<()> {
-    let deadline = Deadline::after("send", timeout);
-    let own = own_descriptions(socket, parcels)?;
-    let fds: Vec<_> = if own.is_empty() {
-        parcels.iter().map(|parcel| parcel.fd).collect()
-    } else {
-        own.iter().map(AsFd::as_fd).collect()
-    };
-    for (bytes, fds) in parts(parcels, &fds)? {
-        send_part(socket.as_fd(), &bytes, fds, &deadline)?;
-    }
-    tracing::debug!(arrays = parcels.len(), "sent over a socket");
-    Ok(())
+pub fn send<'a>(
+    socket: &UnixStream,
+    parcels: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>,
+    timeout: Duration,
+) -> Result<()> {
+    Message::new(parcels)?.send(socket, timeout)
 }
 
-/// All parts of a message with their descriptors: at least one, which may be empty.
-fn parts<'a, 'fd>(
-    mut parcels: &[Outgoing<'_>],
-    mut fds: &'a [BorrowedFd<'fd>],
-) -> Result<Vec<(Vec<u8>, &'a [BorrowedFd<'fd>])>> {
-    let mut parts = Vec::new();
-    loop {
-        let count = parcels.len().min(MOST);
-        let (part, part_fds);
-        (part, parcels) = parcels.split_at(count);
-        (part_fds, fds) = fds.split_at(count);
-        let payloads = part.iter().map(|parcel| parcel.payload);
-        parts.push((frame::encode(payloads, !parcels.is_empty())?, part_fds));
-        if parcels.is_empty() {
-            return Ok(parts);
+/// A message that is about to be sent.
+struct Message<'a> {
+    /// Of all parts, one behind the other.
+    bytes: Vec<u8>,
+    /// Where each of them ends but the last.
+    ends: Vec<usize>,
+    /// Of all parts, each of which has [`MOST`] but the last.
+    fds: Vec<BorrowedFd<'a>>,
+}
+
+impl<'a> Message<'a> {
+    fn new(mut parcels: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>) -> Result<Self> {
+        let count = parcels.len();
+        let mut bytes = Vec::with_capacity(PREAMBLE_LEN + USUAL_LEN * count);
+        let (mut ends, mut fds) = (Vec::new(), Vec::with_capacity(count));
+        loop {
+            let (start, sent) = (bytes.len(), fds.len());
+            frame::begin(&mut bytes);
+            for parcel in parcels.by_ref().take(MOST) {
+                let Outgoing { payload, fd } = parcel?;
+                frame::append(&mut bytes, &payload)?;
+                fds.push(fd);
+            }
+            let more = parcels.len() > 0;
+            frame::end(&mut bytes[start..], fds.len() - sent, more);
+            if !more {
+                return Ok(Self { bytes, ends, fds });
+            }
+            ends.push(bytes.len());
         }
+    }
+
+    fn send(self, socket: &UnixStream, timeout: Duration) -> Result<()> {
+        let deadline = Deadline::after("send", timeout);
+        let own = own_descriptions(socket, &self.fds)?;
+        let own_fds: Vec<_> = own.iter().map(AsFd::as_fd).collect();
+        let mut fds = if own.is_empty() { &self.fds[..] } else { &own_fds };
+        let mut start = 0;
+        for end in self.ends.iter().copied().chain([self.bytes.len()]) {
+            let (of_part, rest) = fds.split_at(fds.len().min(MOST));
+            send_part(socket.as_fd(), &self.bytes[start..end], of_part, &deadline)?;
+            (start, fds) = (end, rest);
+        }
+        tracing::debug!(arrays = self.fds.len(), "sent over a socket");
+        Ok(())
     }
 }
 
 /// For a peer of another user, who may not reopen what he gets: a description of his own for each.
 /// None for one of this user.
-fn own_descriptions(socket: &UnixStream, parcels: &[Outgoing<'_>]) -> Result<Vec<OwnedFd>> {
+fn own_descriptions(socket: &UnixStream, fds: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>> {
     let peer = socket_peercred(socket)
         .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
     if peer.uid == geteuid() {
         return Ok(Vec::new());
     }
-    let own = |Outgoing { fd, .. }: &Outgoing<'_>| {
+    let own = |fd: &BorrowedFd<'_>| {
         let mode = fcntl_getfl(fd).map_err(|errno| system_error("fcntl", "an array", errno))?;
         let writable = mode.contains(OFlags::RDWR);
         reopen(*fd, if writable { Access::ReadWrite } else { Access::ReadOnly })
     };
-    parcels.iter().map(own).collect()
+    fds.iter().map(own).collect()
 }
 
 fn send_part(
@@ -164,10 +188,12 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
         };
         fill(socket.as_fd(), body, &mut None, Place::Within, &deadline)?;
         if refused.is_none() {
-            let mut fds = fds.into_iter();
-            frame::body(preamble, body, |payload| {
-                parcels.extend(fds.next().map(|fd| Parcel { payload, fd }));
-            })?;
+            let mut rest = &*body;
+            parcels.reserve(fds.len());
+            for fd in fds {
+                parcels.push(Parcel { payload: frame::payload(&mut rest)?, fd });
+            }
+            frame::check_end(rest)?;
         } else {
             parcels.clear(); // the rest is read, so that the next message begins where it should
         }

@@ -1,8 +1,11 @@
 //! A header's bytes: written, read, and checked figure by figure.
 
+use std::convert::identity;
+
 use uuid::Uuid;
 
 use super::{Header, META_OFFSET, SLOT_LEN, SYNC_OFFSET, Stamp};
+use crate::layout::Lengths;
 use crate::{Cleanup, DType, ErrorKind, Layout, MAX_NDIM, Name, Order, Result};
 
 const ORDER_MARK: u32 = 0x0102_0304;
@@ -102,13 +105,13 @@ impl Header {
         if !dtype.is_native() {
             return corrupt(format!("dtype {dtype} is not of this machine's byte order"));
         }
-        let mut lengths = [0; MAX_NDIM]; // `Fixed::check` has seen to it that there are no more
-        for (length, n) in lengths.iter_mut().zip(shape.chunks_exact(8)) {
-            let n = u64_at(n, 0);
-            *length =
-                usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))?;
-        }
-        let layout = Layout::new(&lengths[..fixed.ndim], fixed.order, dtype.itemsize())?;
+        let (shape, _) = shape.as_chunks();
+        let mut lengths = shape.iter().map(|n| u64::from_ne_bytes(*n));
+        let lengths = Lengths::read(fixed.ndim, identity, || {
+            let n = lengths.next().unwrap_or(0); // there are as many
+            usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))
+        })?;
+        let layout = Layout::of(lengths, fixed.order, dtype.itemsize())?;
         if layout.nbytes() as u64 != fixed.data_len {
             return corrupt(format!(
                 "shape {:?} of dtype {dtype} has {} bytes, the data {}",
