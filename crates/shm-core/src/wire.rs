@@ -222,6 +222,7 @@ fn coded<'de, T: Copy>(
     known.copied().ok_or_else(|| DecodeError::OtherString(format!("{what} {code} is not known")))
 }
 
+#[cold]
 fn wrong(error: Error) -> DecodeError {
     DecodeError::OtherString(error.to_string())
 }

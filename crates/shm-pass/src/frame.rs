@@ -109,11 +109,13 @@ pub(crate) fn check_end(rest: &[u8]) -> Result<()> {
     corrupt(format!("{} bytes are left behind its arrays", rest.len()))
 }
 
+#[cold]
 fn truncated<T>(needs: usize, has: usize) -> Result<T> {
     let (needs, has) = (needs as u64, has as u64);
     Err(ErrorKind::Truncated { what: WHAT, needs, has }.into())
 }
 
+#[cold]
 fn corrupt<T>(reason: String) -> Result<T> {
     Err(ErrorKind::Corrupt { what: WHAT, reason }.into())
 }

@@ -280,6 +280,7 @@ fn fill(
 
 /// Why the kernel gave only `came` of the descriptors, which the caller still holds. There was
 /// room for as many as it passes: so this process may have no more, or something forbids them.
+#[cold]
 fn withheld(socket: BorrowedFd<'_>, came: usize, deadline: &Deadline) -> Error {
     match fcntl_dupfd_cloexec(socket, 0) {
         Err(errno) => system_error("recvmsg", "a socket", errno),
@@ -302,6 +303,7 @@ impl Deadline {
         Self { operation, timeout, end: OnceCell::new() }
     }
 
+    #[cold]
     fn failed(&self, reason: impl Into<String>) -> Error {
         ErrorKind::Transport { operation: self.operation, reason: reason.into() }.into()
     }

@@ -254,6 +254,7 @@ fn guarded(flags: u16) -> Result<bool> {
     }
 }
 
+#[cold]
 fn corrupt<T>(reason: String) -> Result<T> {
     Err(ErrorKind::Corrupt { what: "header", reason }.into())
 }
