@@ -125,7 +125,8 @@ impl Layout {
     }
 }
 
-fn check_ndim(ndim: usize) -> Result<()> {
+/// Refuses more dimensions than an array can have.
+pub(crate) fn check_ndim(ndim: usize) -> Result<()> {
     if ndim <= MAX_NDIM {
         return Ok(());
     }
@@ -143,13 +144,8 @@ pub(crate) enum Lengths {
 impl Lengths {
     const FEW: usize = 4;
 
-    /// Reads so many, one after the other.
-    pub(crate) fn read<E>(
-        ndim: usize,
-        too_many: impl FnOnce(Error) -> E,
-        mut next: impl FnMut() -> Result<usize, E>,
-    ) -> Result<Self, E> {
-        check_ndim(ndim).map_err(too_many)?;
+    /// Reads so many, one after the other: a number that has been [checked](check_ndim).
+    pub(crate) fn read(ndim: usize, mut next: impl FnMut() -> Result<usize>) -> Result<Self> {
         let mut lengths = Self::zeros(ndim);
         for length in lengths.as_mut_slice() {
             *length = next()?;

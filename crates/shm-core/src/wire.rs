@@ -9,14 +9,16 @@
 //! | 6 | length of what follows, `u16`, little-endian |
 //! | 8 | the payload by bincode 2, standard configuration, field by field as in [`write`] |
 
+use std::fmt::Display;
+
 use bincode::de::read::{Reader, SliceReader};
 use bincode::de::{BorrowDecode, BorrowDecoder, Decoder, DecoderImpl};
 use bincode::enc::write::Writer;
 use bincode::enc::{Encode, Encoder, EncoderImpl};
-use bincode::error::{DecodeError, EncodeError};
+use bincode::error::EncodeError;
 use uuid::Uuid;
 
-use crate::layout::Lengths;
+use crate::layout::{Lengths, check_ndim};
 use crate::{
     BackendKind, Descriptor, Error, ErrorKind, Layout, Name, Order, Origin, Payload, PayloadRef,
     Result, Window,
@@ -45,8 +47,7 @@ impl PayloadRef<'_> {
         let [a, b, c] = MAGIC;
         let start = message.len();
         message.extend([a, b, c, VERSION, code(&BACKENDS, self.backend), 0, 0, 0]);
-        write(self, &mut EncoderImpl::new(Appended(message), config()))
-            .map_err(|error| ErrorKind::Corrupt { what: "payload", reason: error.to_string() })?;
+        write(self, &mut EncoderImpl::new(Appended(message), config())).map_err(corrupt)?;
         let has = message.len() - start;
         let body = u16::try_from(has - PREFIX_LEN).ok().filter(|_| has <= MAX_PAYLOAD_LEN);
         let Some(body) = body else {
@@ -103,20 +104,24 @@ impl Payload {
             let max = needs.min(MAX_PAYLOAD_LEN as u64);
             return Err(ErrorKind::Oversized { what, max, has }.into());
         }
-        let corrupt = |reason| ErrorKind::Corrupt { what, reason };
         let mut decoder = DecoderImpl::new(SliceReader::new(body), config(), ());
-        let payload = read(&mut decoder).map_err(|error| corrupt(error.to_string()))?;
-        let mut reaches = |len: &usize| decoder.reader().peek_read(*len).is_some();
-        let left = (1..=body.len()).take_while(&mut reaches).count();
-        if left > 0 {
-            let (used, len) = (body.len() - left, body.len());
-            return Err(corrupt(format!("{used} bytes of {len} are used")).into());
+        let payload = read(&mut decoder);
+        if let Ok(Self { descriptor, .. }) = &payload {
+            let mut reaches = |len: &usize| decoder.reader().peek_read(*len).is_some();
+            let left = (1..=body.len()).take_while(&mut reaches).count();
+            if left > 0 {
+                return Err(corrupt(format!(
+                    "{} bytes of {} are used",
+                    body.len() - left,
+                    body.len()
+                )));
+            }
+            if descriptor.backend != backend {
+                let inner = descriptor.backend;
+                return Err(corrupt(format!("{backend} outside, {inner} inside")));
+            }
         }
-        if payload.descriptor.backend != backend {
-            let (outer, inner) = (backend, payload.descriptor.backend);
-            return Err(corrupt(format!("{outer} outside, {inner} inside")).into());
-        }
-        Ok(payload)
+        payload
     }
 }
 
@@ -160,51 +165,36 @@ fn write(payload: &PayloadRef<'_>, to: &mut impl Encoder) -> Result<(), EncodeEr
 }
 
 /// Reads what [`write`] wrote.
-fn read<'de>(from: &mut impl BorrowDecoder<'de>) -> Result<Payload, DecodeError> {
+fn read<'de>(from: &mut impl BorrowDecoder<'de, Context = ()>) -> Result<Payload> {
     let descriptor = Descriptor {
         backend: coded(&BACKENDS, "backend", from)?,
-        name: Name::new(<&str>::borrow_decode(from)?).map_err(wrong)?,
-        uuid: Uuid::from_slice(<&[u8]>::borrow_decode(from)?)
-            .map_err(|error| DecodeError::OtherString(error.to_string()))?,
-        segment_len: u64::borrow_decode(from)?,
-        dtype: <&str>::borrow_decode(from)?.parse().map_err(wrong)?,
+        name: Name::new(field::<&str>(from)?).map_err(corrupt)?,
+        uuid: Uuid::from_slice(field(from)?).map_err(corrupt)?,
+        segment_len: field(from)?,
+        dtype: field::<&str>(from)?.parse().map_err(corrupt)?,
         layout: layout(from)?,
-        window: if bool::borrow_decode(from)? { Some(window(from)?) } else { None },
-        frozen: bool::borrow_decode(from)?,
+        window: if field(from)? { Some(window(from)?) } else { None },
+        frozen: field(from)?,
     };
-    let origin = if bool::borrow_decode(from)? {
-        Some(Origin { pid: u32::borrow_decode(from)?, fd: u32::borrow_decode(from)? })
-    } else {
-        None
-    };
+    let origin =
+        if field(from)? { Some(Origin { pid: field(from)?, fd: field(from)? }) } else { None };
     Ok(Payload { descriptor, origin })
 }
 
-fn layout<'de>(from: &mut impl BorrowDecoder<'de>) -> Result<Layout, DecodeError> {
-    let shape = Lengths::read(number(from)?, wrong, || number(from))?;
+fn layout<'de>(from: &mut impl BorrowDecoder<'de, Context = ()>) -> Result<Layout> {
+    let ndim = length(field(from)?)?;
+    check_ndim(ndim).map_err(corrupt)?;
+    let shape = Lengths::read(ndim, || length(field(from)?))?;
     let order = coded(&ORDERS, "order", from)?;
-    Layout::of(shape, order, number(from)?).map_err(wrong)
+    Layout::of(shape, order, length(field(from)?)?).map_err(corrupt)
 }
 
-fn window<'de>(from: &mut impl BorrowDecoder<'de>) -> Result<Window, DecodeError> {
-    let offset = number(from)?;
-    let shape = Vec::<u64>::borrow_decode(from)?.into_iter().map(as_length);
-    let shape = shape.collect::<Result<_, _>>()?;
-    let strides = Vec::<i64>::borrow_decode(from)?.into_iter();
-    let strides = strides.map(|stride| {
-        let beyond = |_| DecodeError::OutsideUsizeRange(stride.unsigned_abs());
-        isize::try_from(stride).map_err(beyond)
-    });
-    Ok(Window { offset, shape, strides: strides.collect::<Result<_, _>>()? })
-}
-
-/// A length, which is of 64 bits on the wire.
-fn number<'de>(from: &mut impl BorrowDecoder<'de>) -> Result<usize, DecodeError> {
-    as_length(u64::borrow_decode(from)?)
-}
-
-fn as_length(number: u64) -> Result<usize, DecodeError> {
-    usize::try_from(number).map_err(|_| DecodeError::OutsideUsizeRange(number))
+fn window<'de>(from: &mut impl BorrowDecoder<'de, Context = ()>) -> Result<Window> {
+    let offset = length(field(from)?)?;
+    let shape = field::<Vec<u64>>(from)?.into_iter().map(length).collect::<Result<_>>()?;
+    let stride = |stride: i64| isize::try_from(stride).map_err(corrupt);
+    let strides = field::<Vec<i64>>(from)?.into_iter().map(stride).collect::<Result<_>>()?;
+    Ok(Window { offset, shape, strides })
 }
 
 /// The place of a value in its table, which has few.
@@ -215,14 +205,25 @@ fn code<T: PartialEq>(table: &[T], value: T) -> u8 {
 fn coded<'de, T: Copy>(
     table: &[T],
     what: &str,
-    from: &mut impl BorrowDecoder<'de>,
-) -> Result<T, DecodeError> {
-    let code = u32::borrow_decode(from)?;
+    from: &mut impl BorrowDecoder<'de, Context = ()>,
+) -> Result<T> {
+    let code: u32 = field(from)?;
     let known = usize::try_from(code).ok().and_then(|code| table.get(code));
-    known.copied().ok_or_else(|| DecodeError::OtherString(format!("{what} {code} is not known")))
+    known.copied().ok_or_else(|| corrupt(format!("{what} {code} is not known")))
+}
+
+fn field<'de, T: BorrowDecode<'de, ()>>(
+    from: &mut impl BorrowDecoder<'de, Context = ()>,
+) -> Result<T> {
+    T::borrow_decode(from).map_err(corrupt)
+}
+
+/// One of this machine's width, of the 64 bits that it has on the wire.
+fn length(number: u64) -> Result<usize> {
+    usize::try_from(number).map_err(corrupt)
 }
 
 #[cold]
-fn wrong(error: Error) -> DecodeError {
-    DecodeError::OtherString(error.to_string())
+fn corrupt(reason: impl Display) -> Error {
+    ErrorKind::Corrupt { what: "payload", reason: reason.to_string() }.into()
 }

@@ -58,6 +58,12 @@ pub(crate) fn end(part: &mut [u8], count: usize, more: bool) {
     part[8..12].copy_from_slice(&body_len.to_le_bytes());
 }
 
+/// The first part of a message that was made here, and what is behind it.
+pub(crate) fn split(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (body_len, _) = message.get(8..)?.split_first_chunk()?;
+    message.split_at_checked(PREAMBLE_LEN + u32::from_le_bytes(*body_len) as usize)
+}
+
 /// Reads and checks a preamble.
 pub(crate) fn preamble(bytes: &[u8; PREAMBLE_LEN]) -> Result<Preamble> {
     let [m0, m1, m2, m3, version, more, c0, c1, l0, l1, l2, l3, ..] = *bytes;
@@ -96,9 +102,11 @@ pub(crate) fn payload(body: &mut &[u8]) -> Result<Payload> {
         return truncated(len, rest.len());
     };
     *body = rest;
-    let payload = Payload::from_bytes(payload)?;
-    check_backend(payload.descriptor.backend)?;
-    Ok(payload)
+    let payload = Payload::from_bytes(payload);
+    if let Ok(Payload { descriptor, .. }) = &payload {
+        check_backend(descriptor.backend)?;
+    }
+    payload
 }
 
 /// Checks that nothing is left of a body behind its payloads.

@@ -54,8 +54,6 @@ pub fn send<'a>(
 struct Message<'a> {
     /// Of all parts, one behind the other.
     bytes: Vec<u8>,
-    /// Where each of them ends but the last.
-    ends: Vec<usize>,
     /// Of all parts, each of which has [`MOST`] but the last.
     fds: Vec<BorrowedFd<'a>>,
 }
@@ -64,7 +62,7 @@ impl<'a> Message<'a> {
     fn new(mut parcels: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>) -> Result<Self> {
         let count = parcels.len();
         let mut bytes = Vec::with_capacity(PREAMBLE_LEN + USUAL_LEN * count);
-        let (mut ends, mut fds) = (Vec::new(), Vec::with_capacity(count));
+        let mut fds = Vec::with_capacity(count);
         loop {
             let (start, sent) = (bytes.len(), fds.len());
             frame::begin(&mut bytes);
@@ -76,36 +74,45 @@ impl<'a> Message<'a> {
             let more = parcels.len() > 0;
             frame::end(&mut bytes[start..], fds.len() - sent, more);
             if !more {
-                return Ok(Self { bytes, ends, fds });
+                return Ok(Self { bytes, fds });
             }
-            ends.push(bytes.len());
         }
     }
 
-    fn send(self, socket: &UnixStream, timeout: Duration) -> Result<()> {
+    fn send(&self, socket: &UnixStream, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after("send", timeout);
-        let own = own_descriptions(socket, &self.fds)?;
-        let own_fds: Vec<_> = own.iter().map(AsFd::as_fd).collect();
-        let mut fds = if own.is_empty() { &self.fds[..] } else { &own_fds };
-        let mut start = 0;
-        for end in self.ends.iter().copied().chain([self.bytes.len()]) {
-            let (of_part, rest) = fds.split_at(fds.len().min(MOST));
-            send_part(socket.as_fd(), &self.bytes[start..end], of_part, &deadline)?;
-            (start, fds) = (end, rest);
+        let peer = socket_peercred(socket)
+            .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
+        if peer.uid == geteuid() {
+            self.send_with(socket, &self.fds, &deadline)?;
+        } else {
+            let own = own_descriptions(&self.fds)?;
+            let fds: Vec<_> = own.iter().map(AsFd::as_fd).collect();
+            self.send_with(socket, &fds, &deadline)?;
         }
         tracing::debug!(arrays = self.fds.len(), "sent over a socket");
+        Ok(())
+    }
+
+    fn send_with(
+        &self,
+        socket: &UnixStream,
+        mut fds: &[BorrowedFd<'_>],
+        deadline: &Deadline,
+    ) -> Result<()> {
+        let mut rest = &self.bytes[..];
+        while let Some((part, behind)) = frame::split(rest) {
+            let (of_part, of_others) = fds.split_at(fds.len().min(MOST));
+            send_part(socket.as_fd(), part, of_part, deadline)?;
+            (rest, fds) = (behind, of_others);
+        }
         Ok(())
     }
 }
 
 /// For a peer of another user, who may not reopen what he gets: a description of his own for each.
-/// None for one of this user.
-fn own_descriptions(socket: &UnixStream, fds: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>> {
-    let peer = socket_peercred(socket)
-        .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
-    if peer.uid == geteuid() {
-        return Ok(Vec::new());
-    }
+#[cold]
+fn own_descriptions(fds: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>> {
     let own = |fd: &BorrowedFd<'_>| {
         let mode = fcntl_getfl(fd).map_err(|errno| system_error("fcntl", "an array", errno))?;
         let writable = mode.contains(OFlags::RDWR);
@@ -165,15 +172,13 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     if !timeout.is_zero() {
         deadline.wait(socket.as_fd(), PollFlags::IN)?; // most who receive are there before it
     }
-    let (mut parcels, mut place, mut refused) = (Vec::new(), Place::Start, None);
+    let (mut parcels, mut place, mut refused) = (Vec::new(), Place::Message, None);
     loop {
-        let mut fds = Some(Vec::new());
         let mut head = [0; PREAMBLE_LEN];
-        let withheld = fill(socket.as_fd(), &mut head, &mut fds, place, &deadline)?;
-        place = Place::Within;
+        let Came { fds, withheld } = fill(socket.as_fd(), &mut head, place, &deadline)?;
+        place = Place::Part;
         refused = refused.or(withheld);
         let preamble = frame::preamble(&head)?;
-        let fds = fds.unwrap_or_default();
         if refused.is_none() && fds.len() != preamble.count {
             let (has, needs) = (fds.len(), preamble.count);
             let reason = format!("{has} descriptors came with a message of {needs} arrays");
@@ -186,7 +191,7 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
             long.resize(preamble.body_len, 0);
             &mut long
         };
-        fill(socket.as_fd(), body, &mut None, Place::Within, &deadline)?;
+        fill(socket.as_fd(), body, Place::Body, &deadline)?;
         if refused.is_none() {
             let mut rest = &*body;
             parcels.reserve(fds.len());
@@ -205,23 +210,30 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     }
 }
 
-/// Where in a message a read begins.
+/// What a read begins with. Descriptors may come with the first byte of a part.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
-    Start,
-    Within,
+    /// The first part.
+    Message,
+    Part,
+    Body,
 }
 
-/// Reads so many bytes. Descriptors may come with the first of them if `fds` says so; why the kernel
-/// withheld some of these, if it did, is given back.
+/// The descriptors that came, and why the kernel withheld others, if it did.
+#[derive(Default)]
+struct Came {
+    fds: Vec<OwnedFd>,
+    withheld: Option<Error>,
+}
+
+/// Reads so many bytes.
 fn fill(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
-    fds: &mut Option<Vec<OwnedFd>>,
     place: Place,
     deadline: &Deadline,
-) -> Result<Option<Error>> {
-    let (mut at, mut refused) = (0, None);
+) -> Result<Came> {
+    let (mut at, mut came) = (0, Came::default());
     while at < bytes.len() {
         let mut space = [MaybeUninit::uninit(); RECEIVE_LEN];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -238,44 +250,48 @@ fn fill(
             Err(errno) => return Err(system_error("recvmsg", "a socket", errno)),
         };
         // Owned at once, so that whatever follows closes them.
-        let mut came = Vec::new();
+        let mut fds = Vec::new();
         for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = message {
-                came.extend(fds);
+            if let RecvAncillaryMessage::ScmRights(owned) = message {
+                fds.extend(owned);
             }
         }
+        let may_bring = at == 0 && place != Place::Body;
         if received.flags.contains(ReturnFlags::CTRUNC) {
-            let error = withheld(socket, came.len(), deadline);
-            if at > 0 || fds.is_none() || received.bytes == 0 {
+            let error = withheld(socket, fds.len(), deadline);
+            if !may_bring || received.bytes == 0 {
                 return Err(error);
             }
-            refused = Some(error);
+            came.withheld = Some(error);
         }
         if received.bytes == 0 {
-            if place == Place::Start && at == 0 {
-                return Err(deadline.failed("the peer has closed the connection before a message"));
-            }
-            return Err(deadline.failed(format!(
-                "the peer has closed the connection within a message ({at} of the next {} bytes \
-                 came)",
-                bytes.len()
-            )));
+            return Err(closed(place, at, bytes.len(), deadline));
         }
-        match fds {
-            Some(fds) if at == 0 => *fds = came,
-            _ if came.is_empty() => {}
-            _ => {
-                let count = came.len();
+        if !fds.is_empty() {
+            if !may_bring {
+                let count = fds.len();
                 let reason = format!("{count} descriptors came in the middle of a message");
                 return Err(deadline.failed(reason));
             }
+            came.fds = fds;
         }
         at += received.bytes;
         if at < bytes.len() {
             deadline.check()?; // bytes may dribble in as fast as they are read
         }
     }
-    Ok(refused)
+    Ok(came)
+}
+
+/// The peer has closed after `at` of `len` bytes.
+#[cold]
+fn closed(place: Place, at: usize, len: usize, deadline: &Deadline) -> Error {
+    if place == Place::Message && at == 0 {
+        return deadline.failed("the peer has closed the connection before a message");
+    }
+    deadline.failed(format!(
+        "the peer has closed the connection within a message ({at} of the next {len} bytes came)"
+    ))
 }
 
 /// Why the kernel gave only `came` of the descriptors, which the caller still holds. There was

@@ -1,12 +1,10 @@
 //! A header's bytes: written, read, and checked figure by figure.
 
-use std::convert::identity;
-
 use uuid::Uuid;
 
 use super::{Header, META_OFFSET, SLOT_LEN, SYNC_OFFSET, Stamp};
-use crate::layout::Lengths;
-use crate::{Cleanup, DType, ErrorKind, Layout, MAX_NDIM, Name, Order, Result};
+use crate::layout::{Lengths, check_ndim};
+use crate::{Cleanup, DType, ErrorKind, Layout, Name, Order, Result};
 
 const ORDER_MARK: u32 = 0x0102_0304;
 const VERSION: u16 = 3;
@@ -107,7 +105,7 @@ impl Header {
         }
         let (shape, _) = shape.as_chunks();
         let mut lengths = shape.iter().map(|n| u64::from_ne_bytes(*n));
-        let lengths = Lengths::read(fixed.ndim, identity, || {
+        let lengths = Lengths::read(fixed.ndim, || {
             let n = lengths.next().unwrap_or(0); // there are as many
             usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))
         })?;
@@ -202,9 +200,7 @@ impl Fixed {
     }
 
     fn check(self) -> Result<Self> {
-        if self.ndim > MAX_NDIM {
-            return Err(ErrorKind::TooManyDimensions { ndim: self.ndim, max: MAX_NDIM }.into());
-        }
+        check_ndim(self.ndim)?;
         if self.name_len > Name::MAX_LEN || self.descr_len > DType::MAX_DESCR_LEN {
             let (name, descr) = (self.name_len, self.descr_len);
             return corrupt(format!("a name of {name} bytes, a dtype of {descr} bytes"));
