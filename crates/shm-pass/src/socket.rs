@@ -327,8 +327,13 @@ impl Deadline {
     /// The time that is left; `None` is for ever.
     fn check(&self) -> Result<Option<Duration>> {
         let now = Instant::now();
-        let end = self.end.get_or_init(|| now.checked_add(self.timeout)); // or beyond the clock's range
-        let left = end.map(|end| end.saturating_duration_since(now));
+        let left = match self.end.get() {
+            Some(end) => end.map(|end| end.saturating_duration_since(now)),
+            None => {
+                let end = now.checked_add(self.timeout); // or beyond the clock's range
+                self.end.get_or_init(|| end).map(|_| self.timeout)
+            }
+        };
         if left.is_some_and(|left| left.is_zero()) {
             let reason = format!("the peer did not do its part within {:?}", self.timeout);
             return Err(self.failed(reason));
