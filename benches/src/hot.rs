@@ -2,10 +2,12 @@
 //! counted of. The kernel's are not counted.
 
 use std::hint::black_box;
+use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use ndarray::{Array1, Axis};
 use shmarray::prelude::*;
-use shmarray::{Payload, is_shared};
+use shmarray::{Payload, is_shared, pass};
 
 use crate::Run;
 use crate::row::each;
@@ -14,13 +16,14 @@ use crate::row::each;
 pub type HotPath = (&'static str, fn() -> Run);
 
 /// All of them, in the order in which they are told.
-pub const HOT_PATHS: [HotPath; 18] = [
+pub const HOT_PATHS: [HotPath; 19] = [
     ("create+drop/shm", || create(BackendKind::Shm)),
     ("create+drop/mmap", || create(BackendKind::Mmap)),
     ("create+drop/memfd", || create(BackendKind::Memfd)),
     ("attach+get+drop/shm", || attach(BackendKind::Shm)),
     ("attach+get+drop/mmap", || attach(BackendKind::Mmap)),
     ("attach+get+drop/memfd", attach_memfd),
+    ("pass+attach+drop", pass_and_attach),
     ("payload encode", encode),
     ("payload decode", decode),
     ("first write lock", first_lock),
@@ -73,6 +76,19 @@ fn attach_memfd() -> Run {
     each(move || {
         let _array = &array;
         SharedArray::<u32, Ix1>::from_payload(&payload).unwrap().get(1)
+    })
+}
+
+/// Both ends in one process: what the two of a real handing over do, one after the other.
+fn pass_and_attach() -> Run {
+    let array = array(BackendKind::Memfd, &fresh_name());
+    let (here, there) = UnixStream::pair().unwrap();
+    let hour = Duration::from_secs(3600);
+    each(move || {
+        pass::send(&here, &[&array], hour).unwrap();
+        let received = pass::receive(&there, hour).unwrap().remove(0);
+        let array: SharedArray<u32, Ix1> = received.typed().unwrap();
+        array.get(1)
     })
 }
 

@@ -190,12 +190,11 @@ fn check_round_trip(parcels: &[Parcel]) {
         return; // it may be more than a socket takes
     }
     let (here, there) = UnixStream::pair().unwrap();
-    let outgoing: Vec<_> = parcels.iter().map(outgoing).collect();
-    send(&here, &outgoing, NEVER).unwrap();
+    send(&here, parcels.iter().map(outgoing), NEVER).unwrap();
     let payloads: Vec<_> = parcels.iter().map(|parcel| parcel.payload.clone()).collect();
     check(&receive(&there, NEVER).unwrap(), &payloads);
 }
 
-fn outgoing(Parcel { payload, fd }: &Parcel) -> Outgoing<'_> {
-    Outgoing::new(payload, fd.as_fd()).unwrap()
+fn outgoing(Parcel { payload, fd }: &Parcel) -> shm_core::Result<Outgoing<'_>> {
+    Outgoing::new(payload, fd.as_fd())
 }

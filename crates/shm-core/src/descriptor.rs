@@ -62,3 +62,78 @@ pub struct Payload {
     /// Where the sender's descriptor can be opened, for backends without names.
     pub origin: Option<Origin>,
 }
+
+/// A payload whose parts lie elsewhere, in a header for instance: as much as it takes to write one.
+#[derive(Clone, Copy, Debug)]
+pub struct PayloadRef<'a> {
+    pub(crate) backend: BackendKind,
+    pub(crate) name: &'a Name,
+    pub(crate) uuid: Uuid,
+    pub(crate) segment_len: u64,
+    pub(crate) dtype: &'a DType,
+    pub(crate) layout: &'a Layout,
+    pub(crate) window: Option<&'a Window>,
+    pub(crate) frozen: bool,
+    pub(crate) origin: Option<Origin>,
+}
+
+impl<'a> PayloadRef<'a> {
+    /// Describes a part of a segment's array, or the whole.
+    pub fn new(
+        backend: BackendKind,
+        header: &'a Header,
+        window: Option<&'a Window>,
+        frozen: bool,
+        origin: Option<Origin>,
+    ) -> Self {
+        Self {
+            backend,
+            name: header.name(),
+            uuid: header.stamp().uuid,
+            segment_len: header.segment_len(),
+            dtype: header.dtype(),
+            layout: header.layout(),
+            window,
+            frozen,
+            origin,
+        }
+    }
+
+    /// The backend that the segment is on.
+    pub fn backend(&self) -> BackendKind {
+        self.backend
+    }
+}
+
+impl<'a> From<&'a Payload> for PayloadRef<'a> {
+    fn from(payload: &'a Payload) -> Self {
+        let Payload { descriptor, origin } = payload;
+        Self {
+            backend: descriptor.backend,
+            name: &descriptor.name,
+            uuid: descriptor.uuid,
+            segment_len: descriptor.segment_len,
+            dtype: &descriptor.dtype,
+            layout: &descriptor.layout,
+            window: descriptor.window.as_ref(),
+            frozen: descriptor.frozen,
+            origin: *origin,
+        }
+    }
+}
+
+impl From<PayloadRef<'_>> for Payload {
+    fn from(payload: PayloadRef<'_>) -> Self {
+        let descriptor = Descriptor {
+            backend: payload.backend,
+            name: payload.name.clone(),
+            uuid: payload.uuid,
+            segment_len: payload.segment_len,
+            dtype: payload.dtype.clone(),
+            layout: payload.layout.clone(),
+            window: payload.window.cloned(),
+            frozen: payload.frozen,
+        };
+        Self { descriptor, origin: payload.origin }
+    }
+}

@@ -22,12 +22,16 @@ impl Error {
     }
 
     /// A failed system call: its name, what it was done to, and the system's reason.
+    #[cold]
     pub fn os(call: &'static str, object: impl Into<String>, source: std::io::Error) -> Self {
         ErrorKind::Os { call, object: object.into(), source }.into()
     }
 }
 
 impl From<ErrorKind> for Error {
+    /// Out of the way of what succeeds.
+    #[cold]
+    #[inline(never)]
     fn from(kind: ErrorKind) -> Self {
         Self(Box::new(kind))
     }

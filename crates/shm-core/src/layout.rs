@@ -49,17 +49,21 @@ impl Layout {
     /// size in bytes, with zeros counted as one, is above `isize::MAX` (ndarray's limit).
     pub fn new(shape: impl AsRef<[usize]>, order: Order, itemsize: usize) -> Result<Self> {
         let shape = shape.as_ref();
-        if shape.len() > MAX_NDIM {
-            return Err(ErrorKind::TooManyDimensions { ndim: shape.len(), max: MAX_NDIM }.into());
-        }
-        let bytes = shape
+        check_ndim(shape.len())?;
+        Self::of(Lengths::new(shape), order, itemsize)
+    }
+
+    /// The same, of lengths that have been read.
+    pub(crate) fn of(shape: Lengths, order: Order, itemsize: usize) -> Result<Self> {
+        let lengths = shape.as_slice();
+        let bytes = lengths
             .iter()
             .filter(|n| **n != 0)
             .try_fold(itemsize.max(1), |bytes, n| bytes.checked_mul(*n))
             .filter(|bytes| isize::try_from(*bytes).is_ok());
         match bytes {
-            Some(_) => Ok(Self { shape: Lengths::new(shape), order, itemsize }),
-            None => Err(ErrorKind::ShapeOverflow { shape: shape.into(), itemsize }.into()),
+            Some(_) => Ok(Self { shape, order, itemsize }),
+            None => Err(ErrorKind::ShapeOverflow { shape: lengths.into(), itemsize }.into()),
         }
     }
 
@@ -129,9 +133,18 @@ impl Layout {
     }
 }
 
-/// One length for each axis. Those of most arrays need no memory of their own.
+/// Refuses more dimensions than an array can have.
+pub(crate) fn check_ndim(ndim: usize) -> Result<()> {
+    if ndim <= MAX_NDIM {
+        return Ok(());
+    }
+    Err(ErrorKind::TooManyDimensions { ndim, max: MAX_NDIM }.into())
+}
+
+/// One length for each axis, of which there are at most [`MAX_NDIM`]. Those of most arrays need no
+/// memory of their own.
 #[derive(Clone)]
-enum Lengths {
+pub(crate) enum Lengths {
     Few(u8, [usize; Self::FEW]),
     Many(Box<[usize]>),
 }
@@ -139,14 +152,25 @@ enum Lengths {
 impl Lengths {
     const FEW: usize = 4;
 
+    /// Reads so many, one after the other: a number that has been [checked](check_ndim).
+    pub(crate) fn read(ndim: usize, mut next: impl FnMut() -> Result<usize>) -> Result<Self> {
+        let mut lengths = Self::zeros(ndim);
+        for length in lengths.as_mut_slice() {
+            *length = next()?;
+        }
+        Ok(lengths)
+    }
+
     fn new(lengths: &[usize]) -> Self {
-        match u8::try_from(lengths.len()) {
-            Ok(count) if lengths.len() <= Self::FEW => {
-                let mut few = [0; Self::FEW];
-                few[..lengths.len()].copy_from_slice(lengths);
-                Self::Few(count, few)
-            }
-            _ => Self::Many(lengths.into()),
+        let mut new = Self::zeros(lengths.len());
+        new.as_mut_slice().copy_from_slice(lengths);
+        new
+    }
+
+    fn zeros(ndim: usize) -> Self {
+        match u8::try_from(ndim) {
+            Ok(count) if ndim <= Self::FEW => Self::Few(count, [0; Self::FEW]),
+            _ => Self::Many(vec![0; ndim].into()),
         }
     }
 
@@ -154,6 +178,13 @@ impl Lengths {
     fn as_slice(&self) -> &[usize] {
         match self {
             Self::Few(count, lengths) => &lengths[..usize::from(*count)],
+            Self::Many(lengths) => lengths,
+        }
+    }
+
+    fn as_mut_slice(&mut self) -> &mut [usize] {
+        match self {
+            Self::Few(count, lengths) => &mut lengths[..usize::from(*count)],
             Self::Many(lengths) => lengths,
         }
     }
@@ -232,6 +263,6 @@ impl TryFrom<Unchecked> for Layout {
     type Error = Error;
 
     fn try_from(raw: Unchecked) -> Result<Self> {
-        Self::new(raw.shape.as_slice(), raw.order, raw.itemsize)
+        Self::of(raw.shape, raw.order, raw.itemsize)
     }
 }

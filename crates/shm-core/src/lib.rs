@@ -35,7 +35,7 @@ pub use contract::{
 };
 #[cfg(unix)]
 pub use contract::{Identified, SlotLocks};
-pub use descriptor::{Descriptor, Origin, Payload};
+pub use descriptor::{Descriptor, Origin, Payload, PayloadRef};
 pub use dtype::{ByteOrder, DType, Field, Scalar, ScalarKind, TimeUnit, Unit};
 pub use element::{AtomicElement, Bool, DateTime64, Element, TimeDelta64, unit};
 pub use error::{Error, ErrorKind, Result};

@@ -9,6 +9,7 @@ use shm_core::{Error, ErrorKind};
 /// An error for a failed system call: [`ErrorKind::LimitReached`] where a limit explains it
 /// (`RLIMIT_NOFILE`, `fs.file-max`, `vm.max_map_count`, `RLIMIT_AS`, `RLIMIT_FSIZE`), otherwise
 /// [`ErrorKind::Os`].
+#[cold]
 pub fn system_error(call: &'static str, object: impl Into<String>, errno: Errno) -> Error {
     let reached = |limit, value, hint| ErrorKind::LimitReached { limit, value, hint }.into();
     match errno {

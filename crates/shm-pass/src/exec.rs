@@ -13,7 +13,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::fstat;
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
-use shm_core::{Error, ErrorKind, Payload, Result};
+use shm_core::{Error, ErrorKind, Payload, PayloadRef, Result};
 use shm_map::system_error;
 use shm_presence::fork;
 
@@ -40,16 +40,17 @@ static TAKEN: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
 /// [`ErrorKind::Transport`] for a bad key, or one that the command has already;
 /// [`ErrorKind::NoHandle`] on backend `mmap`; [`ErrorKind::LimitReached`];
 /// [`ErrorKind::Oversized`] for a payload that is too large.
-pub fn inherit(
+pub fn inherit<'a>(
     command: &mut Command,
     key: &str,
-    payload: &Payload,
+    payload: impl Into<PayloadRef<'a>>,
     fd: BorrowedFd<'_>,
 ) -> Result<()> {
     let failed = |reason: String| -> Error {
         ErrorKind::Transport { operation: "give an array to a command", reason }.into()
     };
-    check_backend(payload)?;
+    let payload = payload.into();
+    check_backend(payload.backend())?;
     let variable = variable(key).map_err(&failed)?;
     if command.get_envs().any(|(name, value)| name == variable.as_str() && value.is_some()) {
         return Err(failed(format!("it has an array under the key {key:?} already")));
@@ -58,7 +59,9 @@ pub fn inherit(
         .map_err(|errno| system_error("fcntl(F_DUPFD_CLOEXEC)", "an array", errno))?;
     let stat = fstat(&own).map_err(|errno| system_error("fstat", "an array", errno))?;
     let (number, device, inode) = (own.as_raw_fd(), stat.st_dev, stat.st_ino);
-    let payload = hex(&payload.to_bytes()?);
+    let mut bytes = Vec::new();
+    payload.append_to(&mut bytes)?;
+    let payload = hex(&bytes);
     command.env(variable, format!("{VERSION}:{number}:{device}:{inode}:{payload}"));
     // SAFETY: between fork and exec this only calls fcntl(2), which is async-signal-safe; it
     // neither allocates nor locks.
@@ -93,7 +96,7 @@ pub fn take(key: &str) -> Result<Parcel> {
         failed(format!("{variable}={shown:?} is not of the form 1:fd:device:inode:payload"))
     })?;
     let payload = Payload::from_bytes(&given.payload)?;
-    check_backend(&payload)?;
+    check_backend(payload.descriptor.backend)?;
     let fd = own(&given).map_err(failed)?;
     tracing::debug!(key, fd = given.fd, "taken from the parent");
     Ok(Parcel { payload, fd })

@@ -12,7 +12,7 @@
 //! | 12 | zero, `u32` |
 //! | 16 | the body: for each array the length of its payload, `u16`, and the payload |
 
-use shm_core::{ErrorKind, MAX_PAYLOAD_LEN, Payload, Result};
+use shm_core::{ErrorKind, MAX_PAYLOAD_LEN, Payload, PayloadRef, Result};
 
 use crate::parcel::check_backend;
 
@@ -33,27 +33,35 @@ pub(crate) struct Preamble {
     pub(crate) body_len: usize,
 }
 
-/// The bytes of one part.
-pub(crate) fn encode<'a>(
-    payloads: impl ExactSizeIterator<Item = &'a Payload>,
-    more: bool,
-) -> Result<Vec<u8>> {
-    let count = u16::try_from(payloads.len()).unwrap_or(u16::MAX); // MOST is less
-    let mut part = Vec::with_capacity(PREAMBLE_LEN + 256 * payloads.len());
-    part.extend(MAGIC);
-    part.extend([VERSION, more.into()]);
-    part.extend(count.to_le_bytes());
-    part.extend([0; 8]);
-    for payload in payloads {
-        let at = part.len();
-        part.extend([0; 2]);
-        let len = payload.append_to(&mut part)?;
-        let len = u16::try_from(len).unwrap_or(u16::MAX); // MAX_PAYLOAD_LEN is less
-        part[at..at + 2].copy_from_slice(&len.to_le_bytes());
-    }
+/// Begins a part at the end of a message.
+pub(crate) fn begin(message: &mut Vec<u8>) {
+    message.extend([0; PREAMBLE_LEN]);
+}
+
+/// Appends a payload to the part that is at the end of a message.
+pub(crate) fn append(message: &mut Vec<u8>, payload: &PayloadRef<'_>) -> Result<()> {
+    let at = message.len();
+    message.extend([0; 2]);
+    let len = payload.append_to(message)?;
+    let len = u16::try_from(len).unwrap_or(u16::MAX); // MAX_PAYLOAD_LEN is less
+    message[at..at + 2].copy_from_slice(&len.to_le_bytes());
+    Ok(())
+}
+
+/// Ends a part of so many payloads: writes its preamble.
+pub(crate) fn end(part: &mut [u8], count: usize, more: bool) {
+    let count = u16::try_from(count).unwrap_or(u16::MAX); // MOST is less
     let body_len = u32::try_from(part.len() - PREAMBLE_LEN).unwrap_or(u32::MAX); // MOST are less
+    part[..4].copy_from_slice(&MAGIC);
+    part[4..6].copy_from_slice(&[VERSION, more.into()]);
+    part[6..8].copy_from_slice(&count.to_le_bytes());
     part[8..12].copy_from_slice(&body_len.to_le_bytes());
-    Ok(part)
+}
+
+/// The first part of a message that was made here, and what is behind it.
+pub(crate) fn split(message: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (body_len, _) = message.get(8..)?.split_first_chunk()?;
+    message.split_at_checked(PREAMBLE_LEN + u32::from_le_bytes(*body_len) as usize)
 }
 
 /// Reads and checks a preamble.
@@ -84,36 +92,38 @@ pub(crate) fn preamble(bytes: &[u8; PREAMBLE_LEN]) -> Result<Preamble> {
     Ok(Preamble { more: more == 1, count, body_len })
 }
 
-/// Reads and checks the body of a part, and hands on each payload. All are good if it succeeds.
-pub(crate) fn body(
-    preamble: Preamble,
-    mut bytes: &[u8],
-    mut each: impl FnMut(Payload),
-) -> Result<()> {
-    for _ in 0..preamble.count {
-        let Some((len, rest)) = bytes.split_first_chunk() else {
-            return truncated(2, bytes.len());
-        };
-        let len = usize::from(u16::from_le_bytes(*len));
-        let Some((payload, rest)) = rest.split_at_checked(len) else {
-            return truncated(len, rest.len());
-        };
-        let payload = Payload::from_bytes(payload)?;
-        check_backend(&payload)?;
-        each(payload);
-        bytes = rest;
+/// Reads and checks the next payload of a body.
+pub(crate) fn payload(body: &mut &[u8]) -> Result<Payload> {
+    let Some((len, rest)) = body.split_first_chunk() else {
+        return truncated(2, body.len());
+    };
+    let len = usize::from(u16::from_le_bytes(*len));
+    let Some((payload, rest)) = rest.split_at_checked(len) else {
+        return truncated(len, rest.len());
+    };
+    *body = rest;
+    let payload = Payload::from_bytes(payload);
+    if let Ok(Payload { descriptor, .. }) = &payload {
+        check_backend(descriptor.backend)?;
     }
-    if bytes.is_empty() {
-        return Ok(());
-    }
-    corrupt(format!("{} bytes are left behind its {} arrays", bytes.len(), preamble.count))
+    payload
 }
 
+/// Checks that nothing is left of a body behind its payloads.
+pub(crate) fn check_end(rest: &[u8]) -> Result<()> {
+    if rest.is_empty() {
+        return Ok(());
+    }
+    corrupt(format!("{} bytes are left behind its arrays", rest.len()))
+}
+
+#[cold]
 fn truncated<T>(needs: usize, has: usize) -> Result<T> {
     let (needs, has) = (needs as u64, has as u64);
     Err(ErrorKind::Truncated { what: WHAT, needs, has }.into())
 }
 
+#[cold]
 fn corrupt<T>(reason: String) -> Result<T> {
     Err(ErrorKind::Corrupt { what: WHAT, reason }.into())
 }
@@ -139,27 +149,36 @@ mod tests {
         Payload { descriptor, origin: None }
     }
 
+    fn encode(payloads: &[&Payload]) -> Vec<u8> {
+        let mut part = Vec::new();
+        begin(&mut part);
+        payloads.iter().for_each(|payload| append(&mut part, &(*payload).into()).unwrap());
+        end(&mut part, payloads.len(), false);
+        part
+    }
+
     fn decode(part: &[u8]) -> Result<Vec<Payload>> {
         let Some((head, rest)) = part.split_first_chunk() else {
             return truncated(PREAMBLE_LEN, part.len());
         };
         let head = preamble(head)?;
-        let mut payloads = Vec::new();
-        body(head, &rest[..head.body_len.min(rest.len())], |payload| payloads.push(payload))?;
+        let mut body = &rest[..head.body_len.min(rest.len())];
+        let payloads = (0..head.count).map(|_| super::payload(&mut body)).collect::<Result<_>>()?;
+        check_end(body)?;
         Ok(payloads)
     }
 
     #[test]
     fn what_goes_in_comes_out() {
         let (one, two) = (payload(BackendKind::Memfd), payload(BackendKind::Shm));
-        let part = encode([&one, &two].into_iter(), false).unwrap();
+        let part = encode(&[&one, &two]);
         assert_eq!(decode(&part).unwrap(), [one, two]);
-        assert!(decode(&encode([].into_iter(), false).unwrap()).unwrap().is_empty());
+        assert!(decode(&encode(&[])).unwrap().is_empty());
     }
 
     #[test]
     fn each_wrong_form_has_its_error() {
-        let part = encode([&payload(BackendKind::Memfd)].into_iter(), false).unwrap();
+        let part = encode(&[&payload(BackendKind::Memfd)]);
         let with = |at: usize, byte: u8| {
             let mut bad = part.clone();
             bad[at] = byte;
@@ -173,7 +192,7 @@ mod tests {
         assert!(matches!(with(6, 2).kind(), ErrorKind::Truncated { .. }));
         assert!(matches!(with(6, 0).kind(), ErrorKind::Oversized { max: 0, .. }));
         assert!(matches!(with(15, 1).kind(), ErrorKind::Corrupt { .. }));
-        let mmap = encode([&payload(BackendKind::Mmap)].into_iter(), false).unwrap();
+        let mmap = encode(&[&payload(BackendKind::Mmap)]);
         assert!(matches!(decode(&mmap).unwrap_err().kind(), ErrorKind::NoHandle { .. }));
     }
 
@@ -185,7 +204,7 @@ mod tests {
 
         #[test]
         fn any_change_is_an_error_or_payloads(at in 0_usize..120, byte: u8, cut in 0_usize..140) {
-            let mut part = encode([&payload(BackendKind::Memfd)].into_iter(), false).unwrap();
+            let mut part = encode(&[&payload(BackendKind::Memfd)]);
             let at = at % part.len();
             part[at] = byte;
             part.truncate(cut);

@@ -2,7 +2,7 @@
 
 use std::os::fd::{BorrowedFd, OwnedFd};
 
-use shm_core::{BackendKind, ErrorKind, Payload, Result};
+use shm_core::{BackendKind, ErrorKind, Payload, PayloadRef, Result};
 
 /// An array that arrived: its payload, and the descriptor to attach to. Nothing is checked yet but
 /// the form of the payload.
@@ -17,7 +17,7 @@ pub struct Parcel {
 /// An array to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Outgoing<'a> {
-    pub(crate) payload: &'a Payload,
+    pub(crate) payload: PayloadRef<'a>,
     pub(crate) fd: BorrowedFd<'a>,
 }
 
@@ -26,15 +26,15 @@ impl<'a> Outgoing<'a> {
     ///
     /// # Errors
     /// [`ErrorKind::NoHandle`] on backend `mmap`, which has no descriptors.
-    pub fn new(payload: &'a Payload, fd: BorrowedFd<'a>) -> Result<Self> {
-        check_backend(payload)?;
+    pub fn new(payload: impl Into<PayloadRef<'a>>, fd: BorrowedFd<'a>) -> Result<Self> {
+        let payload = payload.into();
+        check_backend(payload.backend())?;
         Ok(Self { payload, fd })
     }
 }
 
 /// Refuses backends without descriptors, before anything is sent and after anything arrived.
-pub(crate) fn check_backend(payload: &Payload) -> Result<()> {
-    let backend = payload.descriptor.backend;
+pub(crate) fn check_backend(backend: BackendKind) -> Result<()> {
     if backend != BackendKind::Mmap {
         return Ok(());
     }

@@ -24,6 +24,8 @@ use crate::frame::{self, MOST, PREAMBLE_LEN};
 use crate::{Outgoing, Parcel};
 
 const SEND_LEN: usize = rustix::cmsg_space!(ScmRights(MOST));
+/// Room for a payload, in bytes: most have fewer.
+const USUAL_LEN: usize = 256;
 /// The body of a message of one or two arrays, in bytes.
 const SHORT_LEN: usize = 512;
 /// A socket with `SO_PASSCRED` puts the peer's credentials before the descriptors.
@@ -40,54 +42,83 @@ const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1
 /// message is incomplete then, and the socket of no further use. [`ErrorKind::LimitReached`] if
 /// too many descriptors are in flight already. [`ErrorKind::Oversized`] for a payload that is too
 /// large, before anything is sent.
-pub fn send(socket: &UnixStream, parcels: &[Outgoing<'_>], timeout: Duration) -> Result<()> {
-    let deadline = Deadline::after("send", timeout);
-    let own = own_descriptions(socket, parcels)?;
-    let fds: Vec<_> = if own.is_empty() {
-        parcels.iter().map(|parcel| parcel.fd).collect()
-    } else {
-        own.iter().map(AsFd::as_fd).collect()
-    };
-    for (bytes, fds) in parts(parcels, &fds)? {
-        send_part(socket.as_fd(), &bytes, fds, &deadline)?;
-    }
-    tracing::debug!(arrays = parcels.len(), "sent over a socket");
-    Ok(())
+pub fn send<'a>(
+    socket: &UnixStream,
+    parcels: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>,
+    timeout: Duration,
+) -> Result<()> {
+    Message::new(parcels)?.send(socket, timeout)
 }
 
-/// All parts of a message with their descriptors: at least one, which may be empty.
-fn parts<'a, 'fd>(
-    mut parcels: &[Outgoing<'_>],
-    mut fds: &'a [BorrowedFd<'fd>],
-) -> Result<Vec<(Vec<u8>, &'a [BorrowedFd<'fd>])>> {
-    let mut parts = Vec::new();
-    loop {
-        let count = parcels.len().min(MOST);
-        let (part, part_fds);
-        (part, parcels) = parcels.split_at(count);
-        (part_fds, fds) = fds.split_at(count);
-        let payloads = part.iter().map(|parcel| parcel.payload);
-        parts.push((frame::encode(payloads, !parcels.is_empty())?, part_fds));
-        if parcels.is_empty() {
-            return Ok(parts);
+/// A message that is about to be sent.
+struct Message<'a> {
+    /// Of all parts, one behind the other.
+    bytes: Vec<u8>,
+    /// Of all parts, each of which has [`MOST`] but the last.
+    fds: Vec<BorrowedFd<'a>>,
+}
+
+impl<'a> Message<'a> {
+    fn new(mut parcels: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>) -> Result<Self> {
+        let count = parcels.len();
+        let mut bytes = Vec::with_capacity(PREAMBLE_LEN + USUAL_LEN * count);
+        let mut fds = Vec::with_capacity(count);
+        loop {
+            let (start, sent) = (bytes.len(), fds.len());
+            frame::begin(&mut bytes);
+            for parcel in parcels.by_ref().take(MOST) {
+                let Outgoing { payload, fd } = parcel?;
+                frame::append(&mut bytes, &payload)?;
+                fds.push(fd);
+            }
+            let more = parcels.len() > 0;
+            frame::end(&mut bytes[start..], fds.len() - sent, more);
+            if !more {
+                return Ok(Self { bytes, fds });
+            }
         }
+    }
+
+    fn send(&self, socket: &UnixStream, timeout: Duration) -> Result<()> {
+        let deadline = Deadline::after("send", timeout);
+        let peer = socket_peercred(socket)
+            .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
+        if peer.uid == geteuid() {
+            self.send_with(socket, &self.fds, &deadline)?;
+        } else {
+            let own = own_descriptions(&self.fds)?;
+            let fds: Vec<_> = own.iter().map(AsFd::as_fd).collect();
+            self.send_with(socket, &fds, &deadline)?;
+        }
+        tracing::debug!(arrays = self.fds.len(), "sent over a socket");
+        Ok(())
+    }
+
+    fn send_with(
+        &self,
+        socket: &UnixStream,
+        mut fds: &[BorrowedFd<'_>],
+        deadline: &Deadline,
+    ) -> Result<()> {
+        let mut rest = &self.bytes[..];
+        while let Some((part, behind)) = frame::split(rest) {
+            let (of_part, of_others) = fds.split_at(fds.len().min(MOST));
+            send_part(socket.as_fd(), part, of_part, deadline)?;
+            (rest, fds) = (behind, of_others);
+        }
+        Ok(())
     }
 }
 
 /// For a peer of another user, who may not reopen what he gets: a description of his own for each.
-/// None for one of this user.
-fn own_descriptions(socket: &UnixStream, parcels: &[Outgoing<'_>]) -> Result<Vec<OwnedFd>> {
-    let peer = socket_peercred(socket)
-        .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
-    if peer.uid == geteuid() {
-        return Ok(Vec::new());
-    }
-    let own = |Outgoing { fd, .. }: &Outgoing<'_>| {
+#[cold]
+fn own_descriptions(fds: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>> {
+    let own = |fd: &BorrowedFd<'_>| {
         let mode = fcntl_getfl(fd).map_err(|errno| system_error("fcntl", "an array", errno))?;
         let writable = mode.contains(OFlags::RDWR);
         reopen(*fd, if writable { Access::ReadWrite } else { Access::ReadOnly })
     };
-    parcels.iter().map(own).collect()
+    fds.iter().map(own).collect()
 }
 
 fn send_part(
@@ -141,15 +172,13 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     if !timeout.is_zero() {
         deadline.wait(socket.as_fd(), PollFlags::IN)?; // most who receive are there before it
     }
-    let (mut parcels, mut place, mut refused) = (Vec::new(), Place::Start, None);
+    let (mut parcels, mut place, mut refused) = (Vec::new(), Place::Message, None);
     loop {
-        let mut fds = Some(Vec::new());
         let mut head = [0; PREAMBLE_LEN];
-        let withheld = fill(socket.as_fd(), &mut head, &mut fds, place, &deadline)?;
-        place = Place::Within;
+        let Came { fds, withheld } = fill(socket.as_fd(), &mut head, place, &deadline)?;
+        place = Place::Part;
         refused = refused.or(withheld);
         let preamble = frame::preamble(&head)?;
-        let fds = fds.unwrap_or_default();
         if refused.is_none() && fds.len() != preamble.count {
             let (has, needs) = (fds.len(), preamble.count);
             let reason = format!("{has} descriptors came with a message of {needs} arrays");
@@ -162,12 +191,14 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
             long.resize(preamble.body_len, 0);
             &mut long
         };
-        fill(socket.as_fd(), body, &mut None, Place::Within, &deadline)?;
+        fill(socket.as_fd(), body, Place::Body, &deadline)?;
         if refused.is_none() {
-            let mut fds = fds.into_iter();
-            frame::body(preamble, body, |payload| {
-                parcels.extend(fds.next().map(|fd| Parcel { payload, fd }));
-            })?;
+            let mut rest = &*body;
+            parcels.reserve(fds.len());
+            for fd in fds {
+                parcels.push(Parcel { payload: frame::payload(&mut rest)?, fd });
+            }
+            frame::check_end(rest)?;
         } else {
             parcels.clear(); // the rest is read, so that the next message begins where it should
         }
@@ -179,23 +210,30 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     }
 }
 
-/// Where in a message a read begins.
+/// What a read begins with. Descriptors may come with the first byte of a part.
 #[derive(Clone, Copy, PartialEq)]
 enum Place {
-    Start,
-    Within,
+    /// The first part.
+    Message,
+    Part,
+    Body,
 }
 
-/// Reads so many bytes. Descriptors may come with the first of them if `fds` says so; why the kernel
-/// withheld some of these, if it did, is given back.
+/// The descriptors that came, and why the kernel withheld others, if it did.
+#[derive(Default)]
+struct Came {
+    fds: Vec<OwnedFd>,
+    withheld: Option<Error>,
+}
+
+/// Reads so many bytes.
 fn fill(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
-    fds: &mut Option<Vec<OwnedFd>>,
     place: Place,
     deadline: &Deadline,
-) -> Result<Option<Error>> {
-    let (mut at, mut refused) = (0, None);
+) -> Result<Came> {
+    let (mut at, mut came) = (0, Came::default());
     while at < bytes.len() {
         let mut space = [MaybeUninit::uninit(); RECEIVE_LEN];
         let mut control = RecvAncillaryBuffer::new(&mut space);
@@ -212,48 +250,53 @@ fn fill(
             Err(errno) => return Err(system_error("recvmsg", "a socket", errno)),
         };
         // Owned at once, so that whatever follows closes them.
-        let mut came = Vec::new();
+        let mut fds = Vec::new();
         for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(fds) = message {
-                came.extend(fds);
+            if let RecvAncillaryMessage::ScmRights(owned) = message {
+                fds.extend(owned);
             }
         }
+        let may_bring = at == 0 && place != Place::Body;
         if received.flags.contains(ReturnFlags::CTRUNC) {
-            let error = withheld(socket, came.len(), deadline);
-            if at > 0 || fds.is_none() || received.bytes == 0 {
+            let error = withheld(socket, fds.len(), deadline);
+            if !may_bring || received.bytes == 0 {
                 return Err(error);
             }
-            refused = Some(error);
+            came.withheld = Some(error);
         }
         if received.bytes == 0 {
-            if place == Place::Start && at == 0 {
-                return Err(deadline.failed("the peer has closed the connection before a message"));
-            }
-            return Err(deadline.failed(format!(
-                "the peer has closed the connection within a message ({at} of the next {} bytes \
-                 came)",
-                bytes.len()
-            )));
+            return Err(closed(place, at, bytes.len(), deadline));
         }
-        match fds {
-            Some(fds) if at == 0 => *fds = came,
-            _ if came.is_empty() => {}
-            _ => {
-                let count = came.len();
+        if !fds.is_empty() {
+            if !may_bring {
+                let count = fds.len();
                 let reason = format!("{count} descriptors came in the middle of a message");
                 return Err(deadline.failed(reason));
             }
+            came.fds = fds;
         }
         at += received.bytes;
         if at < bytes.len() {
             deadline.check()?; // bytes may dribble in as fast as they are read
         }
     }
-    Ok(refused)
+    Ok(came)
+}
+
+/// The peer has closed after `at` of `len` bytes.
+#[cold]
+fn closed(place: Place, at: usize, len: usize, deadline: &Deadline) -> Error {
+    if place == Place::Message && at == 0 {
+        return deadline.failed("the peer has closed the connection before a message");
+    }
+    deadline.failed(format!(
+        "the peer has closed the connection within a message ({at} of the next {len} bytes came)"
+    ))
 }
 
 /// Why the kernel gave only `came` of the descriptors, which the caller still holds. There was
 /// room for as many as it passes: so this process may have no more, or something forbids them.
+#[cold]
 fn withheld(socket: BorrowedFd<'_>, came: usize, deadline: &Deadline) -> Error {
     match fcntl_dupfd_cloexec(socket, 0) {
         Err(errno) => system_error("recvmsg", "a socket", errno),
@@ -276,6 +319,7 @@ impl Deadline {
         Self { operation, timeout, end: OnceCell::new() }
     }
 
+    #[cold]
     fn failed(&self, reason: impl Into<String>) -> Error {
         ErrorKind::Transport { operation: self.operation, reason: reason.into() }.into()
     }
@@ -283,8 +327,13 @@ impl Deadline {
     /// The time that is left; `None` is for ever.
     fn check(&self) -> Result<Option<Duration>> {
         let now = Instant::now();
-        let end = self.end.get_or_init(|| now.checked_add(self.timeout)); // or beyond the clock's range
-        let left = end.map(|end| end.saturating_duration_since(now));
+        let left = match self.end.get() {
+            Some(end) => end.map(|end| end.saturating_duration_since(now)),
+            None => {
+                let end = now.checked_add(self.timeout); // or beyond the clock's range
+                self.end.get_or_init(|| end).map(|_| self.timeout)
+            }
+        };
         if left.is_some_and(|left| left.is_zero()) {
             let reason = format!("the peer did not do its part within {:?}", self.timeout);
             return Err(self.failed(reason));

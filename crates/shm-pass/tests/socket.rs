@@ -63,14 +63,24 @@ fn round_trip(count: usize) -> Vec<Parcel> {
     let fds: Vec<_> = (0..count).map(memfd).collect();
     let payloads: Vec<_> = (0..count).map(|i| payload(BackendKind::Memfd, i)).collect();
     std::thread::scope(|scope| {
-        scope.spawn(|| send(&here, &outgoing(&payloads, &fds), SOON).unwrap());
+        scope.spawn(|| send(&here, outgoing(&payloads, &fds), SOON).unwrap());
         receive(&there, SOON).unwrap()
     })
 }
 
-fn outgoing<'a>(payloads: &'a [Payload], fds: &'a [OwnedFd]) -> Vec<Outgoing<'a>> {
-    let pairs = payloads.iter().zip(fds);
-    pairs.map(|(payload, fd)| Outgoing::new(payload, fd.as_fd()).unwrap()).collect()
+fn outgoing<'a>(
+    payloads: &'a [Payload],
+    fds: &'a [OwnedFd],
+) -> impl ExactSizeIterator<Item = Result<Outgoing<'a>>> {
+    payloads.iter().zip(fds).map(|(payload, fd)| Outgoing::new(payload, fd.as_fd()))
+}
+
+/// All with one descriptor.
+fn outgoing_by<'a>(
+    payloads: &'a [Payload],
+    fd: &'a OwnedFd,
+) -> impl ExactSizeIterator<Item = Result<Outgoing<'a>>> {
+    payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()))
 }
 
 fn arrays_arrive() {
@@ -92,7 +102,7 @@ fn bytes_around_stay() {
     there.set_nonblocking(true).unwrap();
     let (fds, payloads) = ([memfd(5)], [payload(BackendKind::Shm, 5)]);
     here.write_all(b"before").unwrap();
-    send(&here, &outgoing(&payloads, &fds), SOON).unwrap();
+    send(&here, outgoing(&payloads, &fds), SOON).unwrap();
     here.write_all(b"after").unwrap();
     let mut word = [0; 6];
     there.read_exact(&mut word).unwrap();
@@ -120,7 +130,7 @@ fn closed_peer() {
     drop(here);
     transport(receive(&there, SOON), "closed");
     let (fds, payloads) = ([memfd(0)], [payload(BackendKind::Memfd, 0)]);
-    transport(send(&there, &outgoing(&payloads, &fds), SOON), "closed");
+    transport(send(&there, outgoing(&payloads, &fds), SOON), "closed");
 }
 
 fn silent_peer() {
@@ -135,9 +145,7 @@ fn silent_peer() {
     let (here, _there) = UnixStream::pair().unwrap();
     let fd = memfd(0);
     let payloads: Vec<_> = (0..20_000).map(|i| payload(BackendKind::Memfd, i)).collect();
-    let parcels: Vec<_> =
-        payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
-    let error = send(&here, &parcels, AT_ONCE).unwrap_err();
+    let error = send(&here, outgoing_by(&payloads, &fd), AT_ONCE).unwrap_err();
     let full = matches!(error.kind(), ErrorKind::Transport { .. } | ErrorKind::LimitReached { .. });
     assert!(full, "{error}");
 }
@@ -146,7 +154,7 @@ fn silent_peer() {
 fn message() -> Vec<u8> {
     let (here, mut there) = UnixStream::pair().unwrap();
     let (fds, payloads) = ([memfd(0)], [payload(BackendKind::Memfd, 1)]);
-    send(&here, &outgoing(&payloads, &fds), SOON).unwrap();
+    send(&here, outgoing(&payloads, &fds), SOON).unwrap();
     drop(here);
     let mut bytes = Vec::new();
     there.read_to_end(&mut bytes).unwrap();
@@ -241,7 +249,7 @@ fn another_user() {
         _ => None,
     });
     let payloads = [payload(BackendKind::Memfd, 3)];
-    send(&UnixStream::from(socket.unwrap()), &outgoing(&payloads, &[fd]), SOON).unwrap();
+    send(&UnixStream::from(socket.unwrap()), outgoing_by(&payloads, &fd), SOON).unwrap();
     let mut status = 0;
     // SAFETY: a child of ours that has not been waited for.
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
@@ -254,11 +262,9 @@ fn descriptor_limit() {
     let fd = memfd(0);
     for count in [20, 300] {
         let payloads: Vec<_> = (0..count).map(|i| payload(BackendKind::Memfd, i)).collect();
-        let parcels: Vec<_> =
-            payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
         let (here, there) = UnixStream::pair().unwrap();
-        send(&here, &parcels, SOON).unwrap();
-        send(&here, &parcels[..3], SOON).unwrap();
+        send(&here, outgoing_by(&payloads, &fd), SOON).unwrap();
+        send(&here, outgoing_by(&payloads[..3], &fd), SOON).unwrap();
         let before = open_fds();
         let tight = Some(before as u64 + 10);
         setrlimit(Resource::Nofile, Rlimit { current: tight, ..limit }).unwrap();
@@ -282,10 +288,8 @@ fn with_credentials() {
     set_socket_passcred(&there, true).unwrap();
     let fd = memfd(0);
     let payloads: Vec<_> = (0..253).map(|i| payload(BackendKind::Memfd, i)).collect();
-    let parcels: Vec<_> =
-        payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
     let received = std::thread::scope(|scope| {
-        scope.spawn(|| send(&here, &parcels, SOON).unwrap());
+        scope.spawn(|| send(&here, outgoing_by(&payloads, &fd), SOON).unwrap());
         receive(&there, SOON).unwrap()
     });
     assert_eq!(received.len(), 253);
@@ -297,9 +301,7 @@ fn too_large_payload() {
     let mut payloads: Vec<_> = (0..300).map(|i| payload(BackendKind::Memfd, i)).collect();
     let fields = (0..2000).map(|i| Field::new(format!("field-{i:08}"), f32::dtype())).collect();
     payloads[299].descriptor.dtype = DType::Struct(fields);
-    let parcels: Vec<_> =
-        payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()).unwrap()).collect();
-    let error = send(&here, &parcels, SOON).unwrap_err();
+    let error = send(&here, outgoing_by(&payloads, &fd), SOON).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Oversized { .. }), "{error}");
     there.set_nonblocking(true).unwrap();
     assert!(there.read(&mut [0]).is_err(), "something was sent");
@@ -317,10 +319,9 @@ fn ends() {
 
 fn endless_parts() {
     let fd = memfd(0);
-    let payload = payload(BackendKind::Memfd, 0);
-    let parcels = vec![Outgoing::new(&payload, fd.as_fd()).unwrap(); 254];
+    let payloads = vec![payload(BackendKind::Memfd, 0); 254];
     let (here, mut there) = UnixStream::pair().unwrap();
-    send(&here, &parcels, SOON).unwrap();
+    send(&here, outgoing_by(&payloads, &fd), SOON).unwrap();
     let mut part = vec![0; 16]; // the first of two: it says that another follows
     there.read_exact(&mut part).unwrap();
     let len = u32::from_le_bytes(part[8..12].try_into().unwrap()) as usize;
@@ -341,7 +342,7 @@ fn no_descriptor_left() {
     let limit = getrlimit(Resource::Nofile);
     let (fds, payloads) = ([memfd(5)], [payload(BackendKind::Memfd, 5)]);
     let (here, there) = UnixStream::pair().unwrap();
-    send(&here, &outgoing(&payloads, &fds), SOON).unwrap();
+    send(&here, outgoing(&payloads, &fds), SOON).unwrap();
     setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).unwrap();
     let error = receive(&there, SOON).unwrap_err();
     setrlimit(Resource::Nofile, limit).unwrap();

@@ -3,12 +3,12 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 use shm_core::{
-    Access, BackendKind, Descriptor, ErrorKind, Header, Name, Origin, Payload, Region, Result,
-    SlotLocks, Window,
+    Access, BackendKind, Descriptor, ErrorKind, Header, Name, Origin, Payload, PayloadRef, Region,
+    Result, SlotLocks, Window,
 };
 use shm_presence::{Identity, fork};
 use shm_select::Selection;
@@ -110,13 +110,20 @@ impl Handle {
 
     /// What rebuilds this in another process.
     pub(crate) fn payload(&self) -> Result<Payload> {
+        self.handover("making a payload").map(|(payload, _)| payload.into())
+    }
+
+    /// That, and the descriptor to go with it, for an operation that needs them.
+    pub(crate) fn handover(
+        &self,
+        operation: &'static str,
+    ) -> Result<(PayloadRef<'_>, BorrowedFd<'_>)> {
         let (segment, backend) = (self.segment(), self.backend());
-        let Some(fd) = segment.fd() else { return Err(no_handle("making a payload", backend)) };
-        let mut descriptor = Descriptor::of(backend, segment.header(), segment.is_frozen());
-        descriptor.window = self.part().cloned();
+        let Some(fd) = segment.fd() else { return Err(no_handle(operation, backend)) };
         let origin = (backend == BackendKind::Memfd)
             .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
-        Ok(Payload { descriptor, origin })
+        let (header, frozen) = (segment.header(), segment.is_frozen());
+        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), fd))
     }
 
     /// The same memory, another part of it. The window has been checked.

@@ -26,7 +26,6 @@ use ndarray::Dimension;
 use shm_core::{Access, Descriptor, Element, Result};
 use shm_pass::Outgoing;
 
-use crate::backends::no_handle;
 use crate::handle::Handle;
 use crate::mode::Mode;
 use crate::{Array, ErasedArray, Passable};
@@ -40,10 +39,8 @@ use crate::{Array, ErasedArray, Passable};
 /// [`Transport`](shm_core::ErrorKind::Transport) for the key;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached).
 pub fn inherit(command: &mut Command, key: &str, array: &impl Passable) -> Result<()> {
-    let handle = array.handle();
-    let payload = handle.payload()?;
-    let fd = handle.segment().fd().ok_or_else(|| no_handle("inheriting", handle.backend()))?;
-    shm_pass::inherit(command, key, &payload, fd)
+    let (payload, fd) = array.handle().handover("inheriting")?;
+    shm_pass::inherit(command, key, payload, fd)
 }
 
 /// Takes an array that the parent gave to this process under a key. It can be taken once.
@@ -61,14 +58,11 @@ pub fn take(key: &str) -> Result<Received> {
 /// [`NoHandle`](shm_core::ErrorKind::NoHandle) on backend `mmap`, before anything is sent;
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over.
 pub fn send(socket: &UnixStream, arrays: &[&dyn Passable], timeout: Duration) -> Result<()> {
-    let payloads = arrays.iter().map(|array| array.handle().payload());
-    let payloads = payloads.collect::<Result<Vec<_>>>()?;
-    let outgoing = arrays.iter().zip(&payloads).map(|(array, payload)| {
-        let handle = array.handle();
-        let fd = handle.segment().fd();
-        Outgoing::new(payload, fd.ok_or_else(|| no_handle("sending", handle.backend()))?)
+    let outgoing = arrays.iter().map(|array| {
+        let (payload, fd) = array.handle().handover("sending")?;
+        Outgoing::new(payload, fd)
     });
-    shm_pass::send(socket, &outgoing.collect::<Result<Vec<_>>>()?, timeout)
+    shm_pass::send(socket, outgoing, timeout)
 }
 
 /// Receives the arrays of one message.

@@ -3,7 +3,8 @@
 use uuid::Uuid;
 
 use super::{Header, META_OFFSET, SLOT_LEN, SYNC_OFFSET, Stamp};
-use crate::{Cleanup, DType, ErrorKind, Layout, MAX_NDIM, Name, Order, Result};
+use crate::layout::{Lengths, check_ndim};
+use crate::{Cleanup, DType, ErrorKind, Layout, Name, Order, Result};
 
 const ORDER_MARK: u32 = 0x0102_0304;
 const VERSION: u16 = 3;
@@ -102,13 +103,13 @@ impl Header {
         if !dtype.is_native() {
             return corrupt(format!("dtype {dtype} is not of this machine's byte order"));
         }
-        let mut lengths = [0; MAX_NDIM]; // `Fixed::check` has seen to it that there are no more
-        for (length, n) in lengths.iter_mut().zip(shape.chunks_exact(8)) {
-            let n = u64_at(n, 0);
-            *length =
-                usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))?;
-        }
-        let layout = Layout::new(&lengths[..fixed.ndim], fixed.order, dtype.itemsize())?;
+        let (shape, _) = shape.as_chunks();
+        let mut lengths = shape.iter().map(|n| u64::from_ne_bytes(*n));
+        let lengths = Lengths::read(fixed.ndim, || {
+            let n = lengths.next().unwrap_or(0); // there are as many
+            usize::try_from(n).or_else(|_| corrupt(format!("an axis of {n} elements")))
+        })?;
+        let layout = Layout::of(lengths, fixed.order, dtype.itemsize())?;
         if layout.nbytes() as u64 != fixed.data_len {
             return corrupt(format!(
                 "shape {:?} of dtype {dtype} has {} bytes, the data {}",
@@ -199,9 +200,7 @@ impl Fixed {
     }
 
     fn check(self) -> Result<Self> {
-        if self.ndim > MAX_NDIM {
-            return Err(ErrorKind::TooManyDimensions { ndim: self.ndim, max: MAX_NDIM }.into());
-        }
+        check_ndim(self.ndim)?;
         if self.name_len > Name::MAX_LEN || self.descr_len > DType::MAX_DESCR_LEN {
             let (name, descr) = (self.name_len, self.descr_len);
             return corrupt(format!("a name of {name} bytes, a dtype of {descr} bytes"));
@@ -251,6 +250,7 @@ fn guarded(flags: u16) -> Result<bool> {
     }
 }
 
+#[cold]
 fn corrupt<T>(reason: String) -> Result<T> {
     Err(ErrorKind::Corrupt { what: "header", reason }.into())
 }

@@ -67,3 +67,27 @@ fn the_longest_that_a_header_allows_fits_and_no_more() {
         assert!(max == MAX_PAYLOAD_LEN as u64 && has > len as u64, "{error}");
     }
 }
+
+#[cfg(target_endian = "little")] // the descr says so
+#[test]
+fn the_bytes_of_version_1_stay() {
+    let uuid = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+    let descr = b"[('t', '<M8[ms]'), ('xyz', '<f4', (2,))]";
+    let (layout, window) = ([2, 2, 3, 1, 16], [1, 5, 2, 3, 2, 2, 3, 1]);
+    let parts: [&[u8]; 11] = [
+        &[b's', b'h', b'm', 1, 2, 0, 95, 0, 2, 9],
+        b"elevation",
+        &[16],
+        &uuid,
+        &[251, 96, 48, 40],
+        descr,
+        &layout,
+        &window,
+        &[1, 1],
+        &[252, 0, 9, 61, 0],
+        &[251, 232, 3],
+    ];
+    let bytes = parts.concat();
+    assert_eq!(full().to_bytes().unwrap(), bytes);
+    assert_eq!(Payload::from_bytes(&bytes).unwrap(), full());
+}
