@@ -142,7 +142,7 @@ fn write(payload: &PayloadRef<'_>, to: &mut impl Encoder) -> Result<(), EncodeEr
     let PayloadRef { backend, name, uuid, segment_len, dtype, layout, window, frozen, origin } =
         payload;
     code(&BACKENDS, *backend).encode(to)?;
-    name.as_str().encode(to)?;
+    name.as_bytes().encode(to)?;
     uuid.as_bytes().as_slice().encode(to)?;
     segment_len.encode(to)?;
     dtype.descr().encode(to)?;

@@ -43,8 +43,8 @@ fn create_in(
 
 fn unnamed_file(name: &Name, more: MemfdFlags) -> Result<OwnedFd> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING | more;
-    let made = match memfd_create(name.as_str(), flags | MemfdFlags::NOEXEC_SEAL) {
-        Err(Errno::INVAL) => memfd_create(name.as_str(), flags), // before Linux 6.3
+    let made = match memfd_create(name.as_bytes(), flags | MemfdFlags::NOEXEC_SEAL) {
+        Err(Errno::INVAL) => memfd_create(name.as_bytes(), flags), // before Linux 6.3
         made => made,
     };
     made.map_err(|errno| match errno {
