@@ -61,14 +61,16 @@ impl Name {
     /// [`ErrorKind::InvalidName`] with the rule that it breaks.
     pub fn new(name: impl AsRef<str>) -> Result<Self> {
         let name = name.as_ref();
-        let plain = is_plain(name);
+        if let Some(name) = Self::plain(name.as_bytes()) {
+            return Ok(name);
+        }
         let reason = if name.is_empty() {
             "it is empty"
         } else if name.len() > Self::MAX_LEN {
             "it has more than 240 bytes"
-        } else if !plain && name.contains('/') {
+        } else if name.contains('/') {
             "it contains '/'"
-        } else if !plain && name.contains(char::is_control) {
+        } else if name.contains(char::is_control) {
             "it contains a control character or NUL"
         } else if name == "." || name == ".." {
             "it means a directory"
@@ -78,6 +80,19 @@ impl Name {
             return Ok(Self(Text::new(name)));
         };
         Err(ErrorKind::InvalidName { name: name.chars().take(64).collect(), reason }.into())
+    }
+
+    /// A good name, told from its bytes alone, all at once: most are short, and printable ASCII.
+    pub(crate) fn plain(name: &[u8]) -> Option<Self> {
+        const ANY: u8 = b'_';
+        let mut short = [ANY; Text::SHORT];
+        short.get_mut(..name.len())?.copy_from_slice(name);
+        let printable = short
+            .iter()
+            .fold(true, |all, byte| all & (b' '..=b'~').contains(byte) & (*byte != b'/'));
+        let begins_well = name.first().is_some_and(|first| *first != b'.');
+        let len = u8::try_from(name.len()).ok()?;
+        (printable && begins_well).then_some(Self(Text::Short(len, short)))
     }
 
     /// The name as text.
@@ -93,11 +108,6 @@ impl Name {
             Text::Long(text) => text.as_bytes(),
         }
     }
-}
-
-/// Whether it consists of printable ASCII without `/`: of most names, bytes tell it, all at once.
-fn is_plain(name: &str) -> bool {
-    name.bytes().fold(true, |plain, byte| plain & (b' '..=b'~').contains(&byte) & (byte != b'/'))
 }
 
 impl fmt::Debug for Name {

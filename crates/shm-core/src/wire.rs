@@ -168,7 +168,7 @@ fn write(payload: &PayloadRef<'_>, to: &mut impl Encoder) -> Result<(), EncodeEr
 fn read<'de>(from: &mut impl BorrowDecoder<'de, Context = ()>) -> Result<Payload> {
     let descriptor = Descriptor {
         backend: coded(&BACKENDS, "backend", from)?,
-        name: Name::new(field::<&str>(from)?).map_err(corrupt)?,
+        name: name(field(from)?)?,
         uuid: Uuid::from_slice(field(from)?).map_err(corrupt)?,
         segment_len: field(from)?,
         dtype: field::<&str>(from)?.parse().map_err(corrupt)?,
@@ -216,6 +216,11 @@ fn field<'de, T: BorrowDecode<'de, ()>>(
     from: &mut impl BorrowDecoder<'de, Context = ()>,
 ) -> Result<T> {
     T::borrow_decode(from).map_err(corrupt)
+}
+
+fn name(bytes: &[u8]) -> Result<Name> {
+    let unusual = || Name::new(std::str::from_utf8(bytes).map_err(corrupt)?).map_err(corrupt);
+    Name::plain(bytes).map_or_else(unusual, Ok)
 }
 
 /// One of this machine's width, of the 64 bits that it has on the wire.

@@ -98,7 +98,10 @@ impl Header {
         };
         let (shape, text) = meta.split_at(8 * fixed.ndim);
         let (name, descr) = text.split_at(fixed.name_len);
-        let name = Name::new(utf8(name, "name")?)?;
+        let name = match Name::plain(name) {
+            Some(name) => name,
+            None => Name::new(utf8(name, "name")?)?,
+        };
         let dtype: DType = utf8(descr, "dtype")?.parse()?;
         if !dtype.is_native() {
             return corrupt(format!("dtype {dtype} is not of this machine's byte order"));
