@@ -6,51 +6,51 @@ use std::sync::Arc;
 use shm_core::Region;
 use shm_presence::Identity;
 
-use crate::backends::AnySegment;
+use crate::backends::{AnyRegion, AnySegment};
 use crate::located::{self, Findable, Located};
 
 /// A mapped region, with the segment that it is of. All clones of a handle share one.
-pub(crate) struct Attachment<R: Region + ?Sized> {
+pub(crate) struct Attachment {
+    region: AnyRegion,
     segment: AnySegment,
     /// The slot of this attachment.
     identity: Identity,
     /// Addresses of the elements' bytes.
     elements: Range<usize>,
-    region: R,
 }
 
-impl<R: Region + 'static> Attachment<R> {
+impl Attachment {
     /// The region is of that segment.
-    pub(crate) fn new(segment: AnySegment, region: R) -> Arc<Self> {
+    pub(crate) fn new(segment: AnySegment, region: AnyRegion) -> Arc<Self> {
         let header = segment.header();
-        let elements = located::bytes(&region, header.data_offset(), header.layout().nbytes());
-        let attachment = Arc::new(Self { segment, identity: Identity::new(), elements, region });
+        let elements =
+            located::bytes(region.as_dyn(), header.data_offset(), header.layout().nbytes());
+        let attachment = Arc::new(Self { region, segment, identity: Identity::new(), elements });
         located::enter(&attachment);
         attachment
     }
-}
 
-impl<R: Region + ?Sized> Attachment<R> {
     pub(crate) fn segment(&self) -> &AnySegment {
         &self.segment
     }
 
+    #[inline]
     pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    pub(crate) fn region(&self) -> &R {
-        &self.region
+    pub(crate) fn region(&self) -> &(dyn Region + 'static) {
+        self.region.as_dyn()
     }
 }
 
-impl<R: Region + ?Sized> Drop for Attachment<R> {
+impl Drop for Attachment {
     fn drop(&mut self) {
         located::leave(self);
     }
 }
 
-impl<R: Region + ?Sized> Findable for Attachment<R> {
+impl Findable for Attachment {
     fn bytes(&self) -> Range<usize> {
         self.elements.clone()
     }

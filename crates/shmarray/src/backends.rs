@@ -20,9 +20,6 @@ use shm_core::{
 
 use crate::attachment::Attachment;
 
-/// An attachment of any backend.
-pub(crate) type AnyAttachment = Arc<Attachment<dyn Region>>;
-
 /// A segment of any backend.
 #[derive(Clone, Debug)]
 pub(crate) enum AnySegment {
@@ -34,15 +31,26 @@ pub(crate) enum AnySegment {
     Memfd(shm_memfd::MemfdSegment),
 }
 
+/// A mapping of any backend. Not a `dyn Region`: what lies beside it in an [`Attachment`] is found faster.
+#[derive(Debug)]
+pub(crate) enum AnyRegion {
+    #[cfg(feature = "posix")]
+    Shm(shm_posix::PosixRegion),
+    #[cfg(feature = "anon")]
+    Mmap(shm_anon::AnonRegion),
+    #[cfg(feature = "memfd")]
+    Memfd(shm_memfd::MemfdRegion),
+}
+
 macro_rules! each {
-    ($segment:expr, $inner:ident => $result:expr) => {
-        match $segment {
+    ($any:ident, $value:expr, $inner:ident => $result:expr) => {
+        match $value {
             #[cfg(feature = "posix")]
-            AnySegment::Shm($inner) => $result,
+            $any::Shm($inner) => $result,
             #[cfg(feature = "anon")]
-            AnySegment::Mmap($inner) => $result,
+            $any::Mmap($inner) => $result,
             #[cfg(feature = "memfd")]
-            AnySegment::Memfd($inner) => $result,
+            $any::Memfd($inner) => $result,
         }
     };
 }
@@ -62,8 +70,12 @@ fn not_compiled<T>(backend: BackendKind) -> Result<T> {
 }
 
 #[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
-fn any<S: Segment>(attached: Attached<S>, wrap: impl Fn(S) -> AnySegment) -> AnyAttachment {
-    Attachment::new(wrap(attached.segment), attached.region)
+fn any<S: Segment>(
+    attached: Attached<S>,
+    segment: impl Fn(S) -> AnySegment,
+    region: impl Fn(S::Region) -> AnyRegion,
+) -> Arc<Attachment> {
+    Attachment::new(segment(attached.segment), region(attached.region))
 }
 
 /// Makes a segment.
@@ -71,35 +83,35 @@ pub(crate) fn create(
     backend: BackendKind,
     spec: &Spec,
     fill: Option<Fill<'_>>,
-) -> Result<AnyAttachment> {
+) -> Result<Arc<Attachment>> {
     match backend {
         #[cfg(feature = "posix")]
-        BackendKind::Shm => {
-            shm_posix::Posix::default().create(spec, fill).map(|made| any(made, AnySegment::Shm))
-        }
+        BackendKind::Shm => shm_posix::Posix::default()
+            .create(spec, fill)
+            .map(|made| any(made, AnySegment::Shm, AnyRegion::Shm)),
         #[cfg(feature = "anon")]
-        BackendKind::Mmap => {
-            shm_anon::Anon.create(spec, fill).map(|made| any(made, AnySegment::Mmap))
-        }
+        BackendKind::Mmap => shm_anon::Anon
+            .create(spec, fill)
+            .map(|made| any(made, AnySegment::Mmap, AnyRegion::Mmap)),
         #[cfg(feature = "memfd")]
-        BackendKind::Memfd => {
-            shm_memfd::Memfd.create(spec, fill).map(|made| any(made, AnySegment::Memfd))
-        }
+        BackendKind::Memfd => shm_memfd::Memfd
+            .create(spec, fill)
+            .map(|made| any(made, AnySegment::Memfd, AnyRegion::Memfd)),
         other => not_compiled(other),
     }
 }
 
 /// Attaches by name.
-pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Result<AnyAttachment> {
+pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Result<Arc<Attachment>> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
             .attach(shm_posix::Source::Name(name.clone()), access)
-            .map(|found| any(found, AnySegment::Shm)),
+            .map(|found| any(found, AnySegment::Shm, AnyRegion::Shm)),
         #[cfg(feature = "anon")]
-        BackendKind::Mmap => {
-            shm_anon::Anon.attach(name.clone(), access).map(|found| any(found, AnySegment::Mmap))
-        }
+        BackendKind::Mmap => shm_anon::Anon
+            .attach(name.clone(), access)
+            .map(|found| any(found, AnySegment::Mmap, AnyRegion::Mmap)),
         #[cfg(feature = "memfd")]
         BackendKind::Memfd => Err(ErrorKind::NoHandle {
             operation: "attaching by name",
@@ -133,16 +145,16 @@ pub(crate) fn attach_fd(
     fd: OwnedFd,
     name: &Name,
     access: Access,
-) -> Result<AnyAttachment> {
+) -> Result<Arc<Attachment>> {
     match backend {
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
             .attach(shm_posix::Source::Fd(fd, name.clone()), access)
-            .map(|found| any(found, AnySegment::Shm)),
+            .map(|found| any(found, AnySegment::Shm, AnyRegion::Shm)),
         #[cfg(feature = "memfd")]
         BackendKind::Memfd => shm_memfd::Memfd
             .attach(shm_memfd::Source::Fd(fd), access)
-            .map(|found| any(found, AnySegment::Memfd)),
+            .map(|found| any(found, AnySegment::Memfd, AnyRegion::Memfd)),
         BackendKind::Mmap => Err(no_handle("attaching to a descriptor", backend)),
         other => {
             let _ = (fd, name, access); // used by some sets of features only
@@ -152,11 +164,11 @@ pub(crate) fn attach_fd(
 }
 
 /// Attaches to a segment without a name while its sender lives.
-pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<AnyAttachment> {
+pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<Arc<Attachment>> {
     #[cfg(feature = "memfd")]
     return shm_memfd::Memfd
         .attach(shm_memfd::Source::Origin(origin), access)
-        .map(|found| any(found, AnySegment::Memfd));
+        .map(|found| any(found, AnySegment::Memfd, AnyRegion::Memfd));
     #[cfg(not(feature = "memfd"))]
     {
         let _ = (origin, access);
@@ -186,6 +198,12 @@ pub(crate) fn no_handle(operation: &'static str, backend: BackendKind) -> shm_co
     .into()
 }
 
+impl AnyRegion {
+    pub(crate) fn as_dyn(&self) -> &(dyn Region + 'static) {
+        each!(AnyRegion, self, region => region)
+    }
+}
+
 impl AnySegment {
     pub(crate) fn kind(&self) -> BackendKind {
         match self {
@@ -199,26 +217,31 @@ impl AnySegment {
     }
 
     pub(crate) fn header(&self) -> &Header {
-        each!(self, segment => segment.header())
+        each!(AnySegment, self, segment => segment.header())
     }
 
     pub(crate) fn access(&self) -> Access {
-        each!(self, segment => segment.access())
+        each!(AnySegment, self, segment => segment.access())
     }
 
     pub(crate) fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        each!(self, segment => segment.slot_locks())
+        each!(AnySegment, self, segment => segment.slot_locks())
     }
 
-    pub(crate) fn map(self) -> Result<AnyAttachment> {
-        each!(&self, segment => {
-            let region = segment.map()?;
-            Ok(Attachment::new(self, region))
-        })
+    pub(crate) fn map(self) -> Result<Arc<Attachment>> {
+        let region = match &self {
+            #[cfg(feature = "posix")]
+            Self::Shm(segment) => AnyRegion::Shm(segment.map()?),
+            #[cfg(feature = "anon")]
+            Self::Mmap(segment) => AnyRegion::Mmap(segment.map()?),
+            #[cfg(feature = "memfd")]
+            Self::Memfd(segment) => AnyRegion::Memfd(segment.map()?),
+        };
+        Ok(Attachment::new(self, region))
     }
 
     pub(crate) fn destroy(&self) -> Result<()> {
-        each!(self, segment => segment.destroy())
+        each!(AnySegment, self, segment => segment.destroy())
     }
 
     /// The descriptor to hand over, on backends that have one.
@@ -243,10 +266,12 @@ impl AnySegment {
     }
 
     /// Freezes a memfd whose regions in this process are gone.
-    pub(crate) fn freeze(&self) -> Result<AnyAttachment> {
+    pub(crate) fn freeze(&self) -> Result<Arc<Attachment>> {
         match self {
             #[cfg(feature = "memfd")]
-            Self::Memfd(segment) => segment.freeze().map(|frozen| any(frozen, Self::Memfd)),
+            Self::Memfd(segment) => {
+                segment.freeze().map(|frozen| any(frozen, Self::Memfd, AnyRegion::Memfd))
+            }
             #[cfg(any(feature = "posix", feature = "anon"))]
             other => Err(ErrorKind::NoHandle {
                 operation: "freezing",

@@ -14,12 +14,13 @@ use shm_presence::{Identity, fork};
 use shm_select::Selection;
 use shm_sync::Words;
 
-use crate::backends::{self, AnyAttachment, AnySegment, no_handle};
+use crate::attachment::Attachment;
+use crate::backends::{self, AnySegment, no_handle};
 
 /// A hold on a segment and its mapping here. Clones share both.
 #[derive(Clone)]
 pub struct Handle {
-    attachment: AnyAttachment,
+    attachment: Arc<Attachment>,
     // Invariant: of the region of `attachment`, which lies in an Arc and is never changed.
     words: Words<'static>,
     shown: Shown,
@@ -48,7 +49,7 @@ struct Said {
 
 impl Handle {
     /// What was made or found; with what was selected, if that was asked.
-    pub(crate) fn new(attachment: AnyAttachment, selection: Option<Selection>) -> Result<Self> {
+    pub(crate) fn new(attachment: Arc<Attachment>, selection: Option<Selection>) -> Result<Self> {
         let mut shown = Shown::default();
         if let Some(selection) = selection {
             shown.say(|said| said.selection = Some(Arc::new(selection)));
@@ -56,7 +57,7 @@ impl Handle {
         Self::of(attachment, shown)
     }
 
-    fn of(attachment: AnyAttachment, shown: Shown) -> Result<Self> {
+    fn of(attachment: Arc<Attachment>, shown: Shown) -> Result<Self> {
         let region: *const (dyn Region + 'static) = attachment.region();
         // SAFETY: the region lies in an Arc, which the result keeps for as long as the words.
         let region: &'static dyn Region = unsafe { &*region };
@@ -93,7 +94,7 @@ impl Handle {
         Self::described_by(found, descriptor)
     }
 
-    fn described_by(found: AnyAttachment, descriptor: &Descriptor) -> Result<Self> {
+    fn described_by(found: Arc<Attachment>, descriptor: &Descriptor) -> Result<Self> {
         let mut handle = Self::new(found, None)?;
         handle.header().check_described_by(descriptor)?;
         if descriptor.frozen && !handle.is_frozen() {
