@@ -1,4 +1,4 @@
-//! Filling a fresh array, and freeing a full one.
+//! Fresh arrays that are filled, have all their pages found, or are never touched; and freeing full ones.
 
 use ndarray::ArrayView1;
 use shmarray::prelude::*;

@@ -50,7 +50,7 @@ impl Descriptor {
 pub struct Origin {
     /// Process id of the sender, in its PID namespace.
     pub pid: u32,
-    /// Descriptor number in that process.
+    /// Number of the fd in that process.
     pub fd: u32,
 }
 
@@ -59,7 +59,7 @@ pub struct Origin {
 pub struct Payload {
     /// The description of the array.
     pub descriptor: Descriptor,
-    /// Where the sender's descriptor can be opened, for backends without names.
+    /// Where the sender's fd can be opened, for backends without names.
     pub origin: Option<Origin>,
 }
 

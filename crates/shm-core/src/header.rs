@@ -8,7 +8,7 @@
 //! | 8 | byte-order mark `0x01020304`, `u32` |
 //! | 12 | version, `u16`; then cleanup and order, `u8` each |
 //! | 16 | offset and length of the data, length of the segment, `u64` each |
-//! | 40 | identity of the segment, 16 bytes (a UUID) |
+//! | 40 | UUID of the segment, 16 bytes |
 //! | 56 | time of creation, `u64` nanoseconds since 1970; then the creator's pid, `u32` |
 //! | 68 | number of dimensions, length of name, length of descr, flags, `u16` each; flag bit 0 is *guarded* |
 //! | 76 | offset of the lengths, of the sync area and of the slot table, number of slots, `u32` each |
@@ -226,7 +226,7 @@ impl Header {
         };
         let (uuid, len) = (self.stamp.uuid, self.segment_len);
         if descriptor.uuid != uuid {
-            return differ("identity", descriptor.uuid.to_string(), uuid.to_string());
+            return differ("UUID", descriptor.uuid.to_string(), uuid.to_string());
         }
         if descriptor.segment_len != len {
             return differ("size in bytes", descriptor.segment_len.to_string(), len.to_string());

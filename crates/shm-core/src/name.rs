@@ -82,9 +82,10 @@ impl Name {
         Err(ErrorKind::InvalidName { name: name.chars().take(64).collect(), reason }.into())
     }
 
-    /// A good name, told from its bytes alone, all at once: most are short, and printable ASCII.
+    /// The name, if it is short, printable ASCII and good, as most are: all its bytes are looked at
+    /// alike, which the processor does at once. For any other, [`new`](Self::new) decides.
     pub(crate) fn plain(name: &[u8]) -> Option<Self> {
-        const ANY: u8 = b'_';
+        const ANY: u8 = b'_'; // behind the name's end: as good as any
         let mut short = [ANY; Text::SHORT];
         short.get_mut(..name.len())?.copy_from_slice(name);
         let printable = short

@@ -31,7 +31,9 @@ const PREFIX_LEN: usize = 8;
 /// The most bytes an encoded payload can have; most have 100 to 300.
 pub const MAX_PAYLOAD_LEN: usize = 16 * 1024;
 
+/// Their codes are their places here, which belong to the version.
 const BACKENDS: [BackendKind; 3] = [BackendKind::Shm, BackendKind::Mmap, BackendKind::Memfd];
+const _: () = assert!(BACKENDS.len() == BackendKind::ALL.len(), "each backend has a code");
 const ORDERS: [Order; 2] = [Order::C, Order::Fortran];
 
 fn config() -> impl bincode::config::Config {
@@ -107,6 +109,7 @@ impl Payload {
         let mut decoder = DecoderImpl::new(SliceReader::new(body), config(), ());
         let payload = read(&mut decoder);
         if let Ok(Self { descriptor, .. }) = &payload {
+            // The decoder does not tell how much is left, only whether so many bytes are.
             let mut reaches = |len: &usize| decoder.reader().peek_read(*len).is_some();
             let left = (1..=body.len()).take_while(&mut reaches).count();
             if left > 0 {
@@ -197,11 +200,13 @@ fn window<'de>(from: &mut impl BorrowDecoder<'de, Context = ()>) -> Result<Windo
     Ok(Window { offset, shape, strides })
 }
 
-/// The place of a value in its table, which has few.
+/// The code of a value: its place in its table. Below 251, bincode writes a number of any width as
+/// this one byte, so it can be read as a `u32`.
 fn code<T: PartialEq>(table: &[T], value: T) -> u8 {
     (0..).zip(table).find(|(_, known)| **known == value).map_or(0, |(code, _)| code)
 }
 
+/// The value of the code that comes next.
 fn coded<'de, T: Copy>(
     table: &[T],
     what: &str,

@@ -1,10 +1,11 @@
 //! Owns memory mappings, and reserves the memory behind them.
 //!
-//! This crate is the only caller of `mmap`, `munmap` and `madvise` in shmarray. It knows no names,
-//! takes no locks and decides nothing: whoever calls it says which file, how long, which access.
+//! This crate is the only caller of `mmap`, `munmap` and `madvise` in shmarray. It knows no names
+//! and takes no locks. Whoever calls it says which file, how long, which access; it decides only which
+//! pages the memory is in.
 //!
 //! - [`Mapping`]: a shared mapping of a file, or of anonymous memory;
-//! - [`Mapped`]: one that keeps its segment;
+//! - [`Mapped`]: one that keeps its segment, the [`Region`](shm_core::Region) of most backends;
 //! - [`establish`]: makes a new file a segment, with its header, its contents and the memory behind it;
 //! - [`commit`]: the same for a file without a header, by [`set_len`] or [`reserve`]: running out of
 //!   memory is an error and not a SIGBUS;

@@ -1,4 +1,4 @@
-//! A segment as it is mapped here.
+//! The region of a backend whose segments are files.
 #![allow(unsafe_code)] // an unsafe trait, passed on to the mapping that keeps its contract
 
 use std::fmt;
@@ -8,7 +8,7 @@ use shm_core::{Access, Paging, Region};
 
 use crate::Mapping;
 
-/// A mapping that keeps the segment it is of.
+/// A mapping that keeps the segment `S` that it is of.
 pub struct Mapped<S> {
     // Dropped before the segment: a mapping is present too.
     mapping: Mapping,

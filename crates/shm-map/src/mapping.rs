@@ -24,7 +24,8 @@ pub struct Mapping {
     paging: Paging,
     /// Whether its pages are of the pool, which the kernel promised when it was mapped.
     is_promised: bool,
-    /// Whether this process found its pages by itself, before anybody used them.
+    /// Whether this process found its pages itself, by writing to the file or by
+    /// [`populate`](Self::populate): unmapping them is then told to be no second use.
     has_pages: AtomicBool,
 }
 
@@ -60,9 +61,10 @@ impl Drop for Span {
 }
 
 impl Drop for Mapping {
-    /// For the kernel, a page that was found or written is used, and one in use when it is unmapped is
-    /// used again: it moves each to a list of those to keep, mostly to free them right after, which
-    /// takes twice as long. Where the first use was our own, it is told that there is no second one.
+    /// The kernel keeps a list of pages that were used twice. Finding or writing a page is one use, and
+    /// it takes the unmapping of it for another: so it would put all of them on that list, mostly to
+    /// free them right after, which takes twice as long. Where this process found the pages, it tells
+    /// the kernel that there was no second use.
     fn drop(&mut self) {
         let is_ordinary = self.paging.huge.is_none(); // of huge ones there are few
         if *self.has_pages.get_mut() && is_ordinary && self.len() >= PIECE {
@@ -150,7 +152,7 @@ impl Mapping {
         self
     }
 
-    /// The same, the pages of which were written to its file.
+    /// The same, whose pages this process found by writing to the file.
     pub(crate) fn with_pages(mut self) -> Self {
         *self.has_pages.get_mut() = true;
         self

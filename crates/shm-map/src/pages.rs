@@ -59,8 +59,8 @@ impl PagePlan {
     /// For a segment that is there: by the size of its pages as `fstat(2)` tells it (`st_blksize`),
     /// or, where they are huge only by advice, by its header.
     ///
-    /// A file system that gives huge pages says their size for every file: one of fewer bytes
-    /// (`st_size`) has none.
+    /// A file system that gives huge pages says their size for every file, also for one that is
+    /// smaller (`st_size`) and so has none.
     pub fn of_segment(stat: &Stat, header: &Header) -> Self {
         let unit = usize::try_from(stat.st_blksize).unwrap_or(0);
         let is_huge = unit.is_power_of_two() && (1 << 20..=1 << 30).contains(&unit);

@@ -1,4 +1,4 @@
-//! The bytes of a message, without descriptors or sockets.
+//! The bytes of a message, without fds or sockets.
 //!
 //! A message is one or more parts. Each part (numbers little-endian):
 //!
@@ -7,7 +7,7 @@
 //! | 0 | magic `SHMP` |
 //! | 4 | version, `u8` |
 //! | 5 | 1 if another part follows, else 0 |
-//! | 6 | number of arrays, `u16`: at most 253; as many descriptors come with byte 0 |
+//! | 6 | number of arrays, `u16`: at most 253; as many fds come with byte 0 |
 //! | 8 | length of the body, `u32` |
 //! | 12 | zero, `u32` |
 //! | 16 | the body: for each array the length of its payload, `u16`, and the payload |
@@ -16,7 +16,7 @@ use shm_core::{ErrorKind, MAX_PAYLOAD_LEN, Payload, PayloadRef, Result};
 
 use crate::parcel::check_backend;
 
-/// The most descriptors in one part: the kernel's `SCM_MAX_FD`. See unix(7).
+/// The most fds in one part: the kernel's `SCM_MAX_FD`. See unix(7).
 pub(crate) const MOST: usize = 253;
 /// Bytes before the body.
 pub(crate) const PREAMBLE_LEN: usize = 16;

@@ -8,7 +8,8 @@
 //! wrong is closed.
 //!
 //! - `frame.rs`: the bytes of a message;
-//! - `socket.rs`: messages with descriptors, and deadlines;
+//! - `socket.rs`: messages with fds;
+//! - `deadline.rs`: how long they may take;
 //! - `exec.rs`: the environment variable and the descriptor across `exec`;
 //! - `parcel.rs`: what goes in and what comes out.
 //!
@@ -16,6 +17,7 @@
 #![deny(unsafe_code)]
 #![cfg(unix)]
 
+mod deadline;
 mod exec;
 mod frame;
 mod parcel;

@@ -1,13 +1,12 @@
-//! Messages with descriptors over a Unix socket, and deadlines.
+//! Messages with fds over a Unix socket.
 
-use std::cell::OnceCell;
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::PollFlags;
 use rustix::fs::{OFlags, fcntl_getfl};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::net::sockopt::socket_peercred;
@@ -20,19 +19,22 @@ use shm_core::{Access, Error, ErrorKind, Result};
 use shm_map::system_error;
 use shm_presence::reopen;
 
+use crate::deadline::Deadline;
 use crate::frame::{self, MOST, PREAMBLE_LEN};
 use crate::{Outgoing, Parcel};
 
+/// Room for the fds that are sent with a part, in bytes.
 const SEND_LEN: usize = rustix::cmsg_space!(ScmRights(MOST));
+/// Room for those that come, in bytes: a socket with `SO_PASSCRED` puts the peer's credentials before
+/// them.
+const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1));
 /// Room for a payload, in bytes: most have fewer.
 const USUAL_LEN: usize = 256;
 /// The body of a message of one or two arrays, in bytes.
 const SHORT_LEN: usize = 512;
-/// A socket with `SO_PASSCRED` puts the peer's credentials before the descriptors.
-const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1));
 
-/// Sends arrays, all in one message; it is split where there are more descriptors than the kernel
-/// passes at once (253).
+/// Sends arrays, all in one message; it is split where there are more fds than the kernel passes at
+/// once (253).
 ///
 /// The socket may be blocking or not, and may carry other bytes before and after. A peer of another
 /// user, who may not reopen what he gets, is sent a description of his own.
@@ -40,7 +42,7 @@ const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1
 /// # Errors
 /// [`ErrorKind::Transport`] if the peer has closed, or does not read within `timeout`: the
 /// message is incomplete then, and the socket of no further use. [`ErrorKind::LimitReached`] if
-/// too many descriptors are in flight already. [`ErrorKind::Oversized`] for a payload that is too
+/// too many fds are in flight already. [`ErrorKind::Oversized`] for a payload that is too
 /// large, before anything is sent.
 pub fn send<'a>(
     socket: &UnixStream,
@@ -156,8 +158,8 @@ fn send_part(
 
 /// Receives the arrays of one message, and not a byte more.
 ///
-/// Every descriptor is closed on exec from the start, and closed if anything is wrong. The socket
-/// may have `SO_PASSCRED`, but not `SO_PASSPIDFD`: the kernel would add a descriptor to every read,
+/// Every fd is closed on exec from the start, and closed if anything is wrong. The socket
+/// may have `SO_PASSCRED`, but not `SO_PASSPIDFD`: the kernel would add an fd to every read,
 /// which nobody here owns.
 ///
 /// # Errors
@@ -165,18 +167,18 @@ fn send_part(
 /// which), or the message is not complete within `timeout`; [`ErrorKind::BadMagic`],
 /// [`ErrorKind::UnsupportedVersion`], [`ErrorKind::Truncated`], [`ErrorKind::Oversized`],
 /// [`ErrorKind::Corrupt`] for its form; [`ErrorKind::LimitReached`] if this process may not have so many
-/// descriptors: the kernel has dropped them, so the arrays of that message have to be sent again, but
+/// fds: the kernel has dropped them, so the arrays of that message have to be sent again, but
 /// the next message comes whole.
 pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     let deadline = Deadline::after("receive", timeout);
     if !timeout.is_zero() {
         deadline.wait(socket.as_fd(), PollFlags::IN)?; // most who receive are there before it
     }
-    let (mut parcels, mut place, mut refused) = (Vec::new(), Place::Message, None);
+    let (mut parcels, mut start, mut refused) = (Vec::new(), Start::Message, None);
     loop {
         let mut head = [0; PREAMBLE_LEN];
-        let Came { fds, withheld } = fill(socket.as_fd(), &mut head, place, &deadline)?;
-        place = Place::Part;
+        let Came { fds, withheld } = fill(socket.as_fd(), &mut head, start, &deadline)?;
+        start = Start::Part;
         refused = refused.or(withheld);
         let preamble = frame::preamble(&head)?;
         if refused.is_none() && fds.len() != preamble.count {
@@ -191,7 +193,7 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
             long.resize(preamble.body_len, 0);
             &mut long
         };
-        fill(socket.as_fd(), body, Place::Body, &deadline)?;
+        fill(socket.as_fd(), body, Start::Body, &deadline)?;
         if refused.is_none() {
             let mut rest = &*body;
             parcels.reserve(fds.len());
@@ -210,16 +212,16 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
     }
 }
 
-/// What a read begins with. Descriptors may come with the first byte of a part.
+/// What a read begins with. Fds may come with the first byte of a part.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum Start {
     /// The first part.
     Message,
     Part,
     Body,
 }
 
-/// The descriptors that came, and why the kernel withheld others, if it did.
+/// The fds that came, and why the kernel withheld others, if it did.
 #[derive(Default)]
 struct Came {
     fds: Vec<OwnedFd>,
@@ -230,7 +232,7 @@ struct Came {
 fn fill(
     socket: BorrowedFd<'_>,
     bytes: &mut [u8],
-    place: Place,
+    start: Start,
     deadline: &Deadline,
 ) -> Result<Came> {
     let (mut at, mut came) = (0, Came::default());
@@ -256,7 +258,7 @@ fn fill(
                 fds.extend(owned);
             }
         }
-        let may_bring = at == 0 && place != Place::Body;
+        let may_bring = at == 0 && start != Start::Body;
         if received.flags.contains(ReturnFlags::CTRUNC) {
             let error = withheld(socket, fds.len(), deadline);
             if !may_bring || received.bytes == 0 {
@@ -265,7 +267,7 @@ fn fill(
             came.withheld = Some(error);
         }
         if received.bytes == 0 {
-            return Err(closed(place, at, bytes.len(), deadline));
+            return Err(closed(start, at, bytes.len(), deadline));
         }
         if !fds.is_empty() {
             if !may_bring {
@@ -285,8 +287,8 @@ fn fill(
 
 /// The peer has closed after `at` of `len` bytes.
 #[cold]
-fn closed(place: Place, at: usize, len: usize, deadline: &Deadline) -> Error {
-    if place == Place::Message && at == 0 {
+fn closed(start: Start, at: usize, len: usize, deadline: &Deadline) -> Error {
+    if start == Start::Message && at == 0 {
         return deadline.failed("the peer has closed the connection before a message");
     }
     deadline.failed(format!(
@@ -294,7 +296,7 @@ fn closed(place: Place, at: usize, len: usize, deadline: &Deadline) -> Error {
     ))
 }
 
-/// Why the kernel gave only `came` of the descriptors, which the caller still holds. There was
+/// Why the kernel gave only `came` of the fds, which the caller still holds. There was
 /// room for as many as it passes: so this process may have no more, or something forbids them.
 #[cold]
 fn withheld(socket: BorrowedFd<'_>, came: usize, deadline: &Deadline) -> Error {
@@ -304,49 +306,5 @@ fn withheld(socket: BorrowedFd<'_>, came: usize, deadline: &Deadline) -> Error {
             "the system withheld descriptors after the first {came}: a security module, or a \
              limit that was reached for a moment"
         )),
-    }
-}
-
-/// How long, from the first wait on, and what for.
-struct Deadline {
-    operation: &'static str,
-    timeout: Duration,
-    end: OnceCell<Option<Instant>>,
-}
-
-impl Deadline {
-    fn after(operation: &'static str, timeout: Duration) -> Self {
-        Self { operation, timeout, end: OnceCell::new() }
-    }
-
-    #[cold]
-    fn failed(&self, reason: impl Into<String>) -> Error {
-        ErrorKind::Transport { operation: self.operation, reason: reason.into() }.into()
-    }
-
-    /// The time that is left; `None` is for ever.
-    fn check(&self) -> Result<Option<Duration>> {
-        let now = Instant::now();
-        let left = match self.end.get() {
-            Some(end) => end.map(|end| end.saturating_duration_since(now)),
-            None => {
-                let end = now.checked_add(self.timeout); // or beyond the clock's range
-                self.end.get_or_init(|| end).map(|_| self.timeout)
-            }
-        };
-        if left.is_some_and(|left| left.is_zero()) {
-            let reason = format!("the peer did not do its part within {:?}", self.timeout);
-            return Err(self.failed(reason));
-        }
-        Ok(left)
-    }
-
-    /// Waits until the socket is ready or the time is over.
-    fn wait(&self, socket: BorrowedFd<'_>, events: PollFlags) -> Result<()> {
-        let left = self.check()?.and_then(|left| Timespec::try_from(left).ok());
-        match poll(&mut [PollFd::from_borrowed_fd(socket, events)], left.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(errno) => Err(system_error("poll", "a socket", errno)),
-        }
     }
 }

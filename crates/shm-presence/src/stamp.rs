@@ -1,4 +1,4 @@
-//! Which segment it is, and who makes it when.
+//! What is new with each segment: its UUID, and who makes it when.
 #![allow(unsafe_code)] // asks the clock
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,7 +11,7 @@ use crate::fork;
 
 /// A stamp for a new segment.
 ///
-/// Its identity is a UUID of version 7: the time, and bits that begin at random in each process,
+/// Its UUID is of version 7: the time, and bits that begin at random in each process,
 /// forked ones included, and count from there. No lock is taken, and after the first call no random
 /// bits are asked for.
 pub fn stamp() -> Stamp {

@@ -67,7 +67,7 @@ pub(crate) struct Spread {
 /// How many times what another takes a contender takes.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Ratio {
-    /// The one that is neither ours, by its name.
+    /// The name of the one that is not ours: the floor, or a peer.
     pub(crate) to: String,
     pub(crate) median: f64,
     /// The quartiles of the same ratios.

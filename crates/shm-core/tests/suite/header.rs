@@ -138,7 +138,7 @@ fn a_descriptor_of_another_segment_is_a_mismatch() {
     for (other, text) in [
         (
             Descriptor { uuid: uuid::Uuid::nil(), ..own() },
-            "identity is 00000000-0000-0000-0000-000000000007, \
+            "UUID is 00000000-0000-0000-0000-000000000007, \
              expected 00000000-0000-0000-0000-000000000000"
                 .to_owned(),
         ),
