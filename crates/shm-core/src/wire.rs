@@ -5,7 +5,7 @@
 //! | 0 | magic `shm` |
 //! | 3 | version, `u8` |
 //! | 4 | backend: 0 `shm`, 1 `mmap`, 2 `memfd` |
-//! | 5 | zero |
+//! | 5 | kept for later: written as zero, and not read |
 //! | 6 | length of what follows, `u16`, little-endian |
 //! | 8 | the payload by bincode 2, standard configuration, field by field as in [`write`] |
 

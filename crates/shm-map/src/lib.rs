@@ -5,7 +5,7 @@
 //! pages the memory is in.
 //!
 //! - [`Mapping`]: a shared mapping of a file, or of anonymous memory;
-//! - [`Mapped`]: one that keeps its segment, the [`Region`](shm_core::Region) of most backends;
+//! - [`SegmentRegion`]: one that keeps its segment, the [`Region`](shm_core::Region) of most backends;
 //! - [`establish`]: makes a new file a segment, with its header, its contents and the memory behind it;
 //! - [`commit`]: the same for a file without a header, by [`set_len`] or [`reserve`]: running out of
 //!   memory is an error and not a SIGBUS;
@@ -21,9 +21,9 @@ mod crew;
 mod establish;
 mod file;
 mod limits;
-mod mapped;
 mod mapping;
 mod pages;
+mod region;
 mod sink;
 
 pub use anchor::Anchor;
@@ -31,6 +31,6 @@ pub use commit::commit;
 pub use establish::{establish, fill_in_memory};
 pub use file::{check_machine, read_header, reserve, reserve_within, set_len, write_header};
 pub use limits::system_error;
-pub use mapped::Mapped;
 pub use mapping::Mapping;
 pub use pages::{Home, HugeFacts, PagePlan, Setting};
+pub use region::SegmentRegion;

@@ -36,10 +36,10 @@ pub(crate) struct Held {
 /// What a hold shows of its segment, and how it came to it. Of most there is nothing to say: all, by
 /// the segment's name. Clones share what there is.
 #[derive(Clone, Default)]
-struct Shown(Option<Arc<Said>>);
+struct Shown(Option<Arc<Particulars>>);
 
 #[derive(Clone, Default)]
-struct Said {
+struct Particulars {
     /// The part, if not the whole.
     window: Option<Window>,
     /// What it goes by in this process, if not by the segment's name.
@@ -52,7 +52,7 @@ impl Handle {
     pub(crate) fn new(attachment: Arc<Attachment>, selection: Option<Selection>) -> Result<Self> {
         let mut shown = Shown::default();
         if let Some(selection) = selection {
-            shown.say(|said| said.selection = Some(Arc::new(selection)));
+            shown.note(|known| known.selection = Some(Arc::new(selection)));
         }
         Self::of(attachment, shown)
     }
@@ -104,7 +104,7 @@ impl Handle {
         if let Some(window) = &descriptor.window
             && !window.is_whole(handle.header().layout())
         {
-            handle.shown.say(|said| said.window = Some(window.clone()));
+            handle.shown.note(|known| known.window = Some(window.clone()));
         }
         Ok(handle)
     }
@@ -131,14 +131,14 @@ impl Handle {
     pub(crate) fn showing(&self, window: Window) -> Self {
         let mut other = self.clone();
         let is_whole = window.is_whole(self.header().layout());
-        other.shown.say(|said| said.window = (!is_whole).then_some(window));
+        other.shown.note(|known| known.window = (!is_whole).then_some(window));
         other
     }
 
     /// The same memory, by another name in this process.
     pub(crate) fn labelled(&self, label: Name) -> Self {
         let mut other = self.clone();
-        other.shown.say(|said| said.label = Some(label));
+        other.shown.note(|known| known.label = Some(label));
         other
     }
 
@@ -211,7 +211,7 @@ impl Held {
 }
 
 impl Shown {
-    fn say(&mut self, what: impl FnOnce(&mut Said)) {
+    fn note(&mut self, what: impl FnOnce(&mut Particulars)) {
         what(Arc::make_mut(self.0.get_or_insert_default()));
     }
 
@@ -220,7 +220,7 @@ impl Shown {
     }
 
     fn name<'a>(&'a self, header: &'a Header) -> &'a Name {
-        let label = self.0.as_ref().and_then(|said| said.label.as_ref());
+        let label = self.0.as_ref().and_then(|known| known.label.as_ref());
         label.unwrap_or_else(|| header.name())
     }
 

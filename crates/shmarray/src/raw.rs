@@ -66,7 +66,7 @@ pub struct Raw<T: Element, D: Dimension, M: Open = ReadWrite> {
     // Invariant: of `shown` in the region of `attachment`. Nothing hands them out for longer than
     // `&self`. All who share `attachment` have the same T.
     elements: M::Elements<T, D>,
-    attachment: Arc<Attachment>,
+    attachment: Arc<RawAttachment>,
     shown: Shown,
 }
 
@@ -76,14 +76,14 @@ pub type RawArray<T, D> = Raw<T, D, ReadWrite>;
 pub type ReadOnlyRawArray<T, D> = Raw<T, D, ReadOnly>;
 
 /// A raw segment, and the whole array in it.
-struct Attachment {
+struct RawAttachment {
     segment: RawSegment,
     /// Addresses of the elements' bytes.
     elements: Range<usize>,
     located: Located,
 }
 
-impl Attachment {
+impl RawAttachment {
     fn new(segment: RawSegment, shown: &Shown, located: Located) -> Arc<Self> {
         let elements = located::bytes(segment.region(), shown.offset, shown.layout.nbytes());
         let attachment = Arc::new(Self { segment, elements, located });
@@ -92,13 +92,13 @@ impl Attachment {
     }
 }
 
-impl Drop for Attachment {
+impl Drop for RawAttachment {
     fn drop(&mut self) {
         located::leave(self);
     }
 }
 
-impl Findable for Attachment {
+impl Findable for RawAttachment {
     fn bytes(&self) -> Range<usize> {
         self.elements.clone()
     }
@@ -161,7 +161,7 @@ impl<T: Element, D: Dimension> ReadOnlyRawArray<T, D> {
 }
 
 impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
-    fn new(attachment: Arc<Attachment>, shown: Shown) -> Result<Self> {
+    fn new(attachment: Arc<RawAttachment>, shown: Shown) -> Result<Self> {
         let place = shown.place()?;
         let region: *const (dyn Region + 'static) = attachment.segment.region();
         // SAFETY: the region lies in the Arc, which is dropped after `elements` and never changed,

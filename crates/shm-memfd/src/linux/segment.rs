@@ -4,7 +4,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use shm_core::{Access, Attached, Handover, Header, Identified, Result, Segment, SlotLocks};
-use shm_map::{Mapped, Mapping, PagePlan};
+use shm_map::{Mapping, PagePlan, SegmentRegion};
 
 /// A hold on a memfd: present in it until the last clone and region are dropped.
 #[derive(Clone, Debug)]
@@ -42,7 +42,7 @@ impl MemfdSegment {
     }
 
     pub(super) fn attached(self, mapping: Mapping) -> Attached<Self> {
-        Attached { region: Mapped::new(mapping, self.clone()), segment: self }
+        Attached { region: SegmentRegion::new(mapping, self.clone()), segment: self }
     }
 
     pub(super) fn frozen(&self) -> bool {
@@ -65,7 +65,7 @@ impl Segment for MemfdSegment {
         // It cannot have been shortened since its size was checked: F_SEAL_SHRINK.
         let len = self.0.header.mapped_len();
         let mapping = Mapping::in_pages(self.0.fd.as_fd(), len, self.0.access, self.plan())?;
-        Ok(Mapped::new(mapping, self.clone()))
+        Ok(SegmentRegion::new(mapping, self.clone()))
     }
 
     /// Nothing to do: it has no name, and its memory goes with the last descriptor and mapping.
@@ -88,4 +88,4 @@ impl Identified for MemfdSegment {
 }
 
 /// A memfd mapped into this process. It keeps the segment.
-pub type MemfdRegion = Mapped<MemfdSegment>;
+pub type MemfdRegion = SegmentRegion<MemfdSegment>;

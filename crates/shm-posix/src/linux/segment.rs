@@ -8,7 +8,7 @@ use rustix::fs::fstat;
 use shm_core::{
     Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Result, Segment, SlotLocks,
 };
-use shm_map::{Mapped, Mapping, PagePlan, system_error};
+use shm_map::{Mapping, PagePlan, SegmentRegion, system_error};
 use shm_presence::fork;
 
 use super::directory::{FileId, Place};
@@ -81,7 +81,7 @@ impl PosixSegment {
     }
 
     pub(crate) fn attached(self, mapping: Mapping) -> Attached<Self> {
-        Attached { region: Mapped::new(mapping, self.clone()), segment: self }
+        Attached { region: SegmentRegion::new(mapping, self.clone()), segment: self }
     }
 }
 
@@ -108,7 +108,7 @@ impl Segment for PosixSegment {
         let len = inner.hold.header.mapped_len();
         let plan = PagePlan::of_segment(&stat, &inner.hold.header);
         let mapping = Mapping::in_pages(inner.fd.as_fd(), len, inner.hold.access, &plan)?;
-        Ok(Mapped::new(mapping, self.clone()))
+        Ok(SegmentRegion::new(mapping, self.clone()))
     }
 
     fn destroy(&self) -> Result<()> {
@@ -135,4 +135,4 @@ impl Identified for PosixSegment {
 }
 
 /// A named segment mapped into this process. It keeps the segment.
-pub type PosixRegion = Mapped<PosixSegment>;
+pub type PosixRegion = SegmentRegion<PosixSegment>;

@@ -6,7 +6,7 @@ use ndarray::{Dimension, IntoDimension};
 use shm_core::{BackendKind, Commit, Element, Layout, Name, Order, Result, Window};
 use shm_posix::RawSegment;
 
-use super::{Attachment, Raw, RawArray, Shown};
+use super::{Raw, RawArray, RawAttachment, Shown};
 use crate::located::Located;
 use crate::mode::{Open, ReadWrite};
 
@@ -97,7 +97,7 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
             access: M::ACCESS,
             offset: 0,
         };
-        Raw::new(Attachment::new(segment, &shown, located), shown)
+        Raw::new(RawAttachment::new(segment, &shown, located), shown)
     }
 }
 

@@ -9,13 +9,13 @@ use shm_core::{Access, Paging, Region};
 use crate::Mapping;
 
 /// A mapping that keeps the segment `S` that it is of.
-pub struct Mapped<S> {
+pub struct SegmentRegion<S> {
     // Dropped before the segment: a mapping is present too.
     mapping: Mapping,
     _segment: S,
 }
 
-impl<S> Mapped<S> {
+impl<S> SegmentRegion<S> {
     /// Keeps a hold on the segment until it is unmapped.
     pub fn new(mapping: Mapping, segment: S) -> Self {
         Self { mapping, _segment: segment }
@@ -23,7 +23,7 @@ impl<S> Mapped<S> {
 }
 
 // SAFETY: every answer is that of the mapping, which this owns.
-unsafe impl<S: Send + Sync> Region for Mapped<S> {
+unsafe impl<S: Send + Sync> Region for SegmentRegion<S> {
     fn start(&self) -> NonNull<u8> {
         self.mapping.start()
     }
@@ -41,7 +41,7 @@ unsafe impl<S: Send + Sync> Region for Mapped<S> {
     }
 }
 
-impl<S> fmt::Debug for Mapped<S> {
+impl<S> fmt::Debug for SegmentRegion<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.mapping.fmt(f)
     }
