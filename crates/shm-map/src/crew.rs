@@ -135,9 +135,10 @@ mod tests {
             }
             Ok(())
         };
-        if size(64 * PIECE) > 1 {
-            assert_eq!(in_pieces(0..64 * PIECE, work), Err("no"));
+        if size(64 * PIECE) == 1 {
+            return println!("one thread is all there is here: not tested");
         }
+        assert_eq!(in_pieces(0..64 * PIECE, work), Err("no"));
     }
 
     #[test]
