@@ -66,3 +66,24 @@ pub(crate) fn withdraw(name: &Name, only: Option<*const Inner>) {
         }
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use shm_conformance::{spec, unique_name};
+    use shm_core::Backend;
+
+    use super::*;
+    use crate::Anon;
+
+    /// As a child finds it that was forked while another thread ended the array.
+    #[test]
+    fn the_name_of_one_that_has_gone_is_free() {
+        let name = unique_name("gone");
+        REGISTRY.with(|Registry { names, .. }| names.insert(name.clone(), Weak::new()));
+        assert!(!is_known(&name) && find(&name).is_none());
+        let array = Anon.create(&spec(&name, 1), None).unwrap();
+        assert!(is_known(&name));
+        drop(array);
+        assert!(!is_known(&name));
+    }
+}

@@ -223,4 +223,12 @@ mod tests {
             assert!(matches!(Name::new(bad).unwrap_err().kind(), ErrorKind::InvalidName { .. }));
         }
     }
+
+    #[test]
+    fn ordered_as_their_text() {
+        let (long, longer) = ("a".repeat(54), "a".repeat(55));
+        let texts = ["B", "a", "aa", &long, &longer, "ab", "b", &"b".repeat(60), "c"];
+        let names = texts.map(|text| Name::new(text).unwrap());
+        assert!(names.is_sorted_by(|one, next| one < next), "{names:?}");
+    }
 }

@@ -192,6 +192,11 @@ fn foreign_messages() {
             let _ = receive_raw(&bytes, &[fd.as_fd()]); // whatever it says: no panic, no leak
         }
     }
+    let (mut longer, len) = (whole.clone(), whole.len() - 16 + 1);
+    longer[8..12].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
+    longer.push(0);
+    let error = receive_raw(&longer, &[fd.as_fd()]).unwrap_err();
+    assert!(error.to_string().contains("1 bytes are left"), "{error}");
     let error = receive_raw(b"GET / HTTP/1.1\r\nHost: x\r\n", &[fd.as_fd()]).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::BadMagic { .. }), "{error}");
 }

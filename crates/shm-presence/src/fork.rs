@@ -126,3 +126,22 @@ extern "C" fn register() {
 #[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
 #[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
 static REGISTER: extern "C" fn() = register;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_value_is_reached_under_the_lock_of_every_fork() {
+        static VALUE: Kept<()> = Kept::new(());
+        let is_locked = || {
+            // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
+            let code = unsafe { libc::pthread_mutex_trylock(LOCK.0.get()) };
+            if code == 0 {
+                unlock();
+            }
+            code == libc::EBUSY
+        };
+        assert!(VALUE.with(|()| is_locked()));
+    }
+}

@@ -80,4 +80,11 @@ mod tests {
         assert!(all.iter().all(|uuid| uuid.get_version_num() == 7));
         assert_eq!(all.iter().collect::<HashSet<_>>().len(), all.len());
     }
+
+    /// However many are made between two ticks of the clock.
+    #[test]
+    fn the_last_bytes_do_not_come_again() {
+        let last = |_| next_bits()[2..].to_vec();
+        assert_eq!((0..5000).map(last).collect::<HashSet<_>>().len(), 5000);
+    }
 }

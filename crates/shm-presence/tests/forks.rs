@@ -14,8 +14,9 @@ use shm_presence::{
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let tests: [(&str, fn()); 8] = [
+    let tests: [(&str, fn()); 9] = [
         ("a_forked_child_has_another_generation", generation),
+        ("a_kept_value_is_reached_in_a_forked_child", kept_values),
         ("presence_is_kept_by_a_forked_child", presence_is_inherited),
         ("presence_ends_with_sigkill", presence_ends_with_its_holder),
         ("identity_ends_with_its_holder_though_a_child_lives", identity_ends_with_its_holder),
@@ -81,6 +82,7 @@ impl Drop for Child {
 
 fn generation() {
     let before = fork::generation();
+    let _ = shm_presence::stamp(); // what it counts from, a child would inherit
     let (mut children, from_child) = std::io::pipe().unwrap();
     let child = Child::fork(|| {
         std::io::Write::write_all(&mut &from_child, shm_presence::stamp().uuid.as_bytes()).is_ok()
@@ -93,6 +95,24 @@ fn generation() {
     assert_eq!(fork::pid(), std::process::id());
     Child::fork(|| fork::generation() == before + 1 && fork::pid() == std::process::id()).kill();
     assert_eq!(fork::generation(), before);
+}
+
+fn kept_values() {
+    static COUNT: fork::Kept<u32> = fork::Kept::new(0);
+    let raised = || {
+        COUNT.with(|count| {
+            *count += 1;
+            *count
+        })
+    };
+    assert_eq!(raised(), 1);
+    let child = Child::fork(|| {
+        // SAFETY: alarm has no preconditions; it ends the process if it waits for ever.
+        unsafe { libc::alarm(20) };
+        raised() == 2
+    });
+    child.kill();
+    assert_eq!(raised(), 2);
 }
 
 fn presence_is_inherited() {

@@ -207,3 +207,51 @@ fn find(extent: &Extent) -> Option<Arc<dyn Findable>> {
     let last = ARRAYS.with(|arrays| arrays.range(before).rev().find_map(|(_, it)| it.upgrade()))?;
     (extent.bytes.end <= last.bytes().end).then_some(last)
 }
+
+#[cfg(all(test, feature = "anon"))]
+mod tests {
+    use super::*;
+    use crate::{SharedArray, backends};
+
+    /// Of addresses that nothing is mapped at. It does not leave by itself.
+    struct Bytes(Range<usize>);
+
+    impl Findable for Bytes {
+        fn bytes(&self) -> Range<usize> {
+            self.0.clone()
+        }
+
+        fn located(&self) -> Located {
+            unreachable!("nobody asks")
+        }
+    }
+
+    #[test]
+    fn what_is_dropped_has_left() {
+        let kind = BackendKind::Mmap;
+        let array = SharedArray::<u8, _>::builder(3).unique("leaves").backend(kind);
+        let array = array.zeros().unwrap();
+        let attachment = backends::attach(kind, array.name(), Access::ReadWrite).unwrap();
+        let key = key(&*attachment).unwrap();
+        let is_in = || ARRAYS.with(|arrays| arrays.contains_key(&key));
+        assert!(is_in());
+        let address = Arc::downgrade(&attachment); // so that no other is given it
+        drop(attachment);
+        assert!(!is_in());
+        drop(address);
+    }
+
+    /// One that another thread is ending, or was when this process was forked.
+    #[test]
+    fn one_that_has_gone_hides_no_other() {
+        let mut both = [64..128, 64..128].map(|bytes| Arc::new(Bytes(bytes)));
+        both.iter().for_each(enter);
+        both.sort_by_key(|array| Arc::as_ptr(array).addr());
+        let [first, last] = both;
+        drop(last);
+        let extent = Extent { first: 64, bytes: 64..128 };
+        assert!(find(&extent).is_some());
+        leave(&*first);
+        assert!(find(&extent).is_none());
+    }
+}
