@@ -323,12 +323,12 @@ fn side_by_side() {
     });
 }
 
-/// The stack lies above all mappings: the array below it is looked at, and must not be held.
+/// The main thread's stack lies above all mappings: the array below it is looked at, and must not be
+/// held.
 fn keeps_no_other() {
-    let done = AtomicBool::new(false);
+    let (own, done) = ([1_u32; 4], AtomicBool::new(false));
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            let own = [1_u32; 4];
             while !done.load(Relaxed) {
                 assert!(!is_shared(&own) && containing(&own).is_none());
             }
