@@ -333,7 +333,7 @@ fn keeps_no_other() {
                 assert!(!is_shared(&own) && containing(&own).is_none());
             }
         });
-        let refused = (0..2000).filter(|_| {
+        let refused = (0..10_000).filter(|_| {
             let array = made(BackendKind::Memfd, (64, 64)).into_memfd().unwrap();
             array.freeze().is_err()
         });
