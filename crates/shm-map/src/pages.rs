@@ -1,7 +1,7 @@
 //! Which pages a segment's memory is in: decided from what the system says, with the reason.
 
 use rustix::fs::{MemfdFlags, Stat};
-use shm_core::{Fill, Header, Pages, Paging, Result};
+use shm_core::{Error, ErrorKind, Fill, Header, Pages, Paging, Result};
 
 mod facts;
 #[cfg(test)]
@@ -128,14 +128,15 @@ impl PagePlan {
     /// have taken them meanwhile, in the next best.
     ///
     /// # Errors
-    /// Those of `make`, which is not called again where `fill` is used up.
+    /// Those of `make`, which is not called again where `fill` is used up, nor where what it was to
+    /// write is wrong.
     pub fn carry_out<T>(
         &self,
         mut fill: Option<Fill<'_>>,
         make: impl Fn(&Self, Option<Fill<'_>>) -> Result<T>,
     ) -> Result<T> {
         match make(self, fill.as_mut().map(Fill::again)) {
-            Err(error) if self.is_pooled() && !fill.as_ref().is_some_and(Fill::is_used_up) => {
+            Err(error) if self.is_pooled() && is_refusal(&error) && !is_used_up(fill.as_ref()) => {
                 tracing::debug!(%error, "no huge pages of the pool");
                 let next_best = as_allowed(Home::Kernel, self.unit, &facts::text);
                 next_best.tell();
@@ -153,6 +154,16 @@ impl PagePlan {
             tracing::warn!(reason, "ordinary pages, though huge ones were asked for");
         }
     }
+}
+
+/// Whether the system has refused something: other pages may do.
+fn is_refusal(error: &Error) -> bool {
+    use ErrorKind::{BackendRefused, LimitReached, NoSpace, Os};
+    matches!(error.kind(), NoSpace { .. } | LimitReached { .. } | BackendRefused { .. } | Os { .. })
+}
+
+fn is_used_up(fill: Option<&Fill<'_>>) -> bool {
+    fill.is_some_and(Fill::is_used_up)
 }
 
 /// Why a segment gets ordinary pages on every machine.

@@ -32,13 +32,14 @@ use crate::{Chunk, ReadGuard, WriteGuard};
 /// # }
 /// ```
 pub fn is_shared(memory: &(impl Locate + ?Sized)) -> bool {
-    memory.extent().is_some_and(|extent| find(&extent).is_some())
+    let is_alive = |array: &Known| (array.strong_count() > 0).then_some(());
+    memory.extent().is_some_and(|extent| find(&extent, is_alive).is_some())
 }
 
 /// The shared array that all of a view's elements lie in, as [`is_shared`]: `None` if there is none.
 pub fn containing(memory: &(impl Locate + ?Sized)) -> Option<Located> {
     let extent = memory.extent()?;
-    let array = find(&extent)?;
+    let array = find(&extent, Weak::upgrade)?;
     Some(Located { offset: extent.first - array.bytes().start, ..array.located() })
 }
 
@@ -174,8 +175,11 @@ pub(crate) fn bytes(region: &dyn Region, offset: u64, len: usize) -> Range<usize
     start..start.saturating_add(len).min(mapped + region.len())
 }
 
-/// By the address of the first byte, and its own: two attachments may share a mapping.
-type Arrays = BTreeMap<(usize, usize), Weak<dyn Findable>>;
+/// By the address of the first byte, and its own: two attachments may share a mapping. With the
+/// address behind the last byte.
+type Arrays = BTreeMap<(usize, usize), (usize, Known)>;
+
+type Known = Weak<dyn Findable>;
 
 /// No step with it may drop the last handle of an array, whose end comes here too.
 static ARRAYS: Kept<Arrays> = Kept::new(BTreeMap::new());
@@ -188,8 +192,8 @@ fn key<A: Findable + ?Sized>(array: &A) -> Option<(usize, usize)> {
 /// Has an array found, until it [leaves](leave). One without elements lies nowhere.
 pub(crate) fn enter<A: Findable + 'static>(array: &Arc<A>) {
     if let Some(key) = key(&**array) {
-        let array = Arc::<A>::downgrade(array);
-        ARRAYS.with(|arrays| arrays.insert(key, array));
+        let known = (array.bytes().end, Arc::<A>::downgrade(array) as Known);
+        ARRAYS.with(|arrays| arrays.insert(key, known));
     }
 }
 
@@ -200,12 +204,20 @@ pub(crate) fn leave(array: &(impl Findable + ?Sized)) {
     }
 }
 
-/// The array that has these bytes. Mappings do not overlap: it is the last one that begins at or
-/// before them.
-fn find(extent: &Extent) -> Option<Arc<dyn Findable>> {
+/// Takes up the array that has these bytes. Mappings do not overlap: it is the last one that begins
+/// at or before them.
+///
+/// No other array is taken up, not for a moment: it would not be unmapped where its last handle is
+/// dropped, and never in a child that is forked then.
+fn find<R>(extent: &Extent, take_up: impl Fn(&Known) -> Option<R>) -> Option<R> {
     let before = ..=(extent.bytes.start, usize::MAX);
-    let last = ARRAYS.with(|arrays| arrays.range(before).rev().find_map(|(_, it)| it.upgrade()))?;
-    (extent.bytes.end <= last.bytes().end).then_some(last)
+    ARRAYS.with(|arrays| {
+        let mut known = arrays.range(before).rev().map(|(_, known)| known);
+        known.find_map(|(end, array)| match extent.bytes.end <= *end {
+            true => take_up(array).map(Some),
+            false => (array.strong_count() > 0).then_some(None),
+        })
+    })?
 }
 
 #[cfg(all(test, feature = "anon"))]

@@ -29,6 +29,7 @@ fn main() {
             ("a_forked_child_asks_too", a_forked_child),
             ("a_fork_at_any_instant_leaves_it_usable", forks_at_any_instant),
             ("a_thousand_arrays_side_by_side", side_by_side),
+            ("who_asks_keeps_no_other_array", keeps_no_other),
         ],
     );
 }
@@ -319,5 +320,25 @@ fn side_by_side() {
             assert_eq!(is_shared(pointers), number.is_multiple_of(3));
         }
         kept.iter().for_each(|(_, array)| check(array));
+    });
+}
+
+/// The main thread's stack lies above all mappings: the array below it is looked at, and must not be
+/// held.
+fn keeps_no_other() {
+    let (own, done) = ([1_u32; 4], AtomicBool::new(false));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Relaxed) {
+                assert!(!is_shared(&own) && containing(&own).is_none());
+            }
+        });
+        let refused = (0..10_000).filter(|_| {
+            let array = made(BackendKind::Memfd, (64, 64)).into_memfd().unwrap();
+            array.freeze().is_err()
+        });
+        let refused = refused.count();
+        done.store(true, Relaxed);
+        assert_eq!(refused, 0, "arrays were mapped after the drop of their last handle");
     });
 }

@@ -145,6 +145,17 @@ fn attempts(fill: Option<Fill<'_>>, is_begun: bool) -> Vec<Kind> {
 }
 
 #[test]
+fn contents_that_are_wrong_are_not_read_again() {
+    let pooled = PagePlan { kind: Kind::Pooled, unit: UNIT, reason: "for the test" };
+    let calls = Cell::new(0);
+    let made = pooled.carry_out(None, |_, _| -> Result<()> {
+        calls.set(calls.get() + 1);
+        Err(ErrorKind::Corrupt { what: "file", reason: "for the test".into() }.into())
+    });
+    assert!(made.is_err() && calls.get() == 1);
+}
+
+#[test]
 fn where_the_pool_is_empty_the_next_best_is_tried_unless_the_contents_are_used_up() {
     let begun = Cell::new(false);
     let mut fill = |_: &mut dyn Sink| Ok(());
