@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-use std::sync::{Arc, Weak};
+#[cfg(feature = "posix")]
+use std::sync::Arc;
 
 use ndarray::{ArrayBase, ArrayRef, Dimension, RawData, RawRef};
 use shm_core::{Access, BackendKind, DType, Name, Region};
 use shm_presence::fork::Kept;
 
+use crate::backends::AnySegment;
 use crate::{Chunk, ReadGuard, WriteGuard};
 
 /// Whether all of a view's elements lie in a shared array that is mapped into this process.
@@ -32,15 +34,16 @@ use crate::{Chunk, ReadGuard, WriteGuard};
 /// # }
 /// ```
 pub fn is_shared(memory: &(impl Locate + ?Sized)) -> bool {
-    let is_alive = |array: &Known| (array.strong_count() > 0).then_some(());
-    memory.extent().is_some_and(|extent| find(&extent, is_alive).is_some())
+    memory.extent().is_some_and(|extent| ARRAYS.with(|arrays| arrays.find(&extent).is_some()))
 }
 
 /// The shared array that all of a view's elements lie in, as [`is_shared`]: `None` if there is none.
 pub fn containing(memory: &(impl Locate + ?Sized)) -> Option<Located> {
     let extent = memory.extent()?;
-    let array = find(&extent, Weak::upgrade)?;
-    Some(Located { offset: extent.first - array.bytes().start, ..array.located() })
+    ARRAYS.with(|arrays| {
+        let (start, array) = arrays.find(&extent)?;
+        Some(array.known.located(extent.first - start))
+    })
 }
 
 /// Where a view lies, as [`containing`] tells it.
@@ -159,111 +162,106 @@ impl<E: sealed::Extended + ?Sized> sealed::Extended for &mut E {
     }
 }
 
-/// A mapped array that is found by its addresses. It [leaves](leave) when it is dropped.
-pub(crate) trait Findable: Send + Sync {
-    /// Addresses of its elements' bytes.
-    fn bytes(&self) -> Range<usize>;
-
-    /// What there is to tell of it, with the offset of its first byte: zero.
-    fn located(&self) -> Located;
+/// What there is to tell of an array.
+pub(crate) enum Known {
+    Segment(AnySegment),
+    #[cfg(feature = "posix")]
+    Raw(Arc<Located>),
 }
 
-/// Addresses of the bytes of an array that begins at an offset of its region; both in bytes.
-pub(crate) fn bytes(region: &dyn Region, offset: u64, len: usize) -> Range<usize> {
-    let mapped = region.start().addr().get();
-    let start = mapped.saturating_add(usize::try_from(offset).unwrap_or(usize::MAX));
-    start..start.saturating_add(len).min(mapped + region.len())
-}
-
-/// By the address of the first byte, and its own: two attachments may share a mapping. With the
-/// address behind the last byte.
-type Arrays = BTreeMap<(usize, usize), (usize, Known)>;
-
-type Known = Weak<dyn Findable>;
-
-/// No step with it may drop the last handle of an array, whose end comes here too.
-static ARRAYS: Kept<Arrays> = Kept::new(BTreeMap::new());
-
-fn key<A: Findable + ?Sized>(array: &A) -> Option<(usize, usize)> {
-    let (bytes, own) = (array.bytes(), (&raw const *array).addr());
-    (!bytes.is_empty()).then_some((bytes.start, own))
-}
-
-/// Has an array found, until it [leaves](leave). One without elements lies nowhere.
-pub(crate) fn enter<A: Findable + 'static>(array: &Arc<A>) {
-    if let Some(key) = key(&**array) {
-        let known = (array.bytes().end, Arc::<A>::downgrade(array) as Known);
-        ARRAYS.with(|arrays| arrays.insert(key, known));
+impl Known {
+    fn located(&self, offset: usize) -> Located {
+        match self {
+            Self::Segment(segment) => {
+                let header = segment.header();
+                Located {
+                    name: header.name().clone(),
+                    backend: segment.kind(),
+                    dtype: header.dtype().clone(),
+                    shape: header.layout().shape().to_vec(),
+                    access: segment.access(),
+                    offset,
+                }
+            }
+            #[cfg(feature = "posix")]
+            Self::Raw(located) => Located { offset, ..Located::clone(located) },
+        }
     }
 }
 
-/// For the end of an array: once it is unmapped, its addresses may be somebody else's.
-pub(crate) fn leave(array: &(impl Findable + ?Sized)) {
-    if let Some(key) = key(array) {
-        ARRAYS.with(|arrays| arrays.remove(&key));
+/// An array that is mapped into this process: the address behind its last byte, and what is known.
+struct Mapped {
+    end: usize,
+    known: Known,
+}
+
+/// By the address of the first byte, and a number: two attachments may share a mapping.
+type Key = (usize, u64);
+
+struct Arrays {
+    mapped: BTreeMap<Key, Mapped>,
+    /// How many there have been.
+    count: u64,
+}
+
+/// No step with it may drop what is known of an array, whose end may come here too.
+static ARRAYS: Kept<Arrays> = Kept::new(Arrays { mapped: BTreeMap::new(), count: 0 });
+
+impl Arrays {
+    /// The array that has these bytes, and where it begins. Mappings do not overlap: it is the last
+    /// one that begins at or before them.
+    fn find(&self, extent: &Extent) -> Option<(usize, &Mapped)> {
+        let (key, array) = self.mapped.range(..=(extent.bytes.start, u64::MAX)).next_back()?;
+        (extent.bytes.end <= array.end).then_some((key.0, array))
     }
 }
 
-/// Takes up the array that has these bytes. Mappings do not overlap: it is the last one that begins
-/// at or before them.
-///
-/// No other array is taken up, not for a moment: it would not be unmapped where its last handle is
-/// dropped, and never in a child that is forked then.
-fn find<R>(extent: &Extent, take_up: impl Fn(&Known) -> Option<R>) -> Option<R> {
-    let before = ..=(extent.bytes.start, usize::MAX);
-    ARRAYS.with(|arrays| {
-        let mut known = arrays.range(before).rev().map(|(_, known)| known);
-        known.find_map(|(end, array)| match extent.bytes.end <= *end {
-            true => take_up(array).map(Some),
-            false => (array.strong_count() > 0).then_some(None),
+/// Has an array found by its addresses, until it is dropped: before the array is unmapped, as they may
+/// be somebody else's then. One without elements lies nowhere.
+pub(crate) struct Entry(Option<Key>);
+
+impl Entry {
+    /// Of the array of so many bytes that begins at an offset of its region, both in bytes.
+    pub(crate) fn new(region: &dyn Region, offset: u64, len: usize, known: Known) -> Self {
+        let mapped = region.start().addr().get();
+        let start = mapped.saturating_add(usize::try_from(offset).unwrap_or(usize::MAX));
+        let end = start.saturating_add(len).min(mapped + region.len());
+        if start >= end {
+            return Self(None);
+        }
+        ARRAYS.with(|arrays| {
+            arrays.count += 1;
+            let key = (start, arrays.count);
+            arrays.mapped.insert(key, Mapped { end, known });
+            Self(Some(key))
         })
-    })?
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let Some(key) = self.0 else { return };
+        let gone = ARRAYS.with(|arrays| arrays.mapped.remove(&key));
+        drop(gone);
+    }
 }
 
 #[cfg(all(test, feature = "anon"))]
 mod tests {
     use super::*;
-    use crate::{SharedArray, backends};
-
-    /// Of addresses that nothing is mapped at. It does not leave by itself.
-    struct Bytes(Range<usize>);
-
-    impl Findable for Bytes {
-        fn bytes(&self) -> Range<usize> {
-            self.0.clone()
-        }
-
-        fn located(&self) -> Located {
-            unreachable!("nobody asks")
-        }
-    }
+    use crate::SharedArray;
 
     #[test]
     fn what_is_dropped_has_left() {
-        let kind = BackendKind::Mmap;
-        let array = SharedArray::<u8, _>::builder(3).unique("leaves").backend(kind);
-        let array = array.zeros().unwrap();
-        let attachment = backends::attach(kind, array.name(), Access::ReadWrite).unwrap();
-        let key = key(&*attachment).unwrap();
-        let is_in = || ARRAYS.with(|arrays| arrays.contains_key(&key));
+        let builder = SharedArray::<u8, _>::builder(3).unique("leaves").backend(BackendKind::Mmap);
+        let array = builder.zeros().unwrap();
+        let segment = || Known::Segment(array.handle().segment().clone());
+        let entry = Entry::new(array.handle().region(), 0, 3, segment());
+        let key = entry.0.unwrap();
+        let is_in = || ARRAYS.with(|arrays| arrays.mapped.contains_key(&key));
         assert!(is_in());
-        let address = Arc::downgrade(&attachment); // so that no other is given it
-        drop(attachment);
+        drop(entry);
         assert!(!is_in());
-        drop(address);
-    }
-
-    /// One that another thread is ending, or was when this process was forked.
-    #[test]
-    fn one_that_has_gone_hides_no_other() {
-        let mut both = [64..128, 64..128].map(|bytes| Arc::new(Bytes(bytes)));
-        both.iter().for_each(enter);
-        both.sort_by_key(|array| Arc::as_ptr(array).addr());
-        let [first, last] = both;
-        drop(last);
-        let extent = Extent { first: 64, bytes: 64..128 };
-        assert!(find(&extent).is_some());
-        leave(&*first);
-        assert!(find(&extent).is_none());
+        assert!(Entry::new(array.handle().region(), 0, 0, segment()).0.is_none());
     }
 }

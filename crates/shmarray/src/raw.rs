@@ -2,7 +2,6 @@
 #![allow(unsafe_code)] // extends the lifetime of elements that an Arc keeps, as in `Array`
 
 use std::fmt;
-use std::ops::Range;
 use std::sync::Arc;
 
 use ndarray::{
@@ -13,7 +12,7 @@ use shm_core::{Access, AtomicElement, DType, Element, Layout, Name, Region, Resu
 use shm_ndarray::{Elements, ElementsMut, Place, slice_window};
 use shm_posix::RawSegment;
 
-use crate::located::{self, Findable, Located};
+use crate::located::{Entry, Known, Located};
 use crate::mode::{Open, ReadOnly, ReadWrite, Writable};
 
 mod builder;
@@ -75,36 +74,17 @@ pub type RawArray<T, D> = Raw<T, D, ReadWrite>;
 /// A raw array that the kernel lets this process only read; others may write it.
 pub type ReadOnlyRawArray<T, D> = Raw<T, D, ReadOnly>;
 
-/// A raw segment, and the whole array in it.
+/// A raw segment, which is found by its addresses.
 struct RawAttachment {
+    _entry: Entry, // dropped before the segment
     segment: RawSegment,
-    /// Addresses of the elements' bytes.
-    elements: Range<usize>,
-    located: Located,
 }
 
 impl RawAttachment {
     fn new(segment: RawSegment, shown: &Shown, located: Located) -> Arc<Self> {
-        let elements = located::bytes(segment.region(), shown.offset, shown.layout.nbytes());
-        let attachment = Arc::new(Self { segment, elements, located });
-        located::enter(&attachment);
-        attachment
-    }
-}
-
-impl Drop for RawAttachment {
-    fn drop(&mut self) {
-        located::leave(self);
-    }
-}
-
-impl Findable for RawAttachment {
-    fn bytes(&self) -> Range<usize> {
-        self.elements.clone()
-    }
-
-    fn located(&self) -> Located {
-        self.located.clone()
+        let (len, known) = (shown.layout.nbytes(), Known::Raw(Arc::new(located)));
+        let entry = Entry::new(segment.region(), shown.offset, len, known);
+        Arc::new(Self { _entry: entry, segment })
     }
 }
 
