@@ -1,7 +1,7 @@
 //! What every backend promises, as one suite of tests, and what tests with several processes need.
 //!
 //! A backend is finished when it passes [`suite!`], and [`named_suite!`], [`handover_suite!`] or
-//! [`identity_suite!`] with [`identity_forks`] and [`limits`] if it has those abilities. `tests/minimal.rs` shows the least that is valid.
+//! [`identity_suite!`] with [`identity_forks`] and [`limits()`] if it has those abilities. `tests/minimal.rs` shows the least that is valid.
 //!
 //! This crate is for tests only: its functions fail by panicking. It knows no backend, and nothing
 //! above `shm-presence`.

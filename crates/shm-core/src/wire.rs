@@ -7,7 +7,7 @@
 //! | 4 | backend: 0 `shm`, 1 `mmap`, 2 `memfd` |
 //! | 5 | kept for later: written as zero, and not read |
 //! | 6 | length of what follows, `u16`, little-endian |
-//! | 8 | the payload by bincode 2, standard configuration, field by field as in [`write`] |
+//! | 8 | the payload by bincode 2, standard configuration, field by field as in [`write()`] |
 
 use std::fmt::Display;
 
@@ -167,7 +167,7 @@ fn write(payload: &PayloadRef<'_>, to: &mut impl Encoder) -> Result<(), EncodeEr
     Ok(())
 }
 
-/// Reads what [`write`] wrote.
+/// Reads what [`write()`] wrote.
 fn read<'de>(from: &mut impl BorrowDecoder<'de, Context = ()>) -> Result<Payload> {
     let descriptor = Descriptor {
         backend: coded(&BACKENDS, "backend", from)?,
