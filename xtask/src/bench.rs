@@ -266,4 +266,12 @@ mod tests {
         assert_eq!(written.len(), 4);
         assert_eq!(Outcome::read(&folder.join("bench.json")).unwrap(), outcome);
     }
+
+    #[test]
+    fn the_kept_page_is_that_of_the_kept_figures() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(KEPT);
+        let outcome = Outcome::read(&folder.join("bench.json")).unwrap();
+        let page = fs::read_to_string(folder.join("bench.md")).unwrap();
+        assert_eq!(table::markdown(&outcome), page);
+    }
 }
