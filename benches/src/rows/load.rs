@@ -5,10 +5,9 @@ use std::path::PathBuf;
 
 use shmarray::prelude::*;
 
-use super::pages::Kind;
-use crate::floor::large::Fresh;
+use super::pages::{Kind, NEAR};
 use crate::row::{calm, each_with};
-use crate::{Contender, Goal, Row, peer};
+use crate::{Contender, Row, peer};
 
 /// Bytes of elements.
 const LEN: usize = 1 << 30;
@@ -32,7 +31,7 @@ fn file() -> PathBuf {
 }
 
 fn row(backend: BackendKind, kind: Kind) -> Row {
-    let sends = kind == Kind::Ordinary && backend != BackendKind::Mmap;
+    let sends = kind.writes(backend);
     let mut contenders = vec![
         Contender::ours(move || {
             let path = file();
@@ -51,11 +50,8 @@ fn row(backend: BackendKind, kind: Kind) -> Row {
                 move |()| {
                     let file = File::open(&path).unwrap();
                     let offset = file.metadata().unwrap().len() - LEN as u64;
-                    match kind {
-                        _ if sends => Fresh::new(backend, LEN).sent(&file, offset),
-                        Kind::Ordinary => Fresh::new(backend, LEN).read(&file, offset),
-                        Kind::Huge => Fresh::huge(backend, LEN).read(&file, offset),
-                    }
+                    let fresh = kind.fresh(backend, LEN);
+                    if sends { fresh.sent(&file, offset) } else { fresh.read(&file, offset) }
                 },
             ))
         }),
@@ -75,7 +71,7 @@ fn row(backend: BackendKind, kind: Kind) -> Row {
              processor"
         },
         bytes: Some(LEN as u64),
-        goal: Some(Goal::OfFloor(1.11)),
+        goal: NEAR,
         ready: kind.ready(backend),
         contenders,
     }

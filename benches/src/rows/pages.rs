@@ -5,6 +5,12 @@ use std::fmt;
 use shmarray::Paging;
 use shmarray::prelude::*;
 
+use crate::Goal;
+use crate::floor::large::Fresh;
+
+/// Nine tenths of what the kernel can do with the same pages.
+pub(super) const NEAR: Option<Goal> = Some(Goal::OfFloor(1.11));
+
 /// Which pages a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -29,6 +35,19 @@ impl Kind {
             Self::Ordinary => Pages::Auto,
             Self::Huge => Pages::Huge,
         }
+    }
+
+    /// Fresh memory of the floor, in such pages; so many bytes.
+    pub(super) fn fresh(self, backend: BackendKind, len: usize) -> Fresh {
+        match self {
+            Self::Ordinary => Fresh::new(backend, len),
+            Self::Huge => Fresh::huge(backend, len),
+        }
+    }
+
+    /// Whether such an array is filled by writing to its file.
+    pub(super) fn writes(self, backend: BackendKind) -> bool {
+        self == Self::Ordinary && backend != BackendKind::Mmap
     }
 
     /// Whether a gigabyte of this backend gets these pages here.

@@ -5,10 +5,9 @@
 use ndarray::ArrayView1;
 use shmarray::prelude::*;
 
-use super::pages::Kind;
-use crate::floor::large::Fresh;
+use super::pages::{Kind, NEAR};
 use crate::row::{calm, each_with};
-use crate::{Contender, Goal, Row, peer};
+use crate::{Contender, Row, peer};
 
 /// Bytes.
 const LEN: usize = 1 << 30;
@@ -19,7 +18,7 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 fn row(backend: BackendKind, kind: Kind) -> Row {
-    let writes = kind == Kind::Ordinary && backend != BackendKind::Mmap;
+    let writes = kind.writes(backend);
     let mut contenders = vec![
         Contender::ours(move || {
             let from = vec![1_u64; LEN / size_of::<u64>()];
@@ -41,10 +40,7 @@ fn row(backend: BackendKind, kind: Kind) -> Row {
             calm(each_with(
                 || (),
                 move |()| {
-                    let fresh = match kind {
-                        Kind::Ordinary => Fresh::new(backend, LEN),
-                        Kind::Huge => Fresh::huge(backend, LEN),
-                    };
+                    let fresh = kind.fresh(backend, LEN);
                     let filled = if writes { fresh.written(&from) } else { fresh.copied(&from) };
                     std::hint::black_box(filled.sum());
                     filled
@@ -65,7 +61,7 @@ fn row(backend: BackendKind, kind: Kind) -> Row {
             "pages found and copied to by pieces of 2 MiB, by one thread for each processor; then the sum"
         },
         bytes: Some(LEN as u64),
-        goal: Some(Goal::OfFloor(1.11)),
+        goal: NEAR,
         ready: kind.ready(backend),
         contenders,
     }

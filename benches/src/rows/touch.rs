@@ -3,7 +3,7 @@
 use ndarray::ArrayView1;
 use shmarray::prelude::*;
 
-use super::pages::Kind;
+use super::pages::{Kind, NEAR};
 use crate::floor::large::Fresh;
 use crate::floor::{anonymous, memfd};
 use crate::row::{anywhere, calm, each, each_with};
@@ -11,9 +11,6 @@ use crate::{Contender, Goal, Row, peer};
 
 /// Bytes.
 const LEN: usize = 1 << 30;
-
-/// Nine tenths of what the kernel can do with the same pages.
-const NEAR: Option<Goal> = Some(Goal::OfFloor(1.11));
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut all = Vec::new();
@@ -49,20 +46,8 @@ fn populated(backend: BackendKind, kind: Kind) -> SharedArray<u8, Ix1> {
     builder.pages(kind.pages()).commit(Commit::Populate).zeros().unwrap()
 }
 
-fn fresh(backend: BackendKind, kind: Kind) -> Fresh {
-    match kind {
-        Kind::Ordinary => Fresh::new(backend, LEN),
-        Kind::Huge => Fresh::huge(backend, LEN),
-    }
-}
-
 fn warm() -> Vec<u8> {
     vec![1; LEN]
-}
-
-/// Whether it is filled by writing to its file.
-fn writes(backend: BackendKind, kind: Kind) -> bool {
-    kind == Kind::Ordinary && backend != BackendKind::Mmap
 }
 
 fn ours(backend: BackendKind, kind: Kind) -> Contender {
@@ -80,8 +65,8 @@ fn floor(backend: BackendKind, kind: Kind) -> Contender {
         calm(each_with(
             || (),
             move |()| {
-                let fresh = fresh(backend, kind);
-                if writes(backend, kind) { fresh.written(&from) } else { fresh.copied(&from) }
+                let fresh = kind.fresh(backend, LEN);
+                if kind.writes(backend) { fresh.written(&from) } else { fresh.copied(&from) }
             },
         ))
     })
@@ -89,7 +74,7 @@ fn floor(backend: BackendKind, kind: Kind) -> Contender {
 
 /// What that is, for readers.
 fn told(backend: BackendKind, kind: Kind) -> &'static str {
-    if writes(backend, kind) {
+    if kind.writes(backend) {
         "pwrite, by one thread"
     } else {
         "the same pages found (MADV_POPULATE_WRITE) and copied to by pieces of 2 MiB, by one thread for \
@@ -126,7 +111,7 @@ fn populate(backend: BackendKind, kind: Kind) -> Row {
         contenders: vec![
             Contender::ours(move || calm(each_with(|| (), move |()| populated(backend, kind)))),
             Contender::floor(move || {
-                calm(each_with(|| (), move |()| fresh(backend, kind).populated()))
+                calm(each_with(|| (), move |()| kind.fresh(backend, LEN).populated()))
             }),
         ],
         ..row("populate", "make with all pages found", backend, kind)
@@ -140,7 +125,7 @@ fn free(backend: BackendKind, kind: Kind) -> Row {
         contenders: vec![
             Contender::ours(move || calm(each_with(move || populated(backend, kind), drop))),
             Contender::floor(move || {
-                calm(each_with(move || fresh(backend, kind).populated(), Fresh::freed))
+                calm(each_with(move || kind.fresh(backend, LEN).populated(), Fresh::freed))
             }),
         ],
         ..row("free", "free a full one", backend, kind)

@@ -35,16 +35,20 @@ enum Text {
 
 impl Text {
     const SHORT: usize = 54;
+    /// What is behind the end of a short one.
+    const FILLER: u8 = b'_';
 
     fn new(text: &str) -> Self {
-        match u8::try_from(text.len()) {
-            Ok(len) if text.len() <= Self::SHORT => {
-                let mut short = [0; Self::SHORT];
-                short[..text.len()].copy_from_slice(text.as_bytes());
-                Self::Short(len, short)
-            }
-            _ => Self::Long(text.into()),
+        match Self::short(text.as_bytes()) {
+            Some((len, short)) => Self::Short(len, short),
+            None => Self::Long(text.into()),
         }
+    }
+
+    fn short(text: &[u8]) -> Option<(u8, [u8; Self::SHORT])> {
+        let mut short = [Self::FILLER; Self::SHORT];
+        short.get_mut(..text.len())?.copy_from_slice(text);
+        Some((u8::try_from(text.len()).ok()?, short))
     }
 }
 
@@ -85,14 +89,11 @@ impl Name {
     /// The name, if it is short, printable ASCII and good, as most are: all its bytes are looked at
     /// alike, which the processor does at once. For any other, [`new`](Self::new) decides.
     pub(crate) fn plain(name: &[u8]) -> Option<Self> {
-        const ANY: u8 = b'_'; // behind the name's end: as good as any
-        let mut short = [ANY; Text::SHORT];
-        short.get_mut(..name.len())?.copy_from_slice(name);
+        let (len, short) = Text::short(name)?; // the filler is as good as any
         let printable = short
             .iter()
             .fold(true, |all, byte| all & (b' '..=b'~').contains(byte) & (*byte != b'/'));
         let begins_well = name.first().is_some_and(|first| *first != b'.');
-        let len = u8::try_from(name.len()).ok()?;
         (printable && begins_well).then_some(Self(Text::Short(len, short)))
     }
 

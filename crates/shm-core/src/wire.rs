@@ -59,6 +59,16 @@ impl PayloadRef<'_> {
         message[start + PREFIX_LEN - 2..start + PREFIX_LEN].copy_from_slice(&body.to_le_bytes());
         Ok(has)
     }
+
+    /// The compact form by itself.
+    ///
+    /// # Errors
+    /// As [`Payload::to_bytes`].
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let mut bytes = Vec::with_capacity(256);
+        self.append_to(&mut bytes)?;
+        Ok(bytes)
+    }
 }
 
 impl Payload {
@@ -68,9 +78,7 @@ impl Payload {
     /// [`ErrorKind::Oversized`] beyond [`MAX_PAYLOAD_LEN`] bytes, as only a huge structured dtype
     /// can be.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        let mut bytes = Vec::with_capacity(256);
-        PayloadRef::from(self).append_to(&mut bytes)?;
-        Ok(bytes)
+        PayloadRef::from(self).to_bytes()
     }
 
     /// Reads the compact form.

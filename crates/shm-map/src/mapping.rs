@@ -75,6 +75,11 @@ impl Drop for Mapping {
 }
 
 impl Mapping {
+    /// One whose pages this process has not found yet.
+    fn of(memory: Memory, access: Access, paging: Paging, is_promised: bool) -> Self {
+        Self { memory, access, paging, is_promised, has_pages: AtomicBool::new(false) }
+    }
+
     /// Maps the first `len` bytes of a file. The caller has checked that it has so many.
     ///
     /// # Errors
@@ -95,13 +100,7 @@ impl Mapping {
             }
         })?;
         let paging = Paging::ordinary("no others were asked for");
-        Ok(Self {
-            memory: Memory::File(map),
-            access,
-            paging,
-            is_promised: false,
-            has_pages: AtomicBool::new(false),
-        })
+        Ok(Self::of(Memory::File(map), access, paging, false))
     }
 
     /// Maps the first `len` bytes of a file for the pages of a plan: huge ones at a multiple of their
@@ -137,13 +136,7 @@ impl Mapping {
             // SAFETY: the first bytes of the mapping that was made right above.
             unsafe { os::advise_huge(span.start, whole) };
         }
-        Ok(Self {
-            memory: Memory::Pages(span),
-            access,
-            paging: plan.paging(),
-            is_promised: plan.is_pooled(),
-            has_pages: AtomicBool::new(false),
-        })
+        Ok(Self::of(Memory::Pages(span), access, plan.paging(), plan.is_pooled()))
     }
 
     /// The same, which says that of its pages.
@@ -172,13 +165,7 @@ impl Mapping {
             }
         })?;
         let paging = Paging::ordinary("no others were asked for");
-        Ok(Self {
-            memory: Memory::Pages(pages),
-            access: Access::ReadWrite,
-            paging,
-            is_promised: false,
-            has_pages: AtomicBool::new(false),
-        })
+        Ok(Self::of(Memory::Pages(pages), Access::ReadWrite, paging, false))
     }
 
     /// As [`anonymous`](Self::anonymous), in the pages of a plan.
@@ -214,14 +201,7 @@ impl Mapping {
         };
         let twin =
             twin.map_err(|errno| system_error("mmap", "a second mapping of an array", errno))?;
-        let (paging, is_promised) = (self.paging, self.is_promised);
-        Ok(Self {
-            memory: Memory::Pages(twin),
-            access: Access::ReadOnly,
-            paging,
-            is_promised,
-            has_pages: AtomicBool::new(false),
-        })
+        Ok(Self::of(Memory::Pages(twin), Access::ReadOnly, self.paging, self.is_promised))
     }
 
     /// Reserves and maps all its pages (`MADV_POPULATE_WRITE`, Linux 5.14), on several threads if

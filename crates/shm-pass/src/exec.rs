@@ -59,9 +59,7 @@ pub fn inherit<'a>(
         .map_err(|errno| system_error("fcntl(F_DUPFD_CLOEXEC)", "an array", errno))?;
     let stat = fstat(&own).map_err(|errno| system_error("fstat", "an array", errno))?;
     let (number, device, inode) = (own.as_raw_fd(), stat.st_dev, stat.st_ino);
-    let mut bytes = Vec::new();
-    payload.append_to(&mut bytes)?;
-    let payload = hex(&bytes);
+    let payload = hex(&payload.to_bytes()?);
     command.env(variable, format!("{VERSION}:{number}:{device}:{inode}:{payload}"));
     // SAFETY: between fork and exec this only calls fcntl(2), which is async-signal-safe; it
     // neither allocates nor locks.
