@@ -69,13 +69,34 @@ fn not_compiled<T>(backend: BackendKind) -> Result<T> {
     Err(ErrorKind::BackendNotCompiled { backend, feature: backend.feature() }.into())
 }
 
+macro_rules! any_of {
+    ($feature:literal, $backend:ident, $segment:ty, $region:ty) => {
+        #[cfg(feature = $feature)]
+        impl From<$segment> for AnySegment {
+            fn from(segment: $segment) -> Self {
+                Self::$backend(segment)
+            }
+        }
+
+        #[cfg(feature = $feature)]
+        impl From<$region> for AnyRegion {
+            fn from(region: $region) -> Self {
+                Self::$backend(region)
+            }
+        }
+    };
+}
+
+any_of!("posix", Shm, shm_posix::PosixSegment, shm_posix::PosixRegion);
+any_of!("anon", Mmap, shm_anon::AnonSegment, shm_anon::AnonRegion);
+any_of!("memfd", Memfd, shm_memfd::MemfdSegment, shm_memfd::MemfdRegion);
+
 #[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
-fn any<S: Segment>(
-    attached: Attached<S>,
-    segment: impl Fn(S) -> AnySegment,
-    region: impl Fn(S::Region) -> AnyRegion,
-) -> Arc<Attachment> {
-    Attachment::new(segment(attached.segment), region(attached.region))
+fn any<S>(attached: Attached<S>) -> Arc<Attachment>
+where
+    S: Segment<Region: Into<AnyRegion>> + Into<AnySegment>,
+{
+    Attachment::new(attached.segment.into(), attached.region.into())
 }
 
 /// Makes a segment.
@@ -86,17 +107,11 @@ pub(crate) fn create(
 ) -> Result<Arc<Attachment>> {
     match backend {
         #[cfg(feature = "posix")]
-        BackendKind::Shm => shm_posix::Posix::default()
-            .create(spec, fill)
-            .map(|made| any(made, AnySegment::Shm, AnyRegion::Shm)),
+        BackendKind::Shm => shm_posix::Posix::default().create(spec, fill).map(any),
         #[cfg(feature = "anon")]
-        BackendKind::Mmap => shm_anon::Anon
-            .create(spec, fill)
-            .map(|made| any(made, AnySegment::Mmap, AnyRegion::Mmap)),
+        BackendKind::Mmap => shm_anon::Anon.create(spec, fill).map(any),
         #[cfg(feature = "memfd")]
-        BackendKind::Memfd => shm_memfd::Memfd
-            .create(spec, fill)
-            .map(|made| any(made, AnySegment::Memfd, AnyRegion::Memfd)),
+        BackendKind::Memfd => shm_memfd::Memfd.create(spec, fill).map(any),
         other => not_compiled(other),
     }
 }
@@ -107,11 +122,9 @@ pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Resul
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
             .attach(shm_posix::Source::Name(name.clone()), access)
-            .map(|found| any(found, AnySegment::Shm, AnyRegion::Shm)),
+            .map(any),
         #[cfg(feature = "anon")]
-        BackendKind::Mmap => shm_anon::Anon
-            .attach(name.clone(), access)
-            .map(|found| any(found, AnySegment::Mmap, AnyRegion::Mmap)),
+        BackendKind::Mmap => shm_anon::Anon.attach(name.clone(), access).map(any),
         #[cfg(feature = "memfd")]
         BackendKind::Memfd => Err(ErrorKind::NoHandle {
             operation: "attaching by name",
@@ -150,11 +163,9 @@ pub(crate) fn attach_fd(
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
             .attach(shm_posix::Source::Fd(fd, name.clone()), access)
-            .map(|found| any(found, AnySegment::Shm, AnyRegion::Shm)),
+            .map(any),
         #[cfg(feature = "memfd")]
-        BackendKind::Memfd => shm_memfd::Memfd
-            .attach(shm_memfd::Source::Fd(fd), access)
-            .map(|found| any(found, AnySegment::Memfd, AnyRegion::Memfd)),
+        BackendKind::Memfd => shm_memfd::Memfd.attach(shm_memfd::Source::Fd(fd), access).map(any),
         BackendKind::Mmap => Err(no_handle("attaching to a descriptor", backend)),
         other => {
             let _ = (fd, name, access); // used by some sets of features only
@@ -166,9 +177,7 @@ pub(crate) fn attach_fd(
 /// Attaches to a segment without a name while its sender lives.
 pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<Arc<Attachment>> {
     #[cfg(feature = "memfd")]
-    return shm_memfd::Memfd
-        .attach(shm_memfd::Source::Origin(origin), access)
-        .map(|found| any(found, AnySegment::Memfd, AnyRegion::Memfd));
+    return shm_memfd::Memfd.attach(shm_memfd::Source::Origin(origin), access).map(any);
     #[cfg(not(feature = "memfd"))]
     {
         let _ = (origin, access);
@@ -229,14 +238,7 @@ impl AnySegment {
     }
 
     pub(crate) fn map(self) -> Result<Arc<Attachment>> {
-        let region = match &self {
-            #[cfg(feature = "posix")]
-            Self::Shm(segment) => AnyRegion::Shm(segment.map()?),
-            #[cfg(feature = "anon")]
-            Self::Mmap(segment) => AnyRegion::Mmap(segment.map()?),
-            #[cfg(feature = "memfd")]
-            Self::Memfd(segment) => AnyRegion::Memfd(segment.map()?),
-        };
+        let region = each!(AnySegment, &self, segment => AnyRegion::from(segment.map()?));
         Ok(Attachment::new(self, region))
     }
 
@@ -269,9 +271,7 @@ impl AnySegment {
     pub(crate) fn freeze(&self) -> Result<Arc<Attachment>> {
         match self {
             #[cfg(feature = "memfd")]
-            Self::Memfd(segment) => {
-                segment.freeze().map(|frozen| any(frozen, Self::Memfd, AnyRegion::Memfd))
-            }
+            Self::Memfd(segment) => segment.freeze().map(any),
             #[cfg(any(feature = "posix", feature = "anon"))]
             other => Err(ErrorKind::NoHandle {
                 operation: "freezing",
