@@ -57,11 +57,11 @@ fn siblings() {
     let name = old.segment.header().name();
     let lives = |slot| {
         let old = attach(name);
-        assert_eq!(take(&identity, &old).unwrap().slot, slot);
+        assert_eq!(take(&identity, &old).unwrap().slot(), slot);
         for _ in 0..3 {
             let (new, identity) = (create("new"), Identity::new());
             assert!(!held(&new, 0), "the slot of a sibling's array");
-            assert_eq!(take(&identity, &new).unwrap().slot, 0);
+            assert_eq!(take(&identity, &new).unwrap().slot(), 0);
             std::mem::forget((new, identity));
         }
         std::mem::forget(old);
@@ -70,7 +70,7 @@ fn siblings() {
     let later = create("later");
     assert_eq!([0, 1, 2].map(|slot| held(&old, slot)), [true, true, false]);
     assert!(!held(&later, 0));
-    assert_eq!(take(&identity, &old).unwrap().slot, 2);
+    assert_eq!(take(&identity, &old).unwrap().slot(), 2);
     drop(children);
     assert_eq!([0, 1, 2].map(|slot| held(&old, slot)), [false, false, true]);
 }
@@ -104,7 +104,7 @@ fn take_first_of_each(arrays: &[Array]) -> Vec<Identity> {
     let taken = arrays.iter().map(|array| {
         let identity = Identity::new();
         assert!(!held(array, 0), "the slot of another array");
-        assert_eq!(take(&identity, array).unwrap().slot, 0);
+        assert_eq!(take(&identity, array).unwrap().slot(), 0);
         identity
     });
     taken.collect()
@@ -167,8 +167,8 @@ fn refused(arguments: &[String]) {
     let name = array.segment.header().name();
     drop(attach(name));
     if arguments == ["works"] {
-        assert_eq!(take(&identity, &array).unwrap().slot, 0);
-        drop(Child::idle(|| assert_eq!(take(&identity, &array).unwrap().slot, 1)));
+        assert_eq!(take(&identity, &array).unwrap().slot(), 0);
+        drop(Child::idle(|| assert_eq!(take(&identity, &array).unwrap().slot(), 1)));
         assert_eq!([0, 1].map(|slot| held(&array, slot)), [true, false]);
         return;
     }

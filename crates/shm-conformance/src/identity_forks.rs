@@ -27,10 +27,10 @@ fn child_takes_its_own<H: IdentityHarness>() {
     let child = Child::idle(|| {
         assert_eq!(identity.owner(), None);
         let own = take::<H>(&identity, &array).unwrap();
-        assert_eq!((own.slot, own.generation, identity.owner()), (1, 1, Some(own)));
+        assert_eq!((own.slot(), own.generation(), identity.owner()), (1, 1, Some(own)));
         let grandchild = Child::idle(|| {
             assert_eq!(identity.owner(), None);
-            assert_eq!(take::<H>(&identity, &array).unwrap().slot, 2);
+            assert_eq!(take::<H>(&identity, &array).unwrap().slot(), 2);
         });
         assert_eq!([0, 1, 2].map(|slot| held::<H>(&array, slot)), [true; 3]);
         drop(grandchild);
@@ -62,7 +62,7 @@ fn holder_is_killed<H: IdentityHarness>() {
     let mut end = Some(end);
     let holder = Child::idle(|| {
         let owner = take::<H>(&identity, &array).unwrap();
-        assert_eq!((owner.slot, owner.generation), (0, 1));
+        assert_eq!((owner.slot(), owner.generation()), (0, 1));
         std::mem::forget(Child::fork(|| {
             drop(end.take());
             assert_eq!(over.read(&mut [0]).unwrap(), 0, "the end of the test");
@@ -74,7 +74,7 @@ fn holder_is_killed<H: IdentityHarness>() {
     drop(holder); // by SIGKILL
     assert!(!held::<H>(&array, 0), "the idle child keeps the slot");
     let next = take::<H>(&identity, &array).unwrap();
-    assert_eq!((next.slot, next.generation), (0, 2));
+    assert_eq!((next.slot(), next.generation()), (0, 2));
     drop((end, answer));
     let mut text = String::new();
     answers.read_to_string(&mut text).unwrap();

@@ -155,7 +155,7 @@ fn slots<H: IdentityHarness>() {
         .map(|slot| {
             Child::idle(|| {
                 let identity = Identity::new();
-                assert_eq!(take::<H>(&identity, &array).unwrap().slot, slot);
+                assert_eq!(take::<H>(&identity, &array).unwrap().slot(), slot);
                 std::mem::forget(identity); // it ends with the process
             })
         })
@@ -164,5 +164,5 @@ fn slots<H: IdentityHarness>() {
     assert_reached(take::<H>(&late, &array), "slots of a segment", SLOT_COUNT.into());
     assert_all_works::<H>(); // in another array
     drop(children.swap_remove(77));
-    assert_eq!(take::<H>(&late, &array).unwrap().slot, 77);
+    assert_eq!(take::<H>(&late, &array).unwrap().slot(), 77);
 }

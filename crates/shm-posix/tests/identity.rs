@@ -61,7 +61,7 @@ fn across_namespaces() {
     assert_eq!(held(&array), [false, true, false]);
     partner.finish();
     assert_eq!(held(&array), [false; 3]);
-    assert_eq!(take(&identity, &array).unwrap().slot, 0);
+    assert_eq!(take(&identity, &array).unwrap().slot(), 0);
     drop(identity);
     Partner::start("outside", &[name, "false"]).finish();
 }
@@ -83,7 +83,7 @@ fn inside(arguments: &[String]) {
     let first_is_held = first_is_held.parse().unwrap();
     assert_eq!(held(&array), [first_is_held, false, false]);
     let identity = Identity::new();
-    assert_eq!(take(&identity, &array).unwrap().slot, u32::from(first_is_held));
+    assert_eq!(take(&identity, &array).unwrap().slot(), u32::from(first_is_held));
     process::ready();
 }
 
@@ -112,7 +112,7 @@ fn same_pid() {
             let page = unsafe { libc::mmap(address, 4096, none, flags, -1, 0) };
             assert_eq!(page, address, "the page of the parent's anchor is free here");
             if takes_a_slot {
-                assert_eq!(take(&identity, &array).unwrap().slot, 1);
+                assert_eq!(take(&identity, &array).unwrap().slot(), 1);
                 assert_eq!(held(&array), [true, true, false]);
             }
             drop(std::mem::take(&mut identity));
@@ -144,9 +144,9 @@ fn another_user() {
     let array = create(Publish::Unnamed, &unique_name("refused"), 0, false);
     let reader = attach(array.segment.header().name(), Access::ReadOnly).unwrap();
     let (one, two) = (Identity::new(), Identity::new());
-    assert_eq!(take(&one, &array).unwrap().slot, 0);
+    assert_eq!(take(&one, &array).unwrap().slot(), 0);
     assert_eq!(held(&reader), [true, false, false]);
-    assert_eq!(take(&two, &reader).unwrap().slot, 1, "it may open the file for writing");
+    assert_eq!(take(&two, &reader).unwrap().slot(), 1, "it may open the file for writing");
     if !geteuid().is_root() {
         println!("the rest skipped: another user's needs root");
         return;

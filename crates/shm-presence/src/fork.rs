@@ -2,26 +2,31 @@
 //!
 //! Both rest on `pthread_atfork(3)`, registered before `main` runs. A child made by a bare
 //! `clone(2)` system call is not noticed.
-#![allow(unsafe_code)] // pthread_atfork and a pthread mutex.
+#![allow(unsafe_code)] // pthread_atfork, and what the one lock guards
 
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// How many forks lie between the first process and this one.
-static GENERATION: AtomicU64 = AtomicU64::new(0);
+/// One more than there are forks between the first process and this one.
+static GENERATION: AtomicU64 = AtomicU64::new(1);
 
 /// The id of this process.
 static PID: AtomicU32 = AtomicU32::new(0);
 
 /// Held across every fork: see [`uninterrupted`].
-static LOCK: Lock = Lock(UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER));
+static LOCK: Mutex<()> = Mutex::new(());
 
-struct Lock(UnsafeCell<libc::pthread_mutex_t>);
+/// What a fork holds [`LOCK`] by, from its first handler to its last: only the two use it.
+static FORK: Fork = Fork(UnsafeCell::new(None));
 
-// SAFETY: a pthread mutex is made to be used from several threads, through a pointer.
-unsafe impl Sync for Lock {}
+struct Fork(UnsafeCell<Option<MutexGuard<'static, ()>>>);
 
-/// A number that differs between a process and its forked children. No system call.
+// SAFETY: whoever reaches the value holds LOCK, and the thread that locked it is the one that gives
+// it back: the one that forks, or in the child its copy.
+unsafe impl Sync for Fork {}
+
+/// A number, not zero, that differs between a process and its forked children. No system call.
 #[inline]
 pub fn generation() -> u64 {
     GENERATION.load(Relaxed)
@@ -39,15 +44,13 @@ pub fn pid() -> u32 {
 /// `steps` must neither fork nor call this again: it would wait for itself.
 #[inline]
 pub fn uninterrupted<T>(steps: impl FnOnce() -> T) -> T {
-    struct Held;
-    impl Drop for Held {
-        fn drop(&mut self) {
-            unlock();
-        }
-    }
-    lock();
-    let _held = Held;
+    let _held = lock();
     steps()
+}
+
+#[inline]
+fn lock() -> MutexGuard<'static, ()> {
+    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A value that forks leave whole: it is only ever reached where none can happen.
@@ -88,25 +91,21 @@ pub fn at_exit(steps: extern "C" fn()) {
     debug_assert_eq!(code, 0, "atexit: out of memory");
 }
 
-extern "C" fn lock() {
-    // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
-    let code = unsafe { libc::pthread_mutex_lock(LOCK.0.get()) };
-    if code != 0 {
-        std::process::abort(); // where a system tells instead of waiting that this thread has it
-    }
+extern "C" fn before() {
+    let held = lock();
+    // SAFETY: LOCK is held.
+    unsafe { *FORK.0.get() = Some(held) };
 }
 
-extern "C" fn unlock() {
-    // SAFETY: as in `lock`; it is held: by this thread, or in a forked child by the thread that
-    // it is the copy of.
-    let code = unsafe { libc::pthread_mutex_unlock(LOCK.0.get()) };
-    debug_assert_eq!(code, 0, "pthread_mutex_unlock");
+extern "C" fn after() {
+    // SAFETY: LOCK is held since `before`, and given back after this access.
+    drop(unsafe { (*FORK.0.get()).take() });
 }
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Relaxed);
     learn_pid();
-    unlock();
+    after();
 }
 
 fn learn_pid() {
@@ -117,7 +116,7 @@ extern "C" fn register() {
     learn_pid();
     // SAFETY: the three handlers live as long as the program and call only what may be called in
     // a forked child.
-    let code = unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(in_child)) };
+    let code = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) };
     assert_eq!(code, 0, "pthread_atfork: out of memory before main");
 }
 
@@ -134,14 +133,7 @@ mod tests {
     #[test]
     fn a_kept_value_is_reached_under_the_lock_of_every_fork() {
         static VALUE: Kept<()> = Kept::new(());
-        let is_locked = || {
-            // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
-            let code = unsafe { libc::pthread_mutex_trylock(LOCK.0.get()) };
-            if code == 0 {
-                unlock();
-            }
-            code == libc::EBUSY
-        };
+        let is_locked = || LOCK.try_lock().is_err();
         assert!(VALUE.with(|()| is_locked()));
     }
 }

@@ -11,31 +11,7 @@ use shm_core::{Access, ErrorKind, Result, SlotLocks};
 use shm_map::Anchor;
 
 use crate::ofd::{self, Bytes};
-use crate::{fork, reopen};
-
-/// A slot and the generation in which it was taken: who, in words that processes share.
-///
-/// A word that names it belongs to somebody dead once the slot's generation is another, or nobody
-/// [holds](is_held) the slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Owner {
-    /// The slot's number.
-    pub slot: u32,
-    /// How often the slot has been taken; not zero, so that a word of zeros names nobody.
-    pub generation: u32,
-}
-
-impl Owner {
-    const fn pack(self) -> u64 {
-        (self.slot as u64) << 32 | self.generation as u64
-    }
-
-    #[inline]
-    #[allow(clippy::cast_possible_truncation)] // the halves of the word
-    const fn unpack(word: u64) -> Self {
-        Self { slot: (word >> 32) as u32, generation: word as u32 }
-    }
-}
+use crate::{Owner, fork, reopen};
 
 /// A slot of a segment, taken at the first need and held by this address space.
 ///
@@ -44,9 +20,9 @@ impl Owner {
 /// at first, takes one of its own. Dropping it gives the slot back.
 #[derive(Debug, Default)]
 pub struct Identity {
-    /// What was taken, packed.
+    /// What was taken, as bits.
     owner: AtomicU64,
-    /// One more than the fork generation that it was taken in; zero before. Written after `owner`,
+    /// The fork generation that it was taken in; zero before. Written after `owner`,
     /// once in each process: who reads this process's generation here reads its owner there.
     born: AtomicU64,
     /// What keeps the slot, since `born`. Locked only where no fork can happen, so a child finds
@@ -64,10 +40,16 @@ impl Identity {
     /// one that has. No system call: two loads.
     #[inline]
     pub fn owner(&self) -> Option<Owner> {
-        self.is_of_this_process().then(|| Owner::unpack(self.owner.load(Relaxed)))
+        self.is_of_this_process().then(|| Owner::of_bits(self.owner.load(Relaxed)))
     }
 
-    /// That, or takes the first free of `count` slots.
+    /// Whether it is that one, taken by this process.
+    #[inline]
+    pub fn is(&self, owner: Owner) -> bool {
+        self.is_of_this_process() && self.owner.load(Relaxed) == owner.bits()
+    }
+
+    /// The slot that this process holds, or takes the first free one of `count`.
     ///
     /// `raise` gets the slot's number while its byte is locked, adds one to the generation that is
     /// recorded for it in the segment (skipping zero), and returns the result. It must not fork,
@@ -95,13 +77,12 @@ impl Identity {
                 return Ok(owner); // another thread was first
             }
             let own = reopen(locks.fd, Access::ReadWrite)?;
-            for slot in 0..count {
+            for slot in 0..count.min(Owner::MOST_SLOTS) {
                 if ofd::try_exclusive(own.as_fd(), Bytes::slot(locks.first, slot)?)? {
-                    let owner = Owner { slot, generation: raise(slot) };
-                    debug_assert_ne!(owner.generation, 0, "zero names nobody");
+                    let owner = Owner::new(slot, raise(slot));
                     std::mem::forget(anchor.replace(Anchor::new(own)?)); // a parent's, if any
-                    self.owner.store(owner.pack(), Relaxed);
-                    self.born.store(fork::generation() + 1, Release);
+                    self.owner.store(owner.bits(), Relaxed);
+                    self.born.store(fork::generation(), Release);
                     return Ok(owner);
                 }
             }
@@ -113,7 +94,7 @@ impl Identity {
 
     #[inline]
     fn is_of_this_process(&self) -> bool {
-        self.born.load(Acquire) == fork::generation() + 1
+        self.born.load(Acquire) == fork::generation()
     }
 }
 

@@ -19,12 +19,14 @@
 pub mod fork;
 mod identity;
 mod ofd;
+mod owner;
 mod presence;
 mod reopen;
 mod stamp;
 mod wait;
 
-pub use identity::{Identity, Owner, is_held};
+pub use identity::{Identity, is_held};
+pub use owner::Owner;
 pub use presence::{
     ask_others, is_being_asked, is_name_locked, join, leave, lock_name, try_alone, try_join,
     unlock_name,

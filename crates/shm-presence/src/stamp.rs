@@ -48,9 +48,9 @@ fn since_1970() -> Duration {
 fn next_bits() -> [u8; 10] {
     static SEED: AtomicU64 = AtomicU64::new(0);
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    /// One more than the generation that the seed was made in.
+    /// The generation that the seed was made in.
     static SEEDED: AtomicU64 = AtomicU64::new(0);
-    let this = fork::generation() + 1;
+    let this = fork::generation();
     if SEEDED.load(Ordering::Acquire) != this {
         let (seed, _) = Uuid::new_v4().as_u64_pair();
         SEED.store(seed, Ordering::Relaxed);

@@ -164,7 +164,7 @@ fn identity_ends_with_its_holder() {
             }
         }
         std::io::Write::write_all(&mut &pids_in, &idle.to_ne_bytes()).unwrap();
-        owner == Owner { slot: 0, generation: 10 } && identity.owner() == Some(owner)
+        owner == Owner::new(0, 10) && identity.owner() == Some(owner)
     });
     let mut idle = [0; 4];
     std::io::Read::read_exact(&mut pids, &mut idle).unwrap();
@@ -172,7 +172,7 @@ fn identity_ends_with_its_holder() {
     holder.kill();
     assert!(!is_held(locks(&segment), 0).unwrap(), "the idle child keeps the slot");
     let next = identity.take(locks(&segment), 4, |_| 11).unwrap();
-    assert_eq!((next.slot, next.generation), (0, 11));
+    assert_eq!((next.slot(), next.generation()), (0, 11));
     // SAFETY: the idle grandchild, which nobody else reaps before init does.
     unsafe { libc::kill(libc::pid_t::from_ne_bytes(idle), libc::SIGKILL) };
 }
@@ -181,7 +181,7 @@ fn slots_run_out() {
     let segment = segment();
     let taken = || {
         let identity = Identity::new();
-        identity.take(locks(&segment), 3, |slot| slot + 1).map(|owner| (owner.slot, identity))
+        identity.take(locks(&segment), 3, |slot| slot + 1).map(|owner| (owner.slot(), identity))
     };
     let held: Vec<_> = (0..3).map(|_| taken().unwrap()).collect();
     assert!(held.iter().map(|(slot, _)| *slot).eq(0..3));
@@ -198,7 +198,7 @@ fn raise_panics() {
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| take(|_| panic!())));
     assert!(panicked.is_err());
     assert_eq!((identity.owner(), is_held(locks(&segment), 0).unwrap()), (None, false));
-    assert_eq!(take(|_| 1).unwrap(), Owner { slot: 0, generation: 1 });
+    assert_eq!(take(|_| 1).unwrap(), Owner::new(0, 1));
 }
 
 /// Ranges of one file do not meet, and one that lies beyond all offsets is refused.

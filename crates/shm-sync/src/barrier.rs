@@ -21,7 +21,7 @@ use crate::atomic::{
 };
 use crate::patience::Patience;
 use crate::system::{Limit, Stop, System, Waiter, Whom};
-use crate::words::{BarrierWords, Line, OWNER, low_half, owner_bits, owner_in};
+use crate::words::{BarrierWords, Line, low_half};
 
 mod state;
 #[cfg(all(test, not(loom)))]
@@ -115,13 +115,13 @@ impl Barrier<'_> {
     pub(crate) fn leave(&self, me: Owner, taken: &Taken, system: &impl System) {
         let Some(line) = self.lines.get(taken.at) else { return };
         let place = line.place.load(SeqCst);
-        if place & OWNER == owner_bits(me) {
+        if place & Owner::BITS == me.bits() {
             let _ = line.place.compare_exchange(place, place | GONE, SeqCst, SeqCst);
         }
         self.tell_departure(system, |state| {
             // Its wait failed: who took the place would be counted beside it.
-            let is_counted = place & OWNER == owner_bits(me) && has_arrived(place, state);
-            let broken = Broken { slot: me.slot, how: How::Left };
+            let is_counted = place & Owner::BITS == me.bits() && has_arrived(place, state);
+            let broken = Broken { slot: me.slot(), how: How::Left };
             let breaks = is_counted && state.broken.is_none();
             if breaks { state.broken_by(broken) } else { state.moved() }
         });
@@ -172,7 +172,7 @@ impl Barrier<'_> {
                 }
                 Ok(false) => {}
                 Err(stop) => {
-                    let broken = Broken { slot: me.slot, how: How::GaveUp };
+                    let broken = Broken { slot: me.slot(), how: How::GaveUp };
                     if self.change(word, state.broken_by(broken), system) {
                         return Err(stop.into());
                     }
@@ -292,16 +292,16 @@ impl Barrier<'_> {
     fn anybody_gone(&self, state: State) -> Option<Broken> {
         self.places().find_map(|(_, line)| {
             let place = line.place.load(SeqCst);
-            let owner = owner_in(place)?;
+            let owner = Owner::in_word(place)?;
             let gone = place & GONE != 0 && is_of(place, state);
-            gone.then_some(Broken { slot: owner.slot, how: How::Left })
+            gone.then_some(Broken { slot: owner.slot(), how: How::Left })
         })
     }
 
     fn anybody_dead(&self, system: &impl System) -> Result<Option<Broken>, Stop> {
         for owner in holders(self.places().map(|(_, line)| line)) {
             if !system.is_alive(owner)? {
-                return Ok(Some(Broken { slot: owner.slot, how: How::Died }));
+                return Ok(Some(Broken { slot: owner.slot(), how: How::Died }));
             }
         }
         Ok(None)
@@ -321,7 +321,7 @@ impl Barrier<'_> {
     fn clear_old_places(&self, state: State, system: &impl System) -> Result<(), Stop> {
         for line in self.lines {
             let place = line.place.load(SeqCst);
-            if let Some(owner) = owner_in(place)
+            if let Some(owner) = Owner::in_word(place)
                 && !is_of(place, state)
                 && !system.is_alive(owner)?
             {
@@ -350,5 +350,5 @@ impl Barrier<'_> {
 /// Who has one of these places, alive or dead.
 fn holders<'a>(lines: impl Iterator<Item = &'a Line>) -> impl Iterator<Item = Owner> {
     let places = lines.map(|line| line.place.load(SeqCst));
-    places.filter(|place| is_taken(*place)).filter_map(owner_in)
+    places.filter(|place| is_taken(*place)).filter_map(Owner::in_word)
 }

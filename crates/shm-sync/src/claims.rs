@@ -33,7 +33,7 @@ use shm_presence::Owner;
 use crate::atomic::Ordering::SeqCst;
 use crate::event::Event;
 use crate::system::{Liveness, System};
-use crate::words::{ClaimWords, Entry, Line, owner_bits, owner_in};
+use crate::words::{ClaimWords, Entry, Line};
 
 mod bits;
 
@@ -183,7 +183,7 @@ impl Claims<'_> {
     pub(crate) fn holds_any(&self, me: Owner) -> bool {
         self.lines.iter().any(|line| {
             let task = Task::of(line.entry.task.load(SeqCst));
-            task.is_held() && line.entry.owner.load(SeqCst) == owner_bits(me)
+            task.is_held() && line.entry.owner.load(SeqCst) == me.bits()
         })
     }
 
@@ -282,7 +282,7 @@ impl Claims<'_> {
 
     /// An entry without a chunk, owned now: the own line's, or the first that can be had.
     fn free_entry(&self, me: Owner, system: &impl Liveness) -> Result<Option<usize>> {
-        let own = me.slot as usize;
+        let own = me.slot() as usize;
         let others = (0..self.lines.len()).filter(|at| *at != own);
         for at in std::iter::once(own).chain(others) {
             let entry = self.entry(at)?;
@@ -302,21 +302,21 @@ impl Claims<'_> {
     /// Becomes the owner of an entry that is nobody's, or a dead owner's.
     fn take_over(&self, entry: &Entry, me: Owner, system: &impl Liveness) -> Result<bool> {
         let word = entry.owner.load(SeqCst);
-        if let Some(owner) = owner_in(word) {
+        if let Some(owner) = Owner::in_word(word) {
             if system.is_alive(owner)? {
                 return Ok(false);
             }
             tracing::info!(
-                slot = owner.slot,
-                generation = owner.generation,
+                slot = owner.slot(),
+                generation = owner.generation(),
                 "a dead worker's claim"
             );
         }
-        Ok(entry.owner.compare_exchange(word, owner_bits(me), SeqCst, SeqCst).is_ok())
+        Ok(entry.owner.compare_exchange(word, me.bits(), SeqCst, SeqCst).is_ok())
     }
 
     fn release(&self, entry: &Entry, me: Owner) {
-        let _ = entry.owner.compare_exchange(owner_bits(me), 0, SeqCst, SeqCst);
+        let _ = entry.owner.compare_exchange(me.bits(), 0, SeqCst, SeqCst);
     }
 
     fn entry(&self, at: usize) -> Result<&Entry> {

@@ -46,11 +46,11 @@ impl<A: Attachment> Wait for A {
 
 impl<A: Attachment> Liveness for A {
     fn is_alive(&self, owner: Owner) -> Result<bool> {
-        let Some(line) = self.words().lines().get(owner.slot as usize) else { return Ok(false) };
-        if low_half(line.holder.load(SeqCst)) != owner.generation {
+        let Some(line) = self.words().lines().get(owner.slot() as usize) else { return Ok(false) };
+        if low_half(line.holder.load(SeqCst)) != owner.generation() {
             return Ok(false);
         }
-        is_held(self.slot_locks()?, owner.slot)
+        is_held(self.slot_locks()?, owner.slot())
     }
 }
 

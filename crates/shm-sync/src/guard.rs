@@ -8,7 +8,6 @@ use shm_presence::Owner;
 use crate::claims::Claims;
 use crate::lock::{Class, Granted, Lock};
 use crate::system::{Limit, Stop};
-use crate::words::{owner_bits, owner_in};
 use crate::{Attachment, Shared};
 
 impl<'a, A: Attachment> Shared<'a, A> {
@@ -20,8 +19,8 @@ impl<'a, A: Attachment> Shared<'a, A> {
     #[cold]
     fn locked(self, stop: Stop) -> shm_core::Error {
         self.stopped(stop, || match self.lock().holder() {
-            Some(Owner { slot, generation }) => {
-                format!("held by slot {slot}, generation {generation}")
+            Some(holder) => {
+                format!("held by slot {}, generation {}", holder.slot(), holder.generation())
             }
             None if self.holds_chunks() => "this process itself holds a chunk".into(),
             None => "readers or holders of chunks share it".into(),
@@ -55,6 +54,13 @@ impl<'a, A: Attachment> Shared<'a, A> {
             Ok(granted) => Ok(self.alone(me, granted)),
             Err(stop) => Err(self.locked(stop)),
         }
+    }
+
+    /// The rest of letting go, for whom others wait.
+    #[cold]
+    #[inline(never)]
+    fn leave_and_wake(self, me: Owner, granted: Granted) {
+        self.lock().leave_and_wake(me, self.kernel(), granted);
     }
 
     #[inline]
@@ -121,11 +127,17 @@ impl<A: Attachment> Exclusive<'_, A> {
 impl<A: Attachment> Drop for Exclusive<'_, A> {
     #[inline]
     fn drop(&mut self) {
-        let Some(me) = self.held.owner().filter(|me| self.shared.is_mine(*me)) else { return };
+        let Some(me) = self.held.owner() else { return };
+        if !self.shared.is_mine(me) {
+            return;
+        }
         if std::thread::panicking() && !self.held.was_panicking() {
             self.held.set_torn(true);
         }
-        self.shared.lock().unlock_alone(me, self.shared.kernel(), self.held.granted());
+        let granted = self.held.granted();
+        if !self.shared.lock().leave_at_once(me, granted) {
+            self.shared.leave_and_wake(me, granted);
+        }
     }
 }
 
@@ -163,12 +175,12 @@ const WAS_PANICKING: u64 = 1 << 31;
 impl Held {
     #[inline]
     fn new(me: Owner, granted: Granted, panicking: bool) -> Self {
-        Self(owner_bits(me) | granted.bits() | if panicking { WAS_PANICKING } else { 0 })
+        Self(me.bits() | granted.bits() | if panicking { WAS_PANICKING } else { 0 })
     }
 
     #[inline]
     fn owner(self) -> Option<Owner> {
-        owner_in(self.0)
+        Owner::in_word(self.0)
     }
 
     #[inline]

@@ -27,7 +27,7 @@ use shm_presence::Owner;
 
 use crate::atomic::{Ordering::SeqCst, store_before_load};
 use crate::system::{Limit, Stop, System, Waiter, Whom};
-use crate::words::{Line, LockWords, OWNER, low_half, owner_bits, owner_in};
+use crate::words::{Line, LockWords, low_half};
 
 /// Somebody waits to be alone.
 const WRITERS_WAIT: u64 = 1 << 8;
@@ -109,9 +109,9 @@ impl Lock<'_> {
     pub(crate) fn enter_at_once(&self, me: Owner) -> Result<Granted, Option<u64>> {
         // Not after a look: mostly it is free and whole, and the look would cost a fifth of it all.
         let word = &self.words.word;
-        let take = |free| word.compare_exchange(free, free | owner_bits(me), SeqCst, SeqCst);
+        let take = |free| word.compare_exchange(free, free | me.bits(), SeqCst, SeqCst);
         let entered = match take(0) {
-            Ok(free) => Some(free),
+            Ok(_) => Some(0),
             Err(now) if now & !STATE == 0 => take(now).ok(),
             Err(_) => None,
         };
@@ -120,6 +120,14 @@ impl Lock<'_> {
             Some(state) if self.words.marked.load(SeqCst) == 0 => Ok(Granted { state }),
             _ => Err(entered),
         }
+    }
+
+    /// Lets go of what was granted, if that can be had with one access: not where somebody waits, which
+    /// [`leave_and_wake`](Self::leave_and_wake) is for.
+    #[inline]
+    pub(crate) fn leave_at_once(&self, me: Owner, granted: Granted) -> bool {
+        let (mine, free) = (granted.state | me.bits(), granted.state);
+        self.words.word.compare_exchange(mine, free, SeqCst, SeqCst).is_ok()
     }
 
     /// Both, as `guard.rs` does them.
@@ -155,16 +163,10 @@ impl Lock<'_> {
                 Ok(Granted { state })
             }
             Err(stop) => {
-                self.leave_alone(me, system, state);
+                self.leave_alone(me, system, Granted { state });
                 Err(stop)
             }
         }
-    }
-
-    /// Ends what [`enter_at_once`](Self::enter_at_once) began.
-    #[inline]
-    pub(crate) fn unlock_alone(&self, me: Owner, system: &impl System, granted: Granted) {
-        self.leave_alone(me, system, granted.state);
     }
 
     /// Shares with others of that class.
@@ -183,7 +185,7 @@ impl Lock<'_> {
     ) -> Result<Granted, Stop> {
         self.mark(me)?;
         let word = self.words.word.load(SeqCst);
-        if owner_in(word).is_none() && word & CLAIMS == class.bit() {
+        if Owner::in_word(word).is_none() && word & CLAIMS == class.bit() {
             return Ok(Granted { state: word & STATE });
         }
         self.wait_to_share(me, class, system, limit, is_inside)
@@ -202,7 +204,7 @@ impl Lock<'_> {
         let mut waiter = Waiter::new(limit);
         loop {
             let word = self.words.word.load(SeqCst);
-            let free = owner_in(word).is_none();
+            let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
                 return Ok(Granted { state: word & STATE });
             }
@@ -220,10 +222,10 @@ impl Lock<'_> {
     /// Ends what [`lock_shared`](Self::lock_shared) began.
     #[inline]
     pub(crate) fn unlock_shared(&self, me: Owner, system: &impl System) {
-        let Some(line) = self.lines.get(me.slot as usize) else { return };
+        let Some(line) = self.lines.get(me.slot() as usize) else { return };
         line.marks.fetch_sub(1, SeqCst);
         store_before_load();
-        if owner_in(self.words.word.load(SeqCst)).is_some() {
+        if Owner::in_word(self.words.word.load(SeqCst)).is_some() {
             self.tell_who_drains(system);
         }
     }
@@ -237,12 +239,12 @@ impl Lock<'_> {
     /// The word, while somebody is alone.
     fn held(&self) -> Option<u64> {
         let word = self.words.word.load(SeqCst);
-        owner_in(word).map(|_| word)
+        Owner::in_word(word).map(|_| word)
     }
 
     /// Who holds it alone, if anybody does.
     pub(crate) fn holder(&self) -> Option<Owner> {
-        self.held().and_then(owner_in)
+        self.held().and_then(Owner::in_word)
     }
 
     /// Whether a holder died while it may have been writing, and nobody has mended that.
@@ -264,14 +266,14 @@ impl Lock<'_> {
             Ok(()) => state & TORN | class.bit(),
             Err(_) => state,
         };
-        self.leave_alone(me, system, state);
+        self.leave_alone(me, system, Granted { state });
         marked.map(|()| Granted { state })
     }
 
     /// Marks the own line, and says that there are marks.
     #[inline]
     fn mark(&self, me: Owner) -> Result<()> {
-        let Some(line) = self.lines.get(me.slot as usize) else { return Err(too_many(0)) };
+        let Some(line) = self.lines.get(me.slot() as usize) else { return Err(too_many(0)) };
         let before = line.marks.fetch_add(1, SeqCst);
         if low_half(before) >= MAX_MARKS {
             line.marks.fetch_sub(1, SeqCst);
@@ -298,14 +300,14 @@ impl Lock<'_> {
         let mut others = 0;
         loop {
             let word = self.words.word.load(SeqCst);
-            if owner_in(word).is_some() {
+            if Owner::in_word(word).is_some() {
                 if self.wait_for_holder(system, waiter, word, Whom::Writers)? {
                     others = WRITERS_WAIT;
                 }
                 continue;
             }
             let kept = word & (STATE | WRITERS_WAIT | READERS_WAIT);
-            let mine = kept | others | owner_bits(me) | intent;
+            let mine = kept | others | me.bits() | intent;
             if self.words.word.compare_exchange(word, mine, SeqCst, SeqCst).is_ok() {
                 store_before_load();
                 return Ok(word & STATE);
@@ -340,7 +342,7 @@ impl Lock<'_> {
     fn clear_dead_marks(&self, system: &impl System) -> Result<()> {
         for (slot, line) in (0..).zip(self.lines) {
             let marks = line.marks.load(SeqCst);
-            let owner = Owner { slot, generation: low_half(marks >> 32) };
+            let owner = Owner::new(slot, low_half(marks >> 32));
             if low_half(marks) != 0 && !system.is_alive(owner)? {
                 // It fails if somebody has taken the slot, and cleared them, meanwhile.
                 let cleared = marks & !u64::from(u32::MAX);
@@ -382,7 +384,7 @@ impl Lock<'_> {
     /// Ends the lock of a dead holder. Of two that find it dead, one succeeds.
     pub(crate) fn let_go_if_dead(&self, system: &impl System) -> Result<()> {
         let word = self.words.word.load(SeqCst);
-        let Some(holder) = owner_in(word) else { return Ok(()) };
+        let Some(holder) = Owner::in_word(word) else { return Ok(()) };
         if system.is_alive(holder)? {
             return Ok(());
         }
@@ -391,7 +393,7 @@ impl Lock<'_> {
         // It may have died in `drain`, while it said for the time being that there are no marks.
         self.words.marked.store(1, SeqCst);
         if self.words.word.compare_exchange(word, free, SeqCst, SeqCst).is_ok() {
-            let (slot, generation) = (holder.slot, holder.generation);
+            let (slot, generation) = (holder.slot(), holder.generation());
             tracing::info!(slot, generation, torn = torn != 0, "a dead holder is let go");
             self.wake(system, word);
         }
@@ -399,20 +401,18 @@ impl Lock<'_> {
     }
 
     /// Takes the own name out of the word. If it is not there any more, it is left as it is.
-    #[inline]
-    fn leave_alone(&self, me: Owner, system: &impl System, state: u64) {
-        let mine = state | owner_bits(me);
-        if self.words.word.compare_exchange(mine, state, SeqCst, SeqCst).is_err() {
-            self.leave_and_wake(me, system, state);
+    pub(crate) fn leave_alone(&self, me: Owner, system: &impl System, granted: Granted) {
+        if !self.leave_at_once(me, granted) {
+            self.leave_and_wake(me, system, granted);
         }
     }
 
     /// As [`leave_alone`](Self::leave_alone), where other bits are set: wakes those who wait.
     #[cold]
-    fn leave_and_wake(self, me: Owner, system: &impl System, state: u64) {
+    pub(crate) fn leave_and_wake(self, me: Owner, system: &impl System, granted: Granted) {
         let mut word = self.words.word.load(SeqCst);
-        while word & OWNER == owner_bits(me) {
-            match self.words.word.compare_exchange(word, state, SeqCst, SeqCst) {
+        while word & Owner::BITS == me.bits() {
+            match self.words.word.compare_exchange(word, granted.state, SeqCst, SeqCst) {
                 Ok(_) => return self.wake(system, word),
                 Err(now) => word = now,
             }

@@ -50,7 +50,7 @@ pub(crate) fn list(lines: &[Line], attachment: &impl Attachment) -> Result<Vec<P
         let (slot, generation) = (found.slot, found.generation);
         Ok(Participant {
             alive: is_held(attachment.slot_locks()?, slot)?,
-            is_me: me.is_some_and(|me| (me.slot, me.generation) == (slot, generation)),
+            is_me: me.is_some_and(|me| (me.slot(), me.generation()) == (slot, generation)),
             ..found
         })
     });

@@ -1,5 +1,7 @@
 //! A counter that watchers wait on.
 
+use std::fmt;
+
 use shm_core::Result;
 
 use crate::event::Event;
@@ -15,7 +17,6 @@ impl<'a, A: Attachment> Shared<'a, A> {
 
 /// The progress counter of an array: it only grows, and nobody has to ask again and again. What it
 /// counts is for those who share the array to say. It starts at 0, and has 63 bits.
-#[derive(Debug)]
 pub struct Progress<'a, A: Attachment> {
     shared: Shared<'a, A>,
 }
@@ -54,3 +55,9 @@ impl<A: Attachment> Clone for Progress<'_, A> {
 }
 
 impl<A: Attachment> Copy for Progress<'_, A> {}
+
+impl<A: Attachment> fmt::Debug for Progress<'_, A> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Progress").field(&self.get()).finish()
+    }
+}

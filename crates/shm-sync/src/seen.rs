@@ -7,7 +7,7 @@ use shm_presence::{Owner, is_held};
 
 use crate::Participant;
 use crate::lock::{is_begun, is_torn};
-use crate::words::{Line, LockWords, MAX_LINES, SyncArea, low_half, owner_in};
+use crate::words::{Line, LockWords, MAX_LINES, SyncArea, low_half};
 
 /// The lock of an array, as it was at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +65,7 @@ impl<'a> Seen<'a> {
     pub fn lock_state(&self) -> Result<LockState> {
         const WORD: usize = offset_of!(SyncArea, lock) + offset_of!(LockWords, word);
         let lock = word(self.sync_area, WORD);
-        let holder = owner_in(lock);
+        let holder = Owner::in_word(lock);
         let holder_alive = match holder {
             Some(holder) => self.is_alive(holder)?,
             None => false,
@@ -73,20 +73,20 @@ impl<'a> Seen<'a> {
         let mut sharers = Vec::new();
         for (slot, line) in self.lines() {
             let marks = word(line, offset_of!(Line, marks));
-            let owner = Owner { slot, generation: low_half(marks >> 32) };
+            let owner = Owner::new(slot, low_half(marks >> 32));
             if low_half(marks) != 0 && self.is_alive(owner)? {
                 sharers.push(slot);
             }
         }
         let left_torn = holder.is_some() && !holder_alive && is_begun(lock);
         let torn = is_torn(lock) || left_torn;
-        Ok(LockState { holder: holder.map(|holder| holder.slot), holder_alive, sharers, torn })
+        Ok(LockState { holder: holder.map(Owner::slot), holder_alive, sharers, torn })
     }
 
     fn is_alive(&self, owner: Owner) -> Result<bool> {
-        let line = self.lines().find(|(slot, _)| *slot == owner.slot);
+        let line = self.lines().find(|(slot, _)| *slot == owner.slot());
         let Some((slot, line)) = line else { return Ok(false) };
-        let is_current = low_half(word(line, offset_of!(Line, holder))) == owner.generation;
+        let is_current = low_half(word(line, offset_of!(Line, holder))) == owner.generation();
         Ok(is_current && is_held(self.locks, slot)?)
     }
 

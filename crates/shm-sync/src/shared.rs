@@ -9,7 +9,7 @@ use shm_presence::{Identity, Owner};
 use crate::Participant;
 use crate::atomic::Ordering::SeqCst;
 use crate::system::Stop;
-use crate::words::{Line, MAX_LINES, OWNER, SyncArea, low_half, owner_bits};
+use crate::words::{Line, MAX_LINES, SyncArea, low_half};
 
 /// What an attachment to a segment has to offer.
 pub trait Attachment: Sync {
@@ -143,11 +143,11 @@ impl<'a, A: Attachment> Shared<'a, A> {
         let mut disowned = 0;
         let me = self.identity().take(self.0.slot_locks()?, count, |slot| {
             let generation = self.begin(slot);
-            disowned = self.disown(Owner { slot, generation });
+            disowned = self.disown(Owner::new(slot, generation));
             generation
         })?;
         // Not while forks are kept out: whoever listens may do anything.
-        let Owner { slot, generation } = me;
+        let (slot, generation) = (me.slot(), me.generation());
         tracing::debug!(slot, generation, disowned, "took a slot");
         Ok(me)
     }
@@ -155,7 +155,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// Whether this process is the one that took that slot, and not a forked child of it.
     #[inline]
     pub(crate) fn is_mine(self, me: Owner) -> bool {
-        self.identity().owner() == Some(me)
+        self.identity().is(me)
     }
 
     /// Raises the generation of a slot that was just taken.
@@ -176,8 +176,8 @@ impl<'a, A: Attachment> Shared<'a, A> {
         let words = of_lines.chain([&self.area().lock.word]);
         let of_new = words.filter(|word| {
             let bits = word.load(SeqCst);
-            bits & OWNER == owner_bits(new)
-                && word.compare_exchange(bits, bits & !OWNER, SeqCst, SeqCst).is_ok()
+            bits & Owner::BITS == new.bits()
+                && word.compare_exchange(bits, bits & !Owner::BITS, SeqCst, SeqCst).is_ok()
         });
         of_new.count()
     }

@@ -22,8 +22,6 @@
 //!
 //! Claim entry `i` and place `i` merely lie in line `i`: they belong to whom their word names.
 
-use shm_presence::Owner;
-
 use crate::atomic::AtomicU64;
 
 /// What is in the sync area.
@@ -90,29 +88,8 @@ const _: () = {
     assert!(align_of::<SyncArea>() == 64 && align_of::<Line>() == 64);
 };
 
-/// The bits that name an owner in a word: slot + 1 in the lowest eight, so that no bits mean
-/// nobody, and the generation in the high half. The bits between are free for the word's own use.
-pub(crate) const OWNER: u64 = GENERATION | SLOT;
-const SLOT: u64 = 0xff;
-const GENERATION: u64 = 0xffff_ffff_0000_0000;
-
 /// The most lines of a slot table that are used: a claim's cursor names them in seven bits.
 pub(crate) const MAX_LINES: usize = 128;
-
-/// An owner as the bits of a word.
-#[inline]
-pub(crate) fn owner_bits(owner: Owner) -> u64 {
-    u64::from(owner.generation) << 32 | (u64::from(owner.slot) + 1) & SLOT
-}
-
-/// The owner that a word names. Whether there is such a slot is for [`Liveness`] to say.
-///
-/// [`Liveness`]: crate::system::Liveness
-#[inline]
-pub(crate) fn owner_in(word: u64) -> Option<Owner> {
-    let slot = low_half(word & SLOT).checked_sub(1)?;
-    Some(Owner { slot, generation: low_half(word >> 32) })
-}
 
 /// The low half of a word.
 #[inline]

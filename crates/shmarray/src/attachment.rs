@@ -1,9 +1,11 @@
 //! A segment of any backend as mapped into this process: one attachment.
+#![allow(unsafe_code)] // vouches that region and header belong together, and for how long
 
 use std::sync::Arc;
 
-use shm_core::Region;
+use shm_core::{Header, Region, Result, SlotLocks};
 use shm_presence::Identity;
+use shm_sync::Words;
 
 use crate::backends::{AnyRegion, AnySegment};
 use crate::located::{Entry, Known};
@@ -11,6 +13,8 @@ use crate::located::{Entry, Known};
 /// A mapped region, with the segment that it is of. All clones of a handle share one.
 pub(crate) struct Attachment {
     _entry: Entry, // dropped before the region
+    // Invariant: in the mapping of `region`, which is never changed.
+    words: Words<'static>,
     region: AnyRegion,
     segment: AnySegment,
     /// The slot of this attachment.
@@ -19,23 +23,45 @@ pub(crate) struct Attachment {
 
 impl Attachment {
     /// The region is of that segment.
-    pub(crate) fn new(segment: AnySegment, region: AnyRegion) -> Arc<Self> {
-        let (header, known) = (segment.header(), Known::Segment(segment.clone()));
+    pub(crate) fn new(segment: AnySegment, region: AnyRegion) -> Result<Arc<Self>> {
+        let header = segment.header();
+        let mapped: *const (dyn Region + 'static) = region.as_dyn();
+        // SAFETY: used in the next line only. What is found there stays mapped until the region is
+        // dropped, wherever it is moved to.
+        let mapped: &'static dyn Region = unsafe { &*mapped };
+        // SAFETY: region and header are of one segment. Of the bytes before the data, this crate
+        // hands out none.
+        let words = unsafe { Words::of(mapped, header) }?;
         let (offset, len) = (header.data_offset(), header.layout().nbytes());
-        let entry = Entry::new(region.as_dyn(), offset, len, known);
-        Arc::new(Self { _entry: entry, region, segment, identity: Identity::new() })
+        let entry = Entry::new(region.as_dyn(), offset, len, Known::Segment(segment.clone()));
+        Ok(Arc::new(Self { _entry: entry, words, region, segment, identity: Identity::new() }))
     }
 
     pub(crate) fn segment(&self) -> &AnySegment {
         &self.segment
     }
 
+    pub(crate) fn region(&self) -> &(dyn Region + 'static) {
+        self.region.as_dyn()
+    }
+}
+
+impl shm_sync::Attachment for Attachment {
     #[inline]
-    pub(crate) fn identity(&self) -> &Identity {
+    fn words(&self) -> &Words<'_> {
+        &self.words
+    }
+
+    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+        self.segment.slot_locks()
+    }
+
+    #[inline]
+    fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    pub(crate) fn region(&self) -> &(dyn Region + 'static) {
-        self.region.as_dyn()
+    fn header(&self) -> &Header {
+        self.segment.header()
     }
 }

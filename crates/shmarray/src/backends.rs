@@ -92,7 +92,7 @@ any_of!("anon", Mmap, shm_anon::AnonSegment, shm_anon::AnonRegion);
 any_of!("memfd", Memfd, shm_memfd::MemfdSegment, shm_memfd::MemfdRegion);
 
 #[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
-fn any<S>(attached: Attached<S>) -> Arc<Attachment>
+fn any<S>(attached: Attached<S>) -> Result<Arc<Attachment>>
 where
     S: Segment<Region: Into<AnyRegion>> + Into<AnySegment>,
 {
@@ -107,11 +107,11 @@ pub(crate) fn create(
 ) -> Result<Arc<Attachment>> {
     match backend {
         #[cfg(feature = "posix")]
-        BackendKind::Shm => shm_posix::Posix::default().create(spec, fill).map(any),
+        BackendKind::Shm => shm_posix::Posix::default().create(spec, fill).and_then(any),
         #[cfg(feature = "anon")]
-        BackendKind::Mmap => shm_anon::Anon.create(spec, fill).map(any),
+        BackendKind::Mmap => shm_anon::Anon.create(spec, fill).and_then(any),
         #[cfg(feature = "memfd")]
-        BackendKind::Memfd => shm_memfd::Memfd.create(spec, fill).map(any),
+        BackendKind::Memfd => shm_memfd::Memfd.create(spec, fill).and_then(any),
         other => not_compiled(other),
     }
 }
@@ -122,9 +122,9 @@ pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Resul
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
             .attach(shm_posix::Source::Name(name.clone()), access)
-            .map(any),
+            .and_then(any),
         #[cfg(feature = "anon")]
-        BackendKind::Mmap => shm_anon::Anon.attach(name.clone(), access).map(any),
+        BackendKind::Mmap => shm_anon::Anon.attach(name.clone(), access).and_then(any),
         #[cfg(feature = "memfd")]
         BackendKind::Memfd => Err(ErrorKind::NoHandle {
             operation: "attaching by name",
@@ -163,9 +163,11 @@ pub(crate) fn attach_fd(
         #[cfg(feature = "posix")]
         BackendKind::Shm => shm_posix::Posix::default()
             .attach(shm_posix::Source::Fd(fd, name.clone()), access)
-            .map(any),
+            .and_then(any),
         #[cfg(feature = "memfd")]
-        BackendKind::Memfd => shm_memfd::Memfd.attach(shm_memfd::Source::Fd(fd), access).map(any),
+        BackendKind::Memfd => {
+            shm_memfd::Memfd.attach(shm_memfd::Source::Fd(fd), access).and_then(any)
+        }
         BackendKind::Mmap => Err(no_handle("attaching to a descriptor", backend)),
         other => {
             let _ = (fd, name, access); // used by some sets of features only
@@ -177,7 +179,7 @@ pub(crate) fn attach_fd(
 /// Attaches to a segment without a name while its sender lives.
 pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<Arc<Attachment>> {
     #[cfg(feature = "memfd")]
-    return shm_memfd::Memfd.attach(shm_memfd::Source::Origin(origin), access).map(any);
+    return shm_memfd::Memfd.attach(shm_memfd::Source::Origin(origin), access).and_then(any);
     #[cfg(not(feature = "memfd"))]
     {
         let _ = (origin, access);
@@ -239,7 +241,7 @@ impl AnySegment {
 
     pub(crate) fn map(self) -> Result<Arc<Attachment>> {
         let region = each!(AnySegment, &self, segment => AnyRegion::from(segment.map()?));
-        Ok(Attachment::new(self, region))
+        Attachment::new(self, region)
     }
 
     pub(crate) fn destroy(&self) -> Result<()> {
@@ -271,7 +273,7 @@ impl AnySegment {
     pub(crate) fn freeze(&self) -> Result<Arc<Attachment>> {
         match self {
             #[cfg(feature = "memfd")]
-            Self::Memfd(segment) => segment.freeze().map(any),
+            Self::Memfd(segment) => segment.freeze().and_then(any),
             #[cfg(any(feature = "posix", feature = "anon"))]
             other => Err(ErrorKind::NoHandle {
                 operation: "freezing",

@@ -8,7 +8,7 @@ use shm_core::{Element, Result};
 use shm_sync::{Limit, Participant, Place, Shared};
 
 use crate::Array;
-use crate::handle::Handle;
+use crate::attachment::Attachment;
 use crate::mode::{Joint, Mode};
 
 impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
@@ -54,9 +54,9 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
 
     /// Where this process meets others in the segment.
     #[inline]
-    pub(crate) fn shared(&self) -> Shared<'_, Handle> {
+    pub(crate) fn shared(&self) -> Shared<'_, Attachment> {
         // SAFETY: a joint mode is given to writable segments only (`Mode::check`).
-        unsafe { Shared::new(self.handle()) }
+        unsafe { Shared::new(self.handle().attachment()) }
     }
 }
 
@@ -67,7 +67,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// # Errors
     /// [`Os`](shm_core::ErrorKind::Os).
     pub fn participants(&self) -> Result<Vec<Participant>> {
-        shm_sync::participants(self.handle())
+        shm_sync::participants(self.handle().attachment())
     }
 
     /// Whether anybody else is attached: another process, or another attachment in this one.
@@ -85,7 +85,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
 /// wait before the place is taken again, is told that the barrier is broken.
 #[derive(Debug)]
 pub struct Barrier<'a> {
-    place: Place<'a, Handle>,
+    place: Place<'a, Attachment>,
 }
 
 impl Barrier<'_> {

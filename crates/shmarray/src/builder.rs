@@ -247,10 +247,10 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
                 let Some(next) = next_choice(&error, selection) else { return Err(error) };
                 tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
                 let made = backends::create(next.chosen, &spec, fill)?;
-                return Handle::new(made, Some(next));
+                return Ok(Handle::new(made, Some(next)));
             }
         };
-        Handle::new(made, selection)
+        Ok(Handle::new(made, selection))
     }
 
     fn spec(&self, dtype: DType, layout: Layout, guarded: bool) -> Result<Spec> {

@@ -10,7 +10,7 @@ use shm_core::{Element, ErrorKind, Result};
 use shm_sync::{Claim, Limit, Pass, PassProgress};
 
 use crate::GuardedArray;
-use crate::handle::Handle;
+use crate::attachment::Attachment;
 
 impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// The array in chunks of `rows` along its first axis, each of which goes to one worker, in
@@ -78,7 +78,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 #[must_use = "it hands out chunks only if it is iterated over"]
 pub struct Chunks<'a, T: Element, D: Dimension> {
     array: &'a GuardedArray<T, D>,
-    pass: Pass<'a, Handle>,
+    pass: Pass<'a, Attachment>,
     axis: Axis,
     limit: Limit,
     ended: bool,
@@ -150,7 +150,7 @@ impl<'a, T: Element, D: Dimension> Iterator for Chunks<'a, T, D> {
 pub struct Chunk<'a, T, D> {
     // Invariant: not handed out for longer than the claim is held.
     view: ArrayViewMut<'a, T, D>,
-    claim: Claim<'a, Handle>,
+    claim: Claim<'a, Attachment>,
 }
 
 impl<T, D> Chunk<'_, T, D> {

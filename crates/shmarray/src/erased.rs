@@ -30,10 +30,10 @@ impl ErasedArray {
         if backends::is_anonymous(&name) || (!named && COMPILED.contains(&BackendKind::Mmap)) {
             match backends::attach(BackendKind::Mmap, &name, access) {
                 Err(error) if named && matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
-                found => return Handle::new(found?, None),
+                found => return Ok(Handle::new(found?, None)),
             }
         }
-        Handle::new(backends::attach(BackendKind::Shm, &name, access)?, None)
+        Ok(Handle::new(backends::attach(BackendKind::Shm, &name, access)?, None))
     }
 
     /// Attaches by name for reading and writing: to an anonymous array of this process, or else
@@ -153,7 +153,7 @@ impl ErasedArray {
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn participants(&self) -> Result<Vec<Participant>> {
-        shm_sync::participants(&self.handle)
+        shm_sync::participants(self.handle.attachment())
     }
 
     /// Whether anybody else is attached, as [`Array::has_others`].

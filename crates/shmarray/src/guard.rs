@@ -10,7 +10,7 @@ use shm_core::{Element, ErrorKind, Result};
 use shm_sync::{Exclusive, Limit, Together};
 
 use crate::GuardedArray;
-use crate::handle::Handle;
+use crate::attachment::Attachment;
 
 /// Who may use the elements of a guarded array, one method for each way to wait. Threads and
 /// processes exclude each other. A guard of a slice or a clone locks the whole array.
@@ -62,11 +62,11 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     #[inline]
     fn read_whole(&self, limit: Limit) -> Result<ReadGuard<'_, T, D>> {
         let lock = self.shared().reading(limit)?;
-        if lock.is_torn() { Err(self.torn()) } else { Ok(self.read_under(lock)) }
+        if lock.is_torn() { Err(self.torn(lock)) } else { Ok(self.read_under(lock)) }
     }
 
     #[inline]
-    fn read_under<'a>(&'a self, lock: Together<'a, Handle>) -> ReadGuard<'a, T, D> {
+    fn read_under<'a>(&'a self, lock: Together<'a, Attachment>) -> ReadGuard<'a, T, D> {
         // SAFETY: while the lock is held nobody writes: who writes a guarded array holds it alone
         // or has a chunk, which excludes readers; anything else is `unsafe` somewhere.
         let view = unsafe { self.elements_mut_of().view() };
@@ -134,11 +134,11 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     #[inline(always)] // not inlined, it costs a fifth more: the guard goes through memory
     fn write_whole(&self, limit: Limit) -> Result<WriteGuard<'_, T, D>> {
         let lock = self.shared().exclusive(limit)?;
-        if lock.is_torn() { Err(self.torn()) } else { Ok(self.write_under(lock)) }
+        if lock.is_torn() { Err(self.torn(lock)) } else { Ok(self.write_under(lock)) }
     }
 
     #[inline]
-    fn write_under<'a>(&'a self, lock: Exclusive<'a, Handle>) -> WriteGuard<'a, T, D> {
+    fn write_under<'a>(&'a self, lock: Exclusive<'a, Attachment>) -> WriteGuard<'a, T, D> {
         // SAFETY: while the lock is held alone nobody else has a guard or a chunk of the array;
         // any other access to a guarded array is `unsafe` somewhere.
         let view = unsafe { self.elements_mut_of().view_mut() };
@@ -150,8 +150,10 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
         self.shared().is_torn()
     }
 
+    /// Lets go, and says why.
     #[cold]
-    fn torn(&self) -> shm_core::Error {
+    fn torn<L>(&self, lock: L) -> shm_core::Error {
+        drop(lock);
         ErrorKind::Torn { name: self.name().to_string() }.into()
     }
 }
@@ -161,7 +163,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 pub struct ReadGuard<'a, T, D> {
     // Invariant: not handed out for longer than the lock is held.
     view: ArrayView<'a, T, D>,
-    lock: Together<'a, Handle>,
+    lock: Together<'a, Attachment>,
 }
 
 impl<T, D> ReadGuard<'_, T, D> {
@@ -186,7 +188,7 @@ impl<T, D: Dimension> Deref for ReadGuard<'_, T, D> {
 pub struct WriteGuard<'a, T, D> {
     // Invariant: not handed out for longer than the lock is held.
     view: ArrayViewMut<'a, T, D>,
-    lock: Exclusive<'a, Handle>,
+    lock: Exclusive<'a, Attachment>,
 }
 
 impl<T, D> WriteGuard<'_, T, D> {

@@ -1,5 +1,4 @@
 //! What every kind of array has inside: a mapping, its segment, and the window it shows.
-#![allow(unsafe_code)] // vouches that region and header belong together, and for how long
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,11 +7,10 @@ use std::sync::Arc;
 
 use shm_core::{
     Access, BackendKind, Descriptor, ErrorKind, Header, Name, Origin, Payload, PayloadRef, Region,
-    Result, SlotLocks, Window,
+    Result, Window,
 };
-use shm_presence::{Identity, fork};
+use shm_presence::fork;
 use shm_select::Selection;
-use shm_sync::Words;
 
 use crate::attachment::Attachment;
 use crate::backends::{self, AnySegment, no_handle};
@@ -21,8 +19,6 @@ use crate::backends::{self, AnySegment, no_handle};
 #[derive(Clone)]
 pub struct Handle {
     attachment: Arc<Attachment>,
-    // Invariant: of the region of `attachment`, which lies in an Arc and is never changed.
-    words: Words<'static>,
     shown: Shown,
 }
 
@@ -49,22 +45,12 @@ struct Particulars {
 
 impl Handle {
     /// What was made or found; with what was selected, if that was asked.
-    pub(crate) fn new(attachment: Arc<Attachment>, selection: Option<Selection>) -> Result<Self> {
+    pub(crate) fn new(attachment: Arc<Attachment>, selection: Option<Selection>) -> Self {
         let mut shown = Shown::default();
         if let Some(selection) = selection {
             shown.note(|known| known.selection = Some(Arc::new(selection)));
         }
-        Self::of(attachment, shown)
-    }
-
-    fn of(attachment: Arc<Attachment>, shown: Shown) -> Result<Self> {
-        let region: *const (dyn Region + 'static) = attachment.region();
-        // SAFETY: the region lies in an Arc, which the result keeps for as long as the words.
-        let region: &'static dyn Region = unsafe { &*region };
-        // SAFETY: region and header are of one segment. Of the bytes before the data, this crate
-        // hands out none.
-        let words = unsafe { Words::of(region, attachment.segment().header()) }?;
-        Ok(Self { attachment, words, shown })
+        Self { attachment, shown }
     }
 
     /// Attaches to what a payload describes, and checks that it is that.
@@ -95,7 +81,7 @@ impl Handle {
     }
 
     fn described_by(found: Arc<Attachment>, descriptor: &Descriptor) -> Result<Self> {
-        let mut handle = Self::new(found, None)?;
+        let mut handle = Self::new(found, None);
         handle.header().check_described_by(descriptor)?;
         if descriptor.frozen && !handle.is_frozen() {
             let missing = "the seals of a frozen array".into();
@@ -144,6 +130,11 @@ impl Handle {
 
     pub(crate) fn detach(self) -> Held {
         Held { segment: self.segment().clone(), shown: self.shown }
+    }
+
+    #[inline]
+    pub(crate) fn attachment(&self) -> &Attachment {
+        &self.attachment
     }
 
     pub(crate) fn region(&self) -> &(dyn Region + 'static) {
@@ -201,12 +192,12 @@ impl Held {
     }
 
     pub(crate) fn attach(self) -> Result<Handle> {
-        Handle::of(self.segment.map()?, self.shown)
+        Ok(Handle { attachment: self.segment.map()?, shown: self.shown })
     }
 
     /// Freezes the segment; the mappings of this process must be gone.
     pub(crate) fn freeze(&self) -> Result<Handle> {
-        Handle::of(self.segment.freeze()?, self.shown.clone())
+        Ok(Handle { attachment: self.segment.freeze()?, shown: self.shown.clone() })
     }
 }
 
@@ -232,26 +223,6 @@ impl Shown {
         let (header, backend) = (segment.header(), segment.kind());
         let (name, dtype, shape) = (self.name(header), header.dtype(), self.shape(header));
         write!(f, "{:?} on {backend}, {dtype} {shape:?}", name.as_str())
-    }
-}
-
-impl shm_sync::Attachment for Handle {
-    #[inline]
-    fn words(&self) -> &Words<'_> {
-        &self.words
-    }
-
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        self.segment().slot_locks()
-    }
-
-    #[inline]
-    fn identity(&self) -> &Identity {
-        self.attachment.identity()
-    }
-
-    fn header(&self) -> &Header {
-        Handle::header(self) // the crate's own method of that name
     }
 }
 

@@ -233,7 +233,7 @@ impl<'p, A: Loadable> Load<'p, A> {
             (Some(name), None) => ErasedArray::open(name, Access::ReadWrite),
             (Some(name), Some(backend)) => {
                 backends::attach(backend, &Name::new(name)?, Access::ReadWrite)
-                    .and_then(|found| Handle::new(found, None))
+                    .map(|found| Handle::new(found, None))
             }
         };
         match found {

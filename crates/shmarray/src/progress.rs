@@ -5,7 +5,7 @@ use shm_core::{Element, Result};
 use shm_sync::Limit;
 
 use crate::Array;
-use crate::handle::Handle;
+use crate::attachment::Attachment;
 use crate::mode::Joint;
 
 impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
@@ -20,7 +20,7 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
 /// share the array to say; it starts at 0 and only grows, modulo 2^63.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
-    counter: shm_sync::Progress<'a, Handle>,
+    counter: shm_sync::Progress<'a, Attachment>,
 }
 
 impl Progress<'_> {

@@ -9,6 +9,7 @@ use shm_ndarray::copy_bytes;
 use shm_npy::NpyWriter;
 use shm_sync::{Limit, Shared};
 
+use crate::attachment::Attachment;
 use crate::handle::Handle;
 use crate::mode::Open;
 use crate::{Array, ErasedArray, GuardedArray};
@@ -77,14 +78,14 @@ fn order_of(window: &Window) -> (Order, Window) {
 }
 
 /// Waits until nobody writes a guarded array.
-fn lock(handle: &Handle) -> Result<shm_sync::Together<'_, Handle>> {
+fn lock(handle: &Handle) -> Result<shm_sync::Together<'_, Attachment>> {
     let name = handle.name();
     if handle.access() != Access::ReadWrite {
         let (object, access) = (format!("guarded array {name:?}"), Access::ReadWrite);
         return Err(ErrorKind::AccessDenied { object, access }.into());
     }
     // SAFETY: the segment is attached for writing, as seen right above.
-    let lock = unsafe { Shared::new(handle) }.reading(Limit::Never)?;
+    let lock = unsafe { Shared::new(handle.attachment()) }.reading(Limit::Never)?;
     if lock.is_torn() {
         return Err(ErrorKind::Torn { name: name.to_string() }.into());
     }

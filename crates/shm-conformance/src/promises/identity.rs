@@ -39,14 +39,14 @@ pub fn is_one_slot_each<H: IdentityHarness>() {
     assert_eq!((one.owner(), held::<H>(&array, 0)), (None, false));
     let first = take::<H>(&one, &array).unwrap();
     let second = take::<H>(&two, &other).unwrap();
-    assert_eq!([first, second].map(|owner| (owner.slot, owner.generation)), [(0, 1), (1, 1)]);
+    assert_eq!([first, second].map(|owner| (owner.slot(), owner.generation())), [(0, 1), (1, 1)]);
     assert_eq!((one.owner(), take::<H>(&one, &other).unwrap()), (Some(first), first));
     assert_eq!([0, 1, 2].map(|slot| held::<H>(&array, slot)), [true, true, false]);
     assert_eq!([0, 1, 2].map(|slot| held::<H>(&other, slot)), [true, true, false]);
     drop(one);
     assert_eq!([0, 1].map(|slot| held::<H>(&other, slot)), [false, true]);
     let third = take::<H>(&Identity::new(), &array).unwrap();
-    assert_eq!((third.slot, third.generation), (0, 2));
+    assert_eq!((third.slot(), third.generation()), (0, 2));
 }
 
 /// It does not end with the attachment: the kernel has it from then on.
@@ -55,9 +55,9 @@ pub fn outlives_the_attachment<H: IdentityHarness>() {
     let other = attach::<H>(&array, Access::ReadWrite);
     let owner = take::<H>(&identity, &array).unwrap();
     drop(array);
-    assert!(held::<H>(&other, owner.slot));
+    assert!(held::<H>(&other, owner.slot()));
     drop(identity);
-    assert!(!held::<H>(&other, owner.slot));
+    assert!(!held::<H>(&other, owner.slot()));
 }
 
 /// Who may only read sees who is alive.
@@ -93,7 +93,7 @@ pub fn is_taken_once_by_many_threads<H: IdentityHarness>() {
 pub fn runs_out_with_an_error<H: IdentityHarness>() {
     let arrays = [create::<H>("before"), create::<H>("full"), create::<H>("behind")];
     let all: Vec<_> = (0..SLOT_COUNT).map(|_| Identity::new()).collect();
-    let slots = all.iter().map(|identity| take::<H>(identity, &arrays[1]).unwrap().slot);
+    let slots = all.iter().map(|identity| take::<H>(identity, &arrays[1]).unwrap().slot());
     assert!(slots.eq(0..SLOT_COUNT));
     let late = Identity::new();
     let error = take::<H>(&late, &arrays[1]).unwrap_err();
@@ -103,5 +103,5 @@ pub fn runs_out_with_an_error<H: IdentityHarness>() {
         assert!((0..SLOT_COUNT).all(|slot| !held::<H>(other, slot)), "{:?}", other.region.start());
     }
     drop(all);
-    assert_eq!(take::<H>(&late, &arrays[1]).unwrap().slot, 0);
+    assert_eq!(take::<H>(&late, &arrays[1]).unwrap().slot(), 0);
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use shm_presence::Owner;
 
-use crate::words::{low_half, owner_bits, owner_in};
+use crate::words::low_half;
 
 /// Whoever waits sleeps on the low half.
 ///
@@ -134,7 +134,7 @@ pub(crate) fn after(phase: u64) -> u64 {
 /// A place: its owner, in bits 8..31 the phase that is next for it, and in 31 whether it has left.
 /// Who has arrived in phase n has phase n + 1 next, from a moment after it was counted.
 pub(crate) fn place_bits(owner: Owner, next: u64) -> u64 {
-    owner_bits(owner) | next << 8
+    owner.bits() | next << 8
 }
 
 /// The phase that is next for who has that place.
@@ -148,7 +148,7 @@ pub(crate) fn has_arrived(place: u64, state: State) -> bool {
 }
 
 pub(crate) fn is_taken(place: u64) -> bool {
-    owner_in(place).is_some() && place & GONE == 0
+    Owner::in_word(place).is_some() && place & GONE == 0
 }
 
 /// Whether somebody took a place, or arrived, in the phase of that state. Beginning anew moves two

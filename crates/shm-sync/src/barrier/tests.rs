@@ -33,8 +33,8 @@ impl Liveness for Failing {
     }
 }
 
-const ME: Owner = Owner { slot: 0, generation: 1 };
-const OTHER: Owner = Owner { slot: 1, generation: 1 };
+const ME: Owner = Owner::new(0, 1);
+const OTHER: Owner = Owner::new(1, 1);
 
 /// Two have places, and the wait of the first fails after it has been counted.
 fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Taken, Taken)) {

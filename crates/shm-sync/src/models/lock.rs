@@ -56,7 +56,7 @@ impl Model {
         step();
         self.data.halves[1].write();
         self.data.half_written.set(false);
-        self.lock().unlock_alone(owner(slot), &self.system, granted);
+        self.lock().leave_alone(owner(slot), &self.system, granted);
         self.data.asked[slot as usize].set(false);
     }
 

@@ -7,7 +7,7 @@ use super::{explore, explore_deaths};
 use crate::claims::{Claims, Found, Plan};
 use crate::lock::{Class, Lock};
 use crate::system::{Limit, Waiter};
-use crate::words::owner_in;
+use shm_presence::Owner;
 
 type Model = World<[Bytes; 2]>;
 
@@ -62,14 +62,14 @@ impl Model {
         for data in &self.data {
             data.write();
         }
-        lock.unlock_alone(owner(slot), &self.system, granted);
+        lock.leave_alone(owner(slot), &self.system, granted);
     }
 
     fn end(&self) {
         self.join();
         while self.do_one(0) {}
         self.write(0);
-        assert_eq!(owner_in(self.area.lock.word.look()), None);
+        assert_eq!(Owner::in_word(self.area.lock.word.look()), None);
     }
 }
 

@@ -44,7 +44,7 @@ impl<D: 'static> World<D> {
         let line = |slot| Line {
             holder: word(),
             since: word(),
-            marks: AtomicU64::new(u64::from(owner(slot).generation) << 32),
+            marks: AtomicU64::new(u64::from(owner(slot).generation()) << 32),
             entry: Entry { owner: word(), task: word() },
             place: word(),
         };
@@ -130,7 +130,7 @@ impl Bytes {
 
 /// Who holds that slot.
 pub(super) fn owner(slot: u32) -> Owner {
-    Owner { slot, generation: 1 }
+    Owner::new(slot, 1)
 }
 
 /// The kernel.
@@ -156,7 +156,7 @@ struct Sleeper {
 impl System {
     /// That owner is dead from now on; it takes no step any more. The waits of all run out.
     fn bury(&self, owner: Owner) {
-        self.dead.fetch_or(1 << owner.slot, AcqRel);
+        self.dead.fetch_or(1 << owner.slot(), AcqRel);
         self.ran_out.borrow_mut().clear();
         for sleeper in self.sleepers.take() {
             sleeper.ran_out.set(true);
@@ -235,6 +235,6 @@ impl Wait for System {
 impl Liveness for System {
     fn is_alive(&self, owner: Owner) -> Result<bool> {
         step();
-        Ok(self.dead.load(Acquire) & 1 << owner.slot == 0)
+        Ok(self.dead.load(Acquire) & 1 << owner.slot() == 0)
     }
 }
