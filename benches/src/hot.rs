@@ -66,8 +66,12 @@ fn create(backend: BackendKind) -> Run {
 }
 
 fn attach(backend: BackendKind) -> Run {
-    let array = array(backend, &fresh_name());
-    each(move || SharedArray::<u32, Ix1>::attach(array.name().as_str()).unwrap().get(1))
+    let name = fresh_name();
+    let array = array(backend, &name);
+    each(move || {
+        let _array = &array;
+        SharedArray::<u32, Ix1>::attach(&name).unwrap().get(1)
+    })
 }
 
 fn attach_memfd() -> Run {

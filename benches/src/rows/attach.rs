@@ -72,8 +72,12 @@ fn sparse() -> Result<(), String> {
 }
 
 fn by_name(backend: BackendKind, bytes: usize) -> Run {
-    let made = array(&fresh_name(), backend, bytes, Commit::Lazy);
-    each(move || SharedArray::<u8, Ix1>::attach(made.name().as_str()).unwrap().get(0))
+    let name = fresh_name();
+    let made = array(&name, backend, bytes, Commit::Lazy);
+    each(move || {
+        let _made = &made;
+        SharedArray::<u8, Ix1>::attach(&name).unwrap().get(0)
+    })
 }
 
 fn by_payload(bytes: usize) -> Run {

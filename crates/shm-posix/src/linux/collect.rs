@@ -79,7 +79,7 @@ fn is_begun(fd: BorrowedFd<'_>) -> Result<bool> {
 }
 
 fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {
-    let place = Place::entry(entry);
+    let place = Place::entry(entry.as_bytes());
     let kind = lstat(place.path()).map(|stat| FileType::from_raw_mode(stat.st_mode));
     if kind != Ok(FileType::RegularFile) {
         return Ok(None); // a FIFO or a device would notice being opened

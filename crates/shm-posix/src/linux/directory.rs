@@ -1,5 +1,7 @@
 //! What a name leads to in `/dev/shm`, and what is refused there.
 
+use std::borrow::Cow;
+use std::ffi::{CStr, CString};
 use std::fmt;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
@@ -15,31 +17,35 @@ pub(crate) const DIRECTORY: &str = "/dev/shm";
 /// The directory entry of a name.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
-    path: String,
+    path: CString,
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.path)
+        f.write_str(&self.path.to_string_lossy())
     }
 }
 
 impl Place {
     pub(crate) fn of(name: &Name) -> Self {
-        Self::entry(name.as_str())
+        Self::entry(name.as_bytes())
     }
 
     /// A temporary entry: a name that no array can have.
     pub(crate) fn temporary() -> Self {
         let unique = uuid::Uuid::new_v4().simple();
-        Self { path: format!("{DIRECTORY}/{}{unique}", Self::TEMPORARY_PREFIX) }
+        Self::entry(format!("{}{unique}", Self::TEMPORARY_PREFIX).as_bytes())
     }
 
     pub(crate) const TEMPORARY_PREFIX: &'static str = ".shmarray-tmp-";
 
     /// An entry of the directory.
-    pub(crate) fn entry(file_name: &str) -> Self {
-        Self { path: [DIRECTORY, "/", file_name].concat() }
+    pub(crate) fn entry(file_name: &[u8]) -> Self {
+        let mut path = Vec::with_capacity(DIRECTORY.len() + file_name.len() + 2);
+        path.extend_from_slice(DIRECTORY.as_bytes());
+        path.push(b'/');
+        path.extend_from_slice(file_name);
+        Self { path: CString::new(path).unwrap_or_default() } // no name has a NUL
     }
 
     /// Whether it is that of this name: a copy that somebody made under another name is his.
@@ -47,8 +53,14 @@ impl Place {
         self.path == Self::of(name).path
     }
 
-    pub(crate) fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &CStr {
         &self.path
+    }
+
+    /// Its name in the directory.
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        let name = self.path.to_bytes().get(DIRECTORY.len() + 1..);
+        String::from_utf8_lossy(name.unwrap_or_default())
     }
 
     /// Opens what is there, without following a symlink or waiting for a FIFO's other end.
@@ -63,36 +75,33 @@ impl Place {
 
     fn open_error(&self, errno: Errno, access: Access) -> Error {
         let not_a_segment = |reason: &str| {
-            ErrorKind::NotASegment { object: self.path.clone(), reason: reason.into() }.into()
+            ErrorKind::NotASegment { object: self.to_string(), reason: reason.into() }.into()
         };
         match errno {
-            Errno::NOENT => {
-                let name = self.path.strip_prefix(DIRECTORY).unwrap_or(&self.path);
-                ErrorKind::NotFound {
-                    name: name.trim_start_matches('/').into(),
-                    backend: BackendKind::Shm,
-                    hint: "it was never created, or the last process that used it has ended; a memfd array \
-                           has no name that others can attach by",
-                }
-                .into()
+            Errno::NOENT => ErrorKind::NotFound {
+                name: self.name().into(),
+                backend: BackendKind::Shm,
+                hint: "it was never created, or the last process that used it has ended; a memfd array \
+                       has no name that others can attach by",
             }
+            .into(),
             Errno::LOOP => not_a_segment("a symbolic link"),
             Errno::ISDIR => not_a_segment("a directory"),
             Errno::NXIO | Errno::NODEV => not_a_segment("a socket or device"),
             Errno::ACCESS | Errno::PERM => match lstat(self.path()) {
                 Ok(stat) if stat.st_uid != geteuid().as_raw() => self.wrong_owner(&stat),
-                _ => ErrorKind::AccessDenied { object: self.path.clone(), access }.into(),
+                _ => ErrorKind::AccessDenied { object: self.to_string(), access }.into(),
             },
-            _ => system_error("open", self.path.clone(), errno),
+            _ => system_error("open", self.to_string(), errno),
         }
     }
 
     /// Checks what was opened: a regular file of this user.
     pub(crate) fn check(&self, fd: BorrowedFd<'_>) -> Result<Stat> {
-        let stat = fstat(fd).map_err(|errno| system_error("fstat", self.path.clone(), errno))?;
+        let stat = fstat(fd).map_err(|errno| system_error("fstat", self.to_string(), errno))?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind != FileType::RegularFile {
-            let (object, reason) = (self.path.clone(), format!("{kind:?}, not a regular file"));
+            let (object, reason) = (self.to_string(), format!("{kind:?}, not a regular file"));
             return Err(ErrorKind::NotASegment { object, reason }.into());
         }
         if stat.st_uid != geteuid().as_raw() {
@@ -102,7 +111,7 @@ impl Place {
     }
 
     fn wrong_owner(&self, stat: &Stat) -> Error {
-        let (object, me) = (self.path.clone(), geteuid().as_raw());
+        let (object, me) = (self.to_string(), geteuid().as_raw());
         ErrorKind::WrongOwner { object, owner: stat.st_uid, me }.into()
     }
 
@@ -111,7 +120,7 @@ impl Place {
         match lstat(self.path()) {
             Ok(now) => Ok(FileId::from(&now) == file),
             Err(Errno::NOENT) => Ok(false),
-            Err(errno) => Err(system_error("lstat", self.path.clone(), errno)),
+            Err(errno) => Err(system_error("lstat", self.to_string(), errno)),
         }
     }
 }

@@ -170,7 +170,7 @@ impl Draft {
         match linked {
             Ok(()) => Ok(self.into_published()),
             Err(Errno::EXIST) => {
-                let name = place.path().rsplit('/').next().unwrap_or_default().into();
+                let name = place.name().into();
                 Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Shm }.into())
             }
             Err(errno) => Err(link_error(place, errno)),
