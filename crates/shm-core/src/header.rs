@@ -1,6 +1,6 @@
 //! The bytes at the start of a segment, which make it describe itself.
 //!
-//! Version 3, in the byte order of the machine that wrote it (offsets and lengths in bytes):
+//! Version 4, in the byte order of the machine that wrote it (offsets and lengths in bytes):
 //!
 //! | at | what |
 //! |---|---|

@@ -161,7 +161,7 @@ const FAULTS: [Fault; 18] = [
     (
         "version",
         |b| b[12] = 9,
-        |k| matches!(k, ErrorKind::UnsupportedVersion { found: 9, supported: 3, .. }),
+        |k| matches!(k, ErrorKind::UnsupportedVersion { found: 9, supported: 4, .. }),
     ),
     ("cleanup", |b| b[14] = 9, |k| matches!(k, ErrorKind::Corrupt { .. })),
     ("order", |b| b[15] = 9, |k| matches!(k, ErrorKind::Corrupt { .. })),

@@ -38,22 +38,28 @@ impl<'a, A: Attachment> Shared<'a, A> {
     // address.
     #[inline(always)]
     pub fn exclusive(self, limit: Limit) -> Result<Exclusive<'a, A>> {
-        let Some(me) = self.identity().owner() else { return self.wait_for_all(limit, None) };
-        match self.lock().enter_at_once(me) {
-            Ok(granted) => Ok(self.alone(me, granted)),
-            Err(entered) => self.wait_for_all(limit, entered),
+        if let Some(me) = self.identity().owner()
+            && let Some(granted) = self.lock().enter_at_once(me)
+        {
+            return Ok(self.alone(me, granted));
         }
+        self.wait_for_all(limit)
     }
 
     /// The rest of [`exclusive`](Self::exclusive), for who has no slot yet or is not alone at once.
     #[cold]
     #[inline(never)]
-    fn wait_for_all(self, limit: Limit, entered: Option<u64>) -> Result<Exclusive<'a, A>> {
+    fn wait_for_all(self, limit: Limit) -> Result<Exclusive<'a, A>> {
         let me = self.me()?;
-        match self.lock().wait_to_be_alone(me, self.kernel(), limit, entered) {
+        match self.lock().wait_to_be_alone(me, self.kernel(), limit) {
             Ok(granted) => Ok(self.alone(me, granted)),
             Err(stop) => Err(self.locked(stop)),
         }
+    }
+
+    #[inline]
+    fn alone(self, me: Owner, granted: Granted) -> Exclusive<'a, A> {
+        Exclusive { shared: self, held: Held::new(me, granted, std::thread::panicking()) }
     }
 
     /// The rest of letting go, for whom others wait.
@@ -61,11 +67,6 @@ impl<'a, A: Attachment> Shared<'a, A> {
     #[inline(never)]
     fn leave_and_wake(self, me: Owner, granted: Granted) {
         self.lock().leave_and_wake(me, self.kernel(), granted);
-    }
-
-    #[inline]
-    fn alone(self, me: Owner, granted: Granted) -> Exclusive<'a, A> {
-        Exclusive { shared: self, held: Held::new(me, granted, std::thread::panicking()) }
     }
 
     /// Waits until nobody holds the lock alone or holds chunks, and holds it with other readers.

@@ -3,7 +3,7 @@
 //! Whoever wants to be alone writes itself into the word. Whoever shares marks its own slot's line,
 //! so that sharers do not slow each other, and looks at the word afterwards; whoever is alone looks
 //! at the marks after it has written the word. So at least one of two sees the other. Marks are
-//! looked for only while `marked` says that there may be some.
+//! looked for only if [`MARKED`] in the word says that there may be some.
 //!
 //! The two classes of sharers, readers and claimers, exclude each other: the word has the class
 //! whose turn it is, and only who is alone changes it.
@@ -11,12 +11,12 @@
 //! | whoever shares | whoever wants to be alone |
 //! |---|---|
 //! | marks its line | writes itself into the word |
-//! | says in `marked` that there are marks | looks at `marked`: none, and it is alone |
-//! | looks at the word: free, and it shares | looks at all lines: none marked, and it is alone |
+//! | says in the word that there are marks, if it does not | finds that it says none: it is alone |
+//! | finds that the word was free: it shares | looks at all lines: none marked, and it is alone |
 //!
 //! Of the word, the high half is the generation of who is alone, and the bits of the low half are
-//! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`TORN`] (10), [`CLAIMS`] (11)
-//! and [`INTENT`] (12).
+//! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`TORN`] (10), [`CLAIMS`] (11),
+//! [`INTENT`] (12) and [`MARKED`] (13).
 //!
 //! A dead holder is found by those who wait, and leaves the word by one compare-and-swap. If it was
 //! alone and may have been writing, [`TORN`] stays until somebody alone takes it away.
@@ -39,7 +39,9 @@ const TORN: u64 = 1 << 10;
 const CLAIMS: u64 = 1 << 11;
 /// Whoever is alone has not begun to write.
 const INTENT: u64 = 1 << 12;
-/// What outlasts a holder.
+/// Lines may be marked. Only who is alone takes it away, and looks at them afterwards.
+const MARKED: u64 = 1 << 13;
+/// What outlasts a holder, beside [`MARKED`].
 const STATE: u64 = TORN | CLAIMS;
 
 /// The most shared locks that one slot can hold at a time.
@@ -103,27 +105,16 @@ pub(crate) struct Lock<'a> {
 }
 
 impl Lock<'_> {
-    /// Becomes the only one, if that can be had with the first access; otherwise tells the state in
-    /// which it has entered, if it has, which [`wait_to_be_alone`](Self::wait_to_be_alone) is told.
+    /// Becomes the only one, if that can be had with one access: mostly it is free, whole, and without
+    /// marks. Otherwise nothing is done, and [`wait_to_be_alone`](Self::wait_to_be_alone) is to do it.
     #[inline(always)]
-    pub(crate) fn enter_at_once(&self, me: Owner) -> Result<Granted, Option<u64>> {
-        // Not after a look: mostly it is free and whole, and the look would cost a fifth of it all.
-        let word = &self.words.word;
-        let take = |free| word.compare_exchange(free, free | me.bits(), SeqCst, SeqCst);
-        let entered = match take(0) {
-            Ok(_) => Some(0),
-            Err(now) if now & !STATE == 0 => take(now).ok(),
-            Err(_) => None,
-        };
-        store_before_load();
-        match entered {
-            Some(state) if self.words.marked.load(SeqCst) == 0 => Ok(Granted { state }),
-            _ => Err(entered),
-        }
+    pub(crate) fn enter_at_once(&self, me: Owner) -> Option<Granted> {
+        let entered = self.words.word.compare_exchange(0, me.bits(), SeqCst, SeqCst);
+        entered.ok().map(|_| Granted { state: 0 })
     }
 
-    /// Lets go of what was granted, if that can be had with one access: not where somebody waits, which
-    /// [`leave_and_wake`](Self::leave_and_wake) is for.
+    /// Lets go of what was granted, if that can be had with one access: not where somebody waits or has
+    /// marked a line, which [`leave_and_wake`](Self::leave_and_wake) is for.
     #[inline]
     pub(crate) fn leave_at_once(&self, me: Owner, granted: Granted) -> bool {
         let (mine, free) = (granted.state | me.bits(), granted.state);
@@ -138,23 +129,22 @@ impl Lock<'_> {
         system: &impl System,
         limit: Limit,
     ) -> Result<Granted, Stop> {
-        self.enter_at_once(me).or_else(|entered| self.wait_to_be_alone(me, system, limit, entered))
+        match self.enter_at_once(me) {
+            Some(granted) => Ok(granted),
+            None => self.wait_to_be_alone(me, system, limit),
+        }
     }
 
-    /// Becomes the only one, who may have `entered` already.
+    /// Becomes the only one.
     #[cold]
     pub(crate) fn wait_to_be_alone(
         self,
         me: Owner,
         system: &impl System,
         limit: Limit,
-        entered: Option<u64>,
     ) -> Result<Granted, Stop> {
         let mut waiter = Waiter::new(limit);
-        let state = match entered {
-            Some(state) => state,
-            None => self.enter(me, system, &mut waiter, 0)?,
-        };
+        let state = self.enter(me, system, &mut waiter, 0)?;
         match self.drain(system, &mut waiter) {
             Ok(waited) => {
                 if waited {
@@ -183,15 +173,14 @@ impl Lock<'_> {
         limit: Limit,
         is_inside: impl Fn() -> bool,
     ) -> Result<Granted, Stop> {
-        self.mark(me)?;
-        let word = self.words.word.load(SeqCst);
+        let word = self.mark(me)?;
         if Owner::in_word(word).is_none() && word & CLAIMS == class.bit() {
             return Ok(Granted { state: word & STATE });
         }
-        self.wait_to_share(me, class, system, limit, is_inside)
+        self.wait_to_share(me, class, system, limit, word, is_inside)
     }
 
-    /// Shares with others of that class; the own line is marked already.
+    /// Shares with others of that class. The own line is marked already; `word` was found afterwards.
     #[cold]
     fn wait_to_share(
         self,
@@ -199,11 +188,11 @@ impl Lock<'_> {
         class: Class,
         system: &impl System,
         limit: Limit,
+        mut word: u64,
         is_inside: impl Fn() -> bool,
     ) -> Result<Granted, Stop> {
         let mut waiter = Waiter::new(limit);
         loop {
-            let word = self.words.word.load(SeqCst);
             let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
                 return Ok(Granted { state: word & STATE });
@@ -215,7 +204,7 @@ impl Lock<'_> {
             while let Some(word) = self.held() {
                 self.wait_for_holder(system, &mut waiter, word, Whom::Readers)?;
             }
-            self.mark(me)?;
+            word = self.mark(me)?;
         }
     }
 
@@ -263,16 +252,16 @@ impl Lock<'_> {
         let state = self.enter(me, system, waiter, INTENT)?;
         let marked = self.drain(system, waiter).and_then(|_| Ok(self.mark(me)?));
         let state = match marked {
-            Ok(()) => state & TORN | class.bit(),
+            Ok(_) => state & TORN | class.bit(),
             Err(_) => state,
         };
         self.leave_alone(me, system, Granted { state });
-        marked.map(|()| Granted { state })
+        marked.map(|_| Granted { state })
     }
 
-    /// Marks the own line, and says that there are marks.
+    /// Marks the own line, and says that there are marks. Returns the word, as it was found after that.
     #[inline]
-    fn mark(&self, me: Owner) -> Result<()> {
+    fn mark(&self, me: Owner) -> Result<u64> {
         let Some(line) = self.lines.get(me.slot() as usize) else { return Err(too_many(0)) };
         let before = line.marks.fetch_add(1, SeqCst);
         if low_half(before) >= MAX_MARKS {
@@ -280,12 +269,8 @@ impl Lock<'_> {
             return Err(too_many(MAX_MARKS));
         }
         store_before_load();
-        if self.words.marked.load(SeqCst) == 0 {
-            self.words.marked.store(1, SeqCst);
-        }
-        // Also where another has stored it: it may see whoever is alone, and turn back.
-        store_before_load();
-        Ok(())
+        let word = self.words.word.load(SeqCst);
+        if word & MARKED != 0 { Ok(word) } else { Ok(self.words.word.fetch_or(MARKED, SeqCst)) }
     }
 
     /// Writes the own name into the word as soon as nobody else's is there.
@@ -306,7 +291,7 @@ impl Lock<'_> {
                 }
                 continue;
             }
-            let kept = word & (STATE | WRITERS_WAIT | READERS_WAIT);
+            let kept = word & (STATE | MARKED | WRITERS_WAIT | READERS_WAIT);
             let mine = kept | others | me.bits() | intent;
             if self.words.word.compare_exchange(word, mine, SeqCst, SeqCst).is_ok() {
                 store_before_load();
@@ -317,19 +302,19 @@ impl Lock<'_> {
 
     /// Waits until nobody shares; the word keeps newcomers out. Tells whether there was anybody.
     fn drain(&self, system: &impl System, waiter: &mut Waiter) -> Result<bool, Stop> {
-        if self.words.marked.load(SeqCst) == 0 {
+        if self.words.word.load(SeqCst) & MARKED == 0 {
             return Ok(false);
         }
         self.words.word.fetch_or(INTENT, SeqCst);
         waiter.for_others();
         loop {
             let seen = self.words.unmarked.load(SeqCst);
-            self.words.marked.swap(0, SeqCst);
+            self.words.word.fetch_and(!MARKED, SeqCst);
             store_before_load();
             if !self.lines.iter().any(is_marked) {
                 return Ok(true);
             }
-            self.words.marked.store(1, SeqCst);
+            self.words.word.fetch_or(MARKED, SeqCst);
             if waiter.spins() {
                 continue;
             }
@@ -389,9 +374,8 @@ impl Lock<'_> {
             return Ok(());
         }
         let torn = if word & INTENT == 0 { TORN } else { 0 };
-        let free = word & STATE | torn;
         // It may have died in `drain`, while it said for the time being that there are no marks.
-        self.words.marked.store(1, SeqCst);
+        let free = word & STATE | torn | MARKED;
         if self.words.word.compare_exchange(word, free, SeqCst, SeqCst).is_ok() {
             let (slot, generation) = (holder.slot(), holder.generation());
             tracing::info!(slot, generation, torn = torn != 0, "a dead holder is let go");
@@ -412,7 +396,8 @@ impl Lock<'_> {
     pub(crate) fn leave_and_wake(self, me: Owner, system: &impl System, granted: Granted) {
         let mut word = self.words.word.load(SeqCst);
         while word & Owner::BITS == me.bits() {
-            match self.words.word.compare_exchange(word, granted.state, SeqCst, SeqCst) {
+            let free = granted.state | word & MARKED;
+            match self.words.word.compare_exchange(word, free, SeqCst, SeqCst) {
                 Ok(_) => return self.wake(system, word),
                 Err(now) => word = now,
             }

@@ -1,11 +1,11 @@
 //! The words that processes share, and how an owner is written in one.
 //!
 //! Everything is a `u64` in the machine's byte order, so it is the same for 32 and 64 bits; zero is
-//! the first state of every word. The layout belongs to the header's version (3):
+//! the first state of every word. The layout belongs to the header's version (4):
 //!
 //! | in the sync area, at byte | what |
 //! |---|---|
-//! | 0 | lock: its word; at 8 whether readers are marked; at 16 the event "a reader left" |
+//! | 0 | lock: its word; at 8 the event "a reader left" |
 //! | 64 | barrier: its state |
 //! | 128 | claims: the plan; at 136 the cursor; at 144 the event "a chunk is done or back" |
 //! | 192 | progress: a counter that is an event |
@@ -38,7 +38,6 @@ pub(crate) struct SyncArea {
 #[derive(Debug)]
 pub(crate) struct LockWords {
     pub(crate) word: AtomicU64,
-    pub(crate) marked: AtomicU64,
     pub(crate) unmarked: AtomicU64,
 }
 

@@ -7,7 +7,7 @@ use crate::layout::{Lengths, check_ndim};
 use crate::{Cleanup, DType, ErrorKind, Layout, Name, Order, Result};
 
 const ORDER_MARK: u32 = 0x0102_0304;
-const VERSION: u16 = 3;
+const VERSION: u16 = 4;
 const GUARDED: u16 = 1;
 /// A hint, which a reader may ignore: so are those that it does not know.
 const HUGE: u32 = 1;

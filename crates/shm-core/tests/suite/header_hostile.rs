@@ -222,7 +222,7 @@ fn each_fault_has_its_own_error_with_its_figures() {
     let mark = refused(MARK, 0x0403_0201);
     assert!(matches!(mark.kind(), ErrorKind::ForeignByteOrder { found: 0x0403_0201, .. }));
     let version = refused(VERSION, 2);
-    assert!(matches!(version.kind(), ErrorKind::UnsupportedVersion { found: 2, supported: 3, .. }));
+    assert!(matches!(version.kind(), ErrorKind::UnsupportedVersion { found: 2, supported: 4, .. }));
     let ndim = refused(NDIM, 65);
     assert!(matches!(ndim.kind(), ErrorKind::TooManyDimensions { ndim: 65, max: 64 }));
     let shape = refused((SHAPE, 8), 1 << 62);

@@ -131,6 +131,20 @@ fn reader_and_writer() {
     });
 }
 
+/// Whoever does not wait for a reader leaves word of him to whoever comes next.
+#[test]
+fn a_writer_gives_up() {
+    explore("lock: a reader, and a writer that gives up and comes again", Some(5), || {
+        let model = Model::empty(2);
+        model.spawn(|model| model.read(0));
+        if let Ok(granted) = model.lock().lock_alone(owner(1), &model.system, Limit::Now) {
+            model.lock().leave_alone(owner(1), &model.system, granted);
+        }
+        model.write(1);
+        model.end(0);
+    });
+}
+
 #[test]
 fn two_readers_and_a_writer() {
     explore("lock: 2 readers and a writer", Some(4), || {

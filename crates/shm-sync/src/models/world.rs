@@ -36,7 +36,7 @@ impl<D: 'static> World<D> {
     pub(super) fn new(lines: usize, data: D) -> Rc<Self> {
         let word = || AtomicU64::new(0);
         let area = SyncArea {
-            lock: LockWords { word: word(), marked: word(), unmarked: word() },
+            lock: LockWords { word: word(), unmarked: word() },
             barrier: BarrierWords { state: word() },
             claims: ClaimWords { plan: word(), cursor: word(), events: word() },
             progress: ProgressWords { count: word() },
