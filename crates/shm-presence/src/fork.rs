@@ -76,10 +76,9 @@ impl<T> Kept<T> {
     /// the value stays as they left it.
     #[inline]
     pub fn with<R>(&self, steps: impl FnOnce(&mut T) -> R) -> R {
-        uninterrupted(|| {
-            // SAFETY: whoever is here holds LOCK, which nobody takes twice.
-            steps(unsafe { &mut *self.0.get() })
-        })
+        let _held = lock();
+        // SAFETY: whoever is here holds LOCK, which nobody takes twice.
+        steps(unsafe { &mut *self.0.get() })
     }
 }
 
