@@ -148,6 +148,23 @@ impl Line {
         self.not_ready.is_none()
     }
 
+    /// Whether chance decides on its goal: which lies between the quartiles of the ratio.
+    pub(crate) fn is_close(&self) -> bool {
+        let (ratio, goal) = match self.goal {
+            Some(Goal::OfFloor(goal)) => (&self.of_floor, goal),
+            Some(Goal::OfPeer(goal)) => (&self.of_peer, goal),
+            Some(Goal::BelowNs(_)) | None => return false,
+        };
+        ratio
+            .as_ref()
+            .is_some_and(|Ratio { quartiles: [low, high], .. }| (*low..*high).contains(&goal))
+    }
+
+    /// In how many rounds ours was measured.
+    pub(crate) fn rounds(&self) -> usize {
+        self.best(Role::Ours).map_or(0, |ours| ours.rounds.len())
+    }
+
     /// The group of rows that it is in: what its key begins with.
     pub(crate) fn group(&self) -> &str {
         self.key.split('/').next().unwrap_or_default()

@@ -6,6 +6,8 @@
 //! What takes microseconds depends on where the kernel put a process (how many page tables an
 //! unmapping frees), and on the pace of a machine that others share, which changes within a second. So it
 //! is measured in several processes for a shorter time each, one contender after the other.
+//!
+//! Where chance would decide on a goal all the same, those whom it is about are measured in more rounds.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -18,8 +20,9 @@ use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::contest::{Measurement, Row};
+use super::contest::{Contender, Goal, Measurement, Role, Row};
 use super::interrupt::Interrupt;
+use super::outcome::Line;
 use crate::cargo::joined;
 
 /// A measurement takes seconds; one that is not done by then hangs.
@@ -31,6 +34,9 @@ pub(crate) const SHORT: f64 = 50e3;
 /// In how many, if they begin quickly. They share the time of one.
 pub(crate) const PROCESSES: usize = 8;
 
+/// How many times as many rounds there are for a row whose goal would be left to chance.
+pub(crate) const CLOSE: usize = 3;
+
 /// What they may have taken when another begins: one that makes 30 000 arrays first, or imports NumPy,
 /// has but one or two.
 const SHARE: Duration = Duration::from_millis(300);
@@ -39,7 +45,7 @@ const SHARE: Duration = Duration::from_millis(300);
 const GLANCE: Duration = Duration::from_millis(250);
 
 /// What was measured of one contender.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Samples {
     /// Nanoseconds of one operation, for each round, and in it for each process.
     pub(crate) rounds: Vec<Vec<f64>>,
@@ -75,7 +81,8 @@ impl Plan {
         Self { rounds, millis, limit: LIMIT, share: SHARE }
     }
 
-    /// How many measurements it takes, if all processes of one contender in one round count as one.
+    /// How many measurements it takes, if all processes of one contender in one round count as one, and
+    /// nothing is left to chance.
     pub(crate) fn steps(&self, rows: &[Row]) -> usize {
         let contenders = |row: &Row| if row.not_ready.is_none() { row.contenders.len() } else { 0 };
         self.rounds * rows.iter().map(contenders).sum::<usize>()
@@ -93,19 +100,52 @@ impl Plan {
             .map(|row| row.contenders.iter().map(|_| Samples::default()).collect())
             .collect();
         for round in 0..self.rounds {
-            bar.set_prefix(format!("round {} of {}", round + 1, self.rounds));
-            if bar.is_hidden() {
-                println!("round {} of {}", round + 1, self.rounds);
-            }
+            say(bar, format!("round {} of {}", round + 1, self.rounds));
             for (row, samples) in rows.iter().zip(&mut all) {
-                for turn in 0..PROCESSES {
-                    for place in order(round + turn, row) {
-                        self.step(turn, row, place, &mut samples[place], interrupt, bar)?;
-                    }
-                }
+                self.round(round, row, samples, |_| true, interrupt, bar)?;
+            }
+        }
+        let close: Vec<bool> =
+            rows.iter().zip(&all).map(|(row, samples)| is_close(row, samples)).collect();
+        let count = close.iter().filter(|close| **close).count();
+        bar.inc_length((count * 2 * self.rounds * (CLOSE - 1)) as u64); // of each ours and another
+        let more = if count > 0 { self.rounds * CLOSE } else { self.rounds };
+        for round in self.rounds..more {
+            say(bar, format!("round {} of {more}, for {count} rows", round + 1));
+            for ((row, samples), _) in
+                rows.iter().zip(&mut all).zip(&close).filter(|(_, close)| **close)
+            {
+                self.round(
+                    round,
+                    row,
+                    samples,
+                    |contender| concerns(row, contender),
+                    interrupt,
+                    bar,
+                )?;
             }
         }
         Ok(all)
+    }
+
+    /// Measures some of a row's contenders in one round.
+    fn round(
+        &self,
+        round: usize,
+        row: &Row,
+        samples: &mut [Samples],
+        wanted: impl Fn(&Contender) -> bool,
+        interrupt: &Interrupt,
+        bar: &ProgressBar,
+    ) -> Result<()> {
+        for turn in 0..PROCESSES {
+            for place in order(round + turn, row) {
+                if wanted(&row.contenders[place]) {
+                    self.step(turn, row, place, &mut samples[place], interrupt, bar)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The next process of a contender in this round, if it is to have one.
@@ -215,6 +255,27 @@ impl Plan {
             (None, _) => Err(format!("{status}: {}", telling(&output))),
         })
     }
+}
+
+/// Whether chance would decide on the row's goal.
+fn is_close(row: &Row, samples: &[Samples]) -> bool {
+    row.not_ready.is_none() && Line::new(row, samples.to_vec()).is_close()
+}
+
+/// Whether the row's goal is about that contender.
+fn concerns(row: &Row, contender: &Contender) -> bool {
+    match contender.role {
+        Role::Ours => true,
+        Role::Floor => !matches!(row.goal, Some(Goal::OfPeer(_))),
+        Role::Peer => matches!(row.goal, Some(Goal::OfPeer(_))),
+    }
+}
+
+fn say(bar: &ProgressBar, what: String) {
+    if bar.is_hidden() {
+        println!("{what}");
+    }
+    bar.set_prefix(what);
 }
 
 /// The names in `/dev/shm`: who is killed there removes nothing.

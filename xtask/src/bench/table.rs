@@ -96,6 +96,13 @@ fn about(outcome: &Outcome) -> String {
         machine.huge_pages,
         about.compiler,
     );
+    let more = outcome.rows.iter().filter(|line| line.rounds() > about.rounds).count();
+    if more > 0 {
+        let rounds = about.rounds * rounds::CLOSE;
+        text += &format!(
+            "\nOf {more} rows, whose goal was between the quartiles, those whom it is about had {rounds} rounds."
+        );
+    }
     if let Some(python) = &about.python {
         text += &format!(" Python peers: {python}.");
     }

@@ -11,7 +11,7 @@ use super::super::fixture;
 use super::*;
 
 /// Writes each call down, and measures `slow` as 300 µs, `short` as 10 ns, others as 100 µs. `fails` fails,
-/// `hangs` hangs.
+/// `hangs` hangs. `varies` takes half as much again every other time.
 const SCRIPT: &str = r#"
 case "$1" in
 list)
@@ -28,6 +28,7 @@ run)
         echo 'note: run with' >&2; exit 101 ;;
     hangs) echo begun; exec sleep 1000 ;;
     slow) echo '{"ns":600000,"count":2,"notes":["slow"]}' ;;
+    varies) n=$(grep -c "$2 varies" "$0.calls"); echo "{\"ns\":$((200000 + n % 2 * 100000)),\"count\":2}" ;;
     short) echo '{"ns":20,"count":2,"notes":[]}' ;;
     *) echo noise >&2; echo '{"ns":200000,"count":2,"notes":[]}' ;;
     esac
@@ -103,6 +104,25 @@ fn what_is_short_takes_turns_in_several_processes() {
     assert_eq!(fake.calls(), [first, second].concat());
     assert_eq!(all[0][0].rounds, [[10.0; PROCESSES]; 2]);
     assert_eq!(all[0][1].rounds, [[3e5]; 2]);
+}
+
+#[test]
+fn what_would_be_left_to_chance_is_measured_in_more_rounds() {
+    let fake = Fake::new();
+    let mut rows = ["a/1", "a/2"].map(|key| fake.row(key, &["varies", "floor", "peer"]));
+    for row in &mut rows {
+        row.contenders[0].role = Role::Ours;
+    }
+    rows[0].goal = Some(Goal::OfFloor(1.2));
+    rows[1].goal = Some(Goal::OfFloor(1.6));
+    let all = run(&Plan::new(2, 5), &rows, &Interrupt::default()).unwrap();
+    let rounds =
+        |row: usize| all[row].iter().map(|samples| samples.rounds.len()).collect::<Vec<_>>();
+    assert_eq!(rounds(0), [2 * CLOSE, 2 * CLOSE, 2]);
+    assert_eq!(rounds(1), [2, 2, 2], "a goal that all ratios reach");
+    rows[0].goal = Some(Goal::OfPeer(0.9));
+    let all = run(&Plan::new(2, 5), &rows[..1], &Interrupt::default()).unwrap();
+    assert_eq!(all[0].iter().map(|samples| samples.rounds.len()).collect::<Vec<_>>(), [6, 2, 6]);
 }
 
 #[test]
