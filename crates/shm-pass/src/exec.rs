@@ -9,13 +9,12 @@ use std::collections::BTreeSet;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
-use std::sync::{Mutex, PoisonError};
 
 use rustix::fs::fstat;
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use shm_core::{Error, ErrorKind, Payload, PayloadRef, Result};
 use shm_map::system_error;
-use shm_presence::fork;
+use shm_presence::fork::Kept;
 
 use crate::Parcel;
 use crate::parcel::check_backend;
@@ -26,8 +25,8 @@ const VERSION: &str = "1";
 const LEAST_FD: RawFd = 3;
 
 /// The numbers taken since this program began. What has one of them now was opened here, and is
-/// somebody else's: no number comes by `exec` twice. Locked only where no fork can fall between.
-static TAKEN: Mutex<BTreeSet<RawFd>> = Mutex::new(BTreeSet::new());
+/// somebody else's: no number comes by `exec` twice.
+static TAKEN: Kept<BTreeSet<RawFd>> = Kept::new(BTreeSet::new());
 
 /// Gives an array to the children of a command under a key: 1 to 64 of `A-Z a-z 0-9 _ -`.
 ///
@@ -103,8 +102,7 @@ pub fn take(key: &str) -> Result<Parcel> {
 /// Makes an inherited descriptor ours. No other thread, and no fork, comes between looking at it
 /// and taking it.
 fn own(given: &Given) -> Result<OwnedFd, String> {
-    fork::uninterrupted(|| {
-        let mut taken = TAKEN.lock().unwrap_or_else(PoisonError::into_inner);
+    TAKEN.with(|taken| {
         if taken.contains(&given.fd) {
             return Err(format!("descriptor {} was taken already", given.fd));
         }

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)] // pthread_atfork, and what the one lock guards
 
 use std::cell::UnsafeCell;
+use std::panic::RefUnwindSafe;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,17 +15,17 @@ static GENERATION: AtomicU64 = AtomicU64::new(1);
 /// The id of this process.
 static PID: AtomicU32 = AtomicU32::new(0);
 
-/// Held across every fork: see [`uninterrupted`].
+/// Held across every fork: see [`Kept`].
 static LOCK: Mutex<()> = Mutex::new(());
 
-/// What a fork holds [`LOCK`] by, from its first handler to its last: only the two use it.
-static FORK: Fork = Fork(UnsafeCell::new(None));
+/// What a fork holds [`LOCK`] by, between its handlers.
+static HELD: HeldByFork = HeldByFork(UnsafeCell::new(None));
 
-struct Fork(UnsafeCell<Option<MutexGuard<'static, ()>>>);
+struct HeldByFork(UnsafeCell<Option<MutexGuard<'static, ()>>>);
 
-// SAFETY: whoever reaches the value holds LOCK, and the thread that locked it is the one that gives
+// SAFETY: whoever reaches the guard holds LOCK, and the thread that locked it is the one that gives
 // it back: the one that forks, or in the child its copy.
-unsafe impl Sync for Fork {}
+unsafe impl Sync for HeldByFork {}
 
 /// A number, not zero, that differs between a process and its forked children. No system call.
 #[inline]
@@ -38,33 +39,26 @@ pub fn pid() -> u32 {
     PID.load(Relaxed)
 }
 
-/// Runs a few steps that no fork of this process may fall between: it takes the one lock that
-/// every fork takes first and both sides give back.
-///
-/// `steps` must neither fork nor call this again: it would wait for itself.
-#[inline]
-pub fn uninterrupted<T>(steps: impl FnOnce() -> T) -> T {
-    let _held = lock();
-    steps()
-}
-
 #[inline]
 fn lock() -> MutexGuard<'static, ()> {
     LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A value that forks leave whole: it is only ever reached where none can happen.
+/// A value that forks leave whole: it is only ever reached where none can happen, under the one lock
+/// that every fork takes first and both sides give back.
 ///
 /// ```
 /// use shm_presence::fork::Kept;
 /// static COUNT: Kept<u32> = Kept::new(0);
 /// assert_eq!(COUNT.with(|count| { *count += 1; *count }), 1);
 /// ```
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Kept<T>(UnsafeCell<T>);
 
 // SAFETY: `with` lets one thread at a time have the value.
 unsafe impl<T: Send> Sync for Kept<T> {}
+
+impl<T> RefUnwindSafe for Kept<T> {}
 
 impl<T> Kept<T> {
     /// Keeps a value.
@@ -72,13 +66,21 @@ impl<T> Kept<T> {
         Self(UnsafeCell::new(value))
     }
 
-    /// Runs a few steps with the value, [`uninterrupted`] by forks and other threads. If they panic,
-    /// the value stays as they left it.
+    /// Runs a few steps with the value, which no fork of this process and no other thread falls
+    /// between. If they panic, the value stays as they left it.
+    ///
+    /// They must neither fork nor reach this or another kept value, nor drop what does: they would wait
+    /// for themselves.
     #[inline]
     pub fn with<R>(&self, steps: impl FnOnce(&mut T) -> R) -> R {
         let _held = lock();
-        // SAFETY: whoever is here holds LOCK, which nobody takes twice.
+        // SAFETY: LOCK is held, which std gives no thread a second time.
         steps(unsafe { &mut *self.0.get() })
+    }
+
+    /// The value, which nobody else can reach at the moment.
+    pub fn get_mut(&mut self) -> &mut T {
+        self.0.get_mut()
     }
 }
 
@@ -93,12 +95,12 @@ pub fn at_exit(steps: extern "C" fn()) {
 extern "C" fn before() {
     let held = lock();
     // SAFETY: LOCK is held.
-    unsafe { *FORK.0.get() = Some(held) };
+    unsafe { *HELD.0.get() = Some(held) };
 }
 
 extern "C" fn after() {
     // SAFETY: LOCK is held since `before`, and given back after this access.
-    drop(unsafe { (*FORK.0.get()).take() });
+    drop(unsafe { (*HELD.0.get()).take() });
 }
 
 extern "C" fn in_child() {

@@ -5,11 +5,11 @@ use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
-use std::sync::{Mutex, PoisonError};
 
 use shm_core::{Access, ErrorKind, Result, SlotLocks};
 use shm_map::Anchor;
 
+use crate::fork::Kept;
 use crate::ofd::{self, Bytes};
 use crate::{Owner, fork, reopen};
 
@@ -25,15 +25,14 @@ pub struct Identity {
     /// The fork generation that it was taken in; zero before. Written after `owner`,
     /// once in each process: who reads this process's generation here reads its owner there.
     born: AtomicU64,
-    /// What keeps the slot, since `born`. Locked only where no fork can happen, so a child finds
-    /// it free.
-    anchor: Mutex<Option<Anchor>>,
+    /// What keeps the slot, since `born`.
+    anchor: Kept<Option<Anchor>>,
 }
 
 impl Identity {
     /// One that holds no slot yet.
     pub const fn new() -> Self {
-        Self { owner: AtomicU64::new(0), born: AtomicU64::new(0), anchor: Mutex::new(None) }
+        Self { owner: AtomicU64::new(0), born: AtomicU64::new(0), anchor: Kept::new(None) }
     }
 
     /// The slot that this process holds, if it has taken one: not if it is a forked child of the
@@ -71,8 +70,7 @@ impl Identity {
             return Ok(owner);
         }
         // A fork before the descriptor is closed would hand the lock to the child.
-        fork::uninterrupted(|| {
-            let mut anchor = self.anchor.lock().unwrap_or_else(PoisonError::into_inner);
+        self.anchor.with(|anchor| {
             if let Some(owner) = self.owner() {
                 return Ok(owner); // another thread was first
             }
@@ -103,8 +101,7 @@ impl Drop for Identity {
         if !self.is_of_this_process() {
             // The page was never in this address space, and may be somebody else's here. (An anchor
             // compares process ids, which are 1 on both sides of a new PID namespace.)
-            let anchor = self.anchor.get_mut().unwrap_or_else(PoisonError::into_inner);
-            std::mem::forget(anchor.take());
+            std::mem::forget(self.anchor.get_mut().take());
         }
     }
 }

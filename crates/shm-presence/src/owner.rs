@@ -15,7 +15,10 @@ use std::fmt;
 /// assert_eq!(Owner::in_word(1 << 10), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Owner(u64);
+pub struct Owner(
+    // Invariant: of the bits below only, of which those of the slot are not all zero.
+    u64,
+);
 
 impl Owner {
     /// The bits of a word that name an owner: slot + 1 in the lowest eight, so that no bits mean
@@ -25,11 +28,12 @@ impl Owner {
     const GENERATION: u64 = 0xffff_ffff_0000_0000;
 
     /// The most slots that can be told apart.
-    pub const MOST_SLOTS: u32 = 255;
+    pub(crate) const MOST_SLOTS: u32 = 255;
 
-    /// Whoever took a slot, of less than [`MOST_SLOTS`](Self::MOST_SLOTS), in that generation.
+    /// Whoever took that slot, the 255th at most, in that generation.
     #[inline]
     pub const fn new(slot: u32, generation: u32) -> Self {
+        debug_assert!(slot < Self::MOST_SLOTS);
         Self((generation as u64) << 32 | (slot as u64 + 1) & Self::SLOT)
     }
 
@@ -59,7 +63,7 @@ impl Owner {
         number.wrapping_sub(1)
     }
 
-    /// How often the slot has been taken; not zero.
+    /// How often the slot has been taken: not zero, unless a word names what nobody has been.
     #[inline]
     #[allow(clippy::cast_possible_truncation)] // the high half
     pub const fn generation(self) -> u32 {

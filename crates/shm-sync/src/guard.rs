@@ -6,7 +6,7 @@ use shm_core::Result;
 use shm_presence::Owner;
 
 use crate::claims::Claims;
-use crate::lock::{Class, Granted, Lock};
+use crate::lock::{Class, Granted, Lock, STATE};
 use crate::system::{Limit, Stop};
 use crate::{Attachment, Shared};
 
@@ -172,6 +172,7 @@ struct Held(u64);
 
 /// Beside the bits of the owner and of what was granted.
 const WAS_PANICKING: u64 = 1 << 31;
+const _: () = assert!(WAS_PANICKING & (STATE | Owner::BITS) == 0);
 
 impl Held {
     #[inline]

@@ -12,7 +12,9 @@
 //! |---|---|
 //! | marks its line | writes itself into the word |
 //! | says in the word that there are marks, if it does not | finds that it says none: it is alone |
-//! | finds that the word was free: it shares | looks at all lines: none marked, and it is alone |
+//! | finds that the word was free, and of its class: it shares | takes that away, looks at all lines: none marked, and it is alone; else says it again |
+//!
+//! Both change one word before they look, so one of them comes first there.
 //!
 //! Of the word, the high half is the generation of who is alone, and the bits of the low half are
 //! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`TORN`] (10), [`CLAIMS`] (11),
@@ -42,7 +44,8 @@ const INTENT: u64 = 1 << 12;
 /// Lines may be marked. Only who is alone takes it away, and looks at them afterwards.
 const MARKED: u64 = 1 << 13;
 /// What outlasts a holder, beside [`MARKED`].
-const STATE: u64 = TORN | CLAIMS;
+pub(crate) const STATE: u64 = TORN | CLAIMS;
+const _: () = assert!((STATE | MARKED | INTENT | WRITERS_WAIT | READERS_WAIT) & Owner::BITS == 0);
 
 /// The most shared locks that one slot can hold at a time.
 const MAX_MARKS: u32 = u32::MAX / 2;
@@ -96,8 +99,8 @@ impl Granted {
     }
 }
 
-/// The lock of an array. What is rarely called takes it by value, so that it stays in registers
-/// where nobody waits.
+/// The lock of an array. What is called from where nobody waits takes it by value, so that it stays in
+/// registers there.
 #[derive(Clone, Copy)]
 pub(crate) struct Lock<'a> {
     pub(crate) words: &'a LockWords,
@@ -113,15 +116,15 @@ impl Lock<'_> {
         entered.ok().map(|_| Granted { state: 0 })
     }
 
-    /// Lets go of what was granted, if that can be had with one access: not where somebody waits or has
-    /// marked a line, which [`leave_and_wake`](Self::leave_and_wake) is for.
+    /// Lets go of what was granted, if that can be had with one access: mostly nobody waits, has marked a
+    /// line or tore the data. Otherwise nothing is done, which [`leave_and_wake`](Self::leave_and_wake) is for.
     #[inline]
     pub(crate) fn leave_at_once(&self, me: Owner, granted: Granted) -> bool {
         let (mine, free) = (granted.state | me.bits(), granted.state);
         self.words.word.compare_exchange(mine, free, SeqCst, SeqCst).is_ok()
     }
 
-    /// Both, as `guard.rs` does them.
+    /// Both steps, as `guard.rs` does them.
     #[cfg(loom)]
     pub(crate) fn lock_alone(
         self,
@@ -146,14 +149,14 @@ impl Lock<'_> {
         let mut waiter = Waiter::new(limit);
         let state = self.enter(me, system, &mut waiter, 0)?;
         match self.drain(system, &mut waiter) {
-            Ok(waited) => {
-                if waited {
+            Ok(looked) => {
+                if looked {
                     self.words.word.fetch_and(!INTENT, SeqCst);
                 }
                 Ok(Granted { state })
             }
             Err(stop) => {
-                self.leave_alone(me, system, Granted { state });
+                self.leave(me, system, Granted { state });
                 Err(stop)
             }
         }
@@ -255,7 +258,7 @@ impl Lock<'_> {
             Ok(_) => state & TORN | class.bit(),
             Err(_) => state,
         };
-        self.leave_alone(me, system, Granted { state });
+        self.leave(me, system, Granted { state });
         marked.map(|_| Granted { state })
     }
 
@@ -294,13 +297,13 @@ impl Lock<'_> {
             let kept = word & (STATE | MARKED | WRITERS_WAIT | READERS_WAIT);
             let mine = kept | others | me.bits() | intent;
             if self.words.word.compare_exchange(word, mine, SeqCst, SeqCst).is_ok() {
-                store_before_load();
                 return Ok(word & STATE);
             }
         }
     }
 
-    /// Waits until nobody shares; the word keeps newcomers out. Tells whether there was anybody.
+    /// Waits until nobody shares; the word keeps newcomers out. Tells whether it had to look for
+    /// them, which leaves [`INTENT`] in the word.
     fn drain(&self, system: &impl System, waiter: &mut Waiter) -> Result<bool, Stop> {
         if self.words.word.load(SeqCst) & MARKED == 0 {
             return Ok(false);
@@ -385,13 +388,13 @@ impl Lock<'_> {
     }
 
     /// Takes the own name out of the word. If it is not there any more, it is left as it is.
-    pub(crate) fn leave_alone(&self, me: Owner, system: &impl System, granted: Granted) {
+    pub(crate) fn leave(&self, me: Owner, system: &impl System, granted: Granted) {
         if !self.leave_at_once(me, granted) {
             self.leave_and_wake(me, system, granted);
         }
     }
 
-    /// As [`leave_alone`](Self::leave_alone), where other bits are set: wakes those who wait.
+    /// As [`leave`](Self::leave), where other bits are set: wakes those who wait.
     #[cold]
     pub(crate) fn leave_and_wake(self, me: Owner, system: &impl System, granted: Granted) {
         let mut word = self.words.word.load(SeqCst);

@@ -1,4 +1,4 @@
-//! The words that processes share, and how an owner is written in one.
+//! The words that processes share. Owners are written in them as [`Owner::BITS`](shm_presence::Owner::BITS) says.
 //!
 //! Everything is a `u64` in the machine's byte order, so it is the same for 32 and 64 bits; zero is
 //! the first state of every word. The layout belongs to the header's version (4):

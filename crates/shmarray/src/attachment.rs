@@ -26,8 +26,8 @@ impl Attachment {
     pub(crate) fn new(segment: AnySegment, region: AnyRegion) -> Result<Arc<Self>> {
         let header = segment.header();
         let mapped: *const (dyn Region + 'static) = region.as_dyn();
-        // SAFETY: used in the next line only. What is found there stays mapped until the region is
-        // dropped, wherever it is moved to.
+        // SAFETY: used in `Words::of` only. What that finds stays mapped until the region is dropped,
+        // wherever it is moved to.
         let mapped: &'static dyn Region = unsafe { &*mapped };
         // SAFETY: region and header are of one segment. Of the bytes before the data, this crate
         // hands out none.

@@ -31,7 +31,7 @@ pub(crate) enum AnySegment {
     Memfd(shm_memfd::MemfdSegment),
 }
 
-/// A mapping of any backend. Not a `dyn Region`: what lies beside it in an [`Attachment`] is found faster.
+/// A mapping of any backend. Of known size: what lies beside it in an [`Attachment`] is found faster.
 #[derive(Debug)]
 pub(crate) enum AnyRegion {
     #[cfg(feature = "posix")]

@@ -1,11 +1,10 @@
 //! Arrays that are freed together: at the end of a scope, or when a list of them is cleared.
 
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
 
 use ndarray::{ArrayRef, Dimension, IntoDimension};
 use shm_core::{BackendKind, Element, Error, Name, Result};
-use shm_presence::fork;
+use shm_presence::fork::{self, Kept};
 use shm_select::Workers;
 
 use crate::backends::{self, AnySegment};
@@ -40,14 +39,14 @@ use crate::{Builder, Passable, SharedArray};
 /// ```
 #[derive(Debug, Default)]
 pub struct Manager {
-    kept: Mutex<Vec<Kept>>,
+    kept: Kept<Vec<Item>>,
     backend: Option<BackendKind>,
     workers: Workers,
 }
 
 /// What is to be freed.
 #[derive(Debug)]
-struct Kept {
+struct Item {
     name: Name,
     /// The array, unless it is to be deleted by its name alone.
     segment: Option<AnySegment>,
@@ -55,7 +54,7 @@ struct Kept {
     born: u64,
 }
 
-impl Kept {
+impl Item {
     fn free(&self) -> Result<()> {
         match &self.segment {
             Some(segment) => segment.destroy(),
@@ -147,7 +146,7 @@ impl Manager {
 
     /// How many arrays and names it keeps.
     pub fn len(&self) -> usize {
-        self.with(|kept| kept.len())
+        self.kept.with(|kept| kept.len())
     }
 
     /// Whether it keeps nothing.
@@ -160,33 +159,26 @@ impl Manager {
     /// # Errors
     /// [`ClearError`], with all that failed: these are still kept, and it can be tried again.
     pub fn clear(&self) -> Result<(), ClearError> {
-        let kept = self.with(std::mem::take);
-        let (of, mut failed, mut failures) = (kept.len(), Vec::new(), Vec::new());
-        for kept in kept {
-            if kept.born != fork::generation() {
+        let items = self.kept.with(std::mem::take);
+        let (of, mut failed, mut failures) = (items.len(), Vec::new(), Vec::new());
+        for item in items {
+            if item.born != fork::generation() {
                 continue; // its parent's
             }
-            let Err(error) = kept.free() else { continue };
-            failures.push(Failure { name: kept.name.clone(), error });
-            failed.push(kept);
+            let Err(error) = item.free() else { continue };
+            failures.push(Failure { name: item.name.clone(), error });
+            failed.push(item);
         }
         if failed.is_empty() {
             return Ok(());
         }
-        self.with(|kept| kept.extend(failed));
+        self.kept.with(|kept| kept.extend(failed));
         Err(ClearError { failures, of })
     }
 
     fn remember(&self, name: Name, segment: Option<AnySegment>) {
-        let kept = Kept { name, segment, born: fork::generation() };
-        self.with(|all| all.push(kept));
-    }
-
-    /// The mutex is only ever held here, where no fork can happen, so a child finds it free.
-    ///
-    /// `steps` must not drop what is kept, whose end may come to another such mutex.
-    fn with<T>(&self, steps: impl FnOnce(&mut Vec<Kept>) -> T) -> T {
-        fork::uninterrupted(|| steps(&mut self.kept.lock().unwrap_or_else(PoisonError::into_inner)))
+        let item = Item { name, segment, born: fork::generation() };
+        self.kept.with(|kept| kept.push(item));
     }
 }
 

@@ -148,7 +148,7 @@ impl Line {
         self.not_ready.is_none()
     }
 
-    /// Whether chance decides on its goal: which lies between the quartiles of the ratio.
+    /// Whether chance would decide on its goal, which lies between the quartiles of its ratio.
     pub(crate) fn is_close(&self) -> bool {
         let (ratio, goal) = match self.goal {
             Some(Goal::OfFloor(goal)) => (&self.of_floor, goal),

@@ -11,6 +11,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
+use std::ops::Range;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -20,7 +21,7 @@ use anyhow::{Context, Result, bail};
 use indicatif::ProgressBar;
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::contest::{Contender, Goal, Measurement, Role, Row};
+use super::contest::{Goal, Measurement, Role, Row};
 use super::interrupt::Interrupt;
 use super::outcome::Line;
 use crate::cargo::joined;
@@ -34,8 +35,8 @@ pub(crate) const SHORT: f64 = 50e3;
 /// In how many, if they begin quickly. They share the time of one.
 pub(crate) const PROCESSES: usize = 8;
 
-/// How many times as many rounds there are for a row whose goal would be left to chance.
-pub(crate) const CLOSE: usize = 3;
+/// How many times as many rounds there are where a goal would be left to chance.
+pub(crate) const IF_CLOSE: usize = 2;
 
 /// What they may have taken when another begins: one that makes 30 000 arrays first, or imports NumPy,
 /// has but one or two.
@@ -81,8 +82,8 @@ impl Plan {
         Self { rounds, millis, limit: LIMIT, share: SHARE }
     }
 
-    /// How many measurements it takes, if all processes of one contender in one round count as one, and
-    /// nothing is left to chance.
+    /// How many measurements it takes, if all processes of one contender in one round count as one,
+    /// without the further rounds.
     pub(crate) fn steps(&self, rows: &[Row]) -> usize {
         let contenders = |row: &Row| if row.not_ready.is_none() { row.contenders.len() } else { 0 };
         self.rounds * rows.iter().map(contenders).sum::<usize>()
@@ -99,49 +100,39 @@ impl Plan {
             .iter()
             .map(|row| row.contenders.iter().map(|_| Samples::default()).collect())
             .collect();
-        for round in 0..self.rounds {
-            say(bar, format!("round {} of {}", round + 1, self.rounds));
-            for (row, samples) in rows.iter().zip(&mut all) {
-                self.round(round, row, samples, |_| true, interrupt, bar)?;
-            }
-        }
-        let close: Vec<bool> =
-            rows.iter().zip(&all).map(|(row, samples)| is_close(row, samples)).collect();
-        let count = close.iter().filter(|close| **close).count();
-        bar.inc_length((count * 2 * self.rounds * (CLOSE - 1)) as u64); // of each ours and another
-        let more = if count > 0 { self.rounds * CLOSE } else { self.rounds };
-        for round in self.rounds..more {
-            say(bar, format!("round {} of {more}, for {count} rows", round + 1));
-            for ((row, samples), _) in
-                rows.iter().zip(&mut all).zip(&close).filter(|(_, close)| **close)
-            {
-                self.round(
-                    round,
-                    row,
-                    samples,
-                    |contender| concerns(row, contender),
-                    interrupt,
-                    bar,
-                )?;
-            }
+        let places: Vec<_> = rows.iter().map(places).collect();
+        self.rounds(0..self.rounds, rows, &places, &mut all, interrupt, bar)?;
+        let close: Vec<_> = rows.iter().zip(&all).map(|(row, all)| close(row, all)).collect();
+        let count: usize = close.iter().map(Vec::len).sum();
+        if count > 0 {
+            let further = self.rounds..self.rounds * IF_CLOSE;
+            bar.inc_length((count * further.len()) as u64);
+            self.rounds(further, rows, &close, &mut all, interrupt, bar)?;
         }
         Ok(all)
     }
 
-    /// Measures some of a row's contenders in one round.
-    fn round(
+    /// Measures those contenders of each row that are in these places of it.
+    fn rounds(
         &self,
-        round: usize,
-        row: &Row,
-        samples: &mut [Samples],
-        wanted: impl Fn(&Contender) -> bool,
+        rounds: Range<usize>,
+        rows: &[Row],
+        places: &[Vec<usize>],
+        all: &mut [Vec<Samples>],
         interrupt: &Interrupt,
         bar: &ProgressBar,
     ) -> Result<()> {
-        for turn in 0..PROCESSES {
-            for place in order(round + turn, row) {
-                if wanted(&row.contenders[place]) {
-                    self.step(turn, row, place, &mut samples[place], interrupt, bar)?;
+        for round in rounds.clone() {
+            let said = format!("round {} of {}", round + 1, rounds.end);
+            if bar.is_hidden() {
+                println!("{said}");
+            }
+            bar.set_prefix(said);
+            for ((row, places), samples) in rows.iter().zip(places).zip(&mut *all) {
+                for turn in 0..PROCESSES {
+                    for place in in_turn(round + turn, places) {
+                        self.step(turn, row, place, &mut samples[place], interrupt, bar)?;
+                    }
                 }
             }
         }
@@ -257,25 +248,19 @@ impl Plan {
     }
 }
 
-/// Whether chance would decide on the row's goal.
-fn is_close(row: &Row, samples: &[Samples]) -> bool {
-    row.not_ready.is_none() && Line::new(row, samples.to_vec()).is_close()
+/// All places of a row, if it can be run.
+fn places(row: &Row) -> Vec<usize> {
+    if row.not_ready.is_none() { (0..row.contenders.len()).collect() } else { Vec::new() }
 }
 
-/// Whether the row's goal is about that contender.
-fn concerns(row: &Row, contender: &Contender) -> bool {
-    match contender.role {
-        Role::Ours => true,
-        Role::Floor => !matches!(row.goal, Some(Goal::OfPeer(_))),
-        Role::Peer => matches!(row.goal, Some(Goal::OfPeer(_))),
+/// The places of those whom the row's goal is about, if it would be left to chance.
+fn close(row: &Row, samples: &[Samples]) -> Vec<usize> {
+    if !Line::new(row, samples.to_vec()).is_close() {
+        return Vec::new();
     }
-}
-
-fn say(bar: &ProgressBar, what: String) {
-    if bar.is_hidden() {
-        println!("{what}");
-    }
-    bar.set_prefix(what);
+    let other = if matches!(row.goal, Some(Goal::OfPeer(_))) { Role::Peer } else { Role::Floor };
+    let concerns = |place: &usize| [Role::Ours, other].contains(&row.contenders[*place].role);
+    places(row).into_iter().filter(concerns).collect()
 }
 
 /// The names in `/dev/shm`: who is killed there removes nothing.
@@ -284,10 +269,9 @@ fn entries() -> BTreeSet<String> {
     names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// In which order the contenders of a row are measured in a round: each begins in turn.
-fn order(round: usize, row: &Row) -> impl Iterator<Item = usize> + use<> {
-    let count = if row.not_ready.is_none() { row.contenders.len() } else { 0 };
-    (0..count).map(move |place| (round + place) % count)
+/// The places in the order in which they are measured in a round: each begins in turn.
+fn in_turn(round: usize, places: &[usize]) -> impl Iterator<Item = usize> {
+    (0..places.len()).map(move |at| places[(round + at) % places.len()])
 }
 
 /// The line of a failed program's output that says the most: what it panicked with, or its last.

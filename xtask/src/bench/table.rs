@@ -98,9 +98,9 @@ fn about(outcome: &Outcome) -> String {
     );
     let more = outcome.rows.iter().filter(|line| line.rounds() > about.rounds).count();
     if more > 0 {
-        let rounds = about.rounds * rounds::CLOSE;
+        let rounds = about.rounds * rounds::IF_CLOSE;
         text += &format!(
-            "\nOf {more} rows, whose goal was between the quartiles, those whom it is about had {rounds} rounds."
+            "\nIn {more} rows the goal was between the quartiles: those whom it is about had {rounds} rounds."
         );
     }
     if let Some(python) = &about.python {

@@ -56,7 +56,7 @@ impl Model {
         step();
         self.data.halves[1].write();
         self.data.half_written.set(false);
-        self.lock().leave_alone(owner(slot), &self.system, granted);
+        self.lock().leave(owner(slot), &self.system, granted);
         self.data.asked[slot as usize].set(false);
     }
 
@@ -131,14 +131,14 @@ fn reader_and_writer() {
     });
 }
 
-/// Whoever does not wait for a reader leaves word of him to whoever comes next.
+/// Whoever does not wait for a reader leaves the word saying that lines may be marked.
 #[test]
 fn a_writer_gives_up() {
     explore("lock: a reader, and a writer that gives up and comes again", Some(5), || {
         let model = Model::empty(2);
         model.spawn(|model| model.read(0));
         if let Ok(granted) = model.lock().lock_alone(owner(1), &model.system, Limit::Now) {
-            model.lock().leave_alone(owner(1), &model.system, granted);
+            model.lock().leave(owner(1), &model.system, granted);
         }
         model.write(1);
         model.end(0);

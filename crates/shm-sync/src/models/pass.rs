@@ -62,7 +62,7 @@ impl Model {
         for data in &self.data {
             data.write();
         }
-        lock.leave_alone(owner(slot), &self.system, granted);
+        lock.leave(owner(slot), &self.system, granted);
     }
 
     fn end(&self) {

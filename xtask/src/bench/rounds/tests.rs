@@ -118,11 +118,13 @@ fn what_would_be_left_to_chance_is_measured_in_more_rounds() {
     let all = run(&Plan::new(2, 5), &rows, &Interrupt::default()).unwrap();
     let rounds =
         |row: usize| all[row].iter().map(|samples| samples.rounds.len()).collect::<Vec<_>>();
-    assert_eq!(rounds(0), [2 * CLOSE, 2 * CLOSE, 2]);
+    assert_eq!(rounds(0), [2 * IF_CLOSE, 2 * IF_CLOSE, 2]);
     assert_eq!(rounds(1), [2, 2, 2], "a goal that all ratios reach");
+    let further = ["a/1 varies 5", "a/1 floor 5", "a/1 floor 5", "a/1 varies 5"];
+    assert_eq!(fake.calls()[2 * 6..], further, "they begin in turn");
     rows[0].goal = Some(Goal::OfPeer(0.9));
     let all = run(&Plan::new(2, 5), &rows[..1], &Interrupt::default()).unwrap();
-    assert_eq!(all[0].iter().map(|samples| samples.rounds.len()).collect::<Vec<_>>(), [6, 2, 6]);
+    assert_eq!(all[0].iter().map(|samples| samples.rounds.len()).collect::<Vec<_>>(), [4, 2, 4]);
 }
 
 #[test]
