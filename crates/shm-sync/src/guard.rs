@@ -51,6 +51,9 @@ impl<'a, A: Attachment> Shared<'a, A> {
     #[inline(never)]
     fn wait_for_all(self, limit: Limit) -> Result<Exclusive<'a, A>> {
         let me = self.me()?;
+        if let Some(granted) = self.lock().enter_after_a_look(me) {
+            return Ok(self.alone(me, granted));
+        }
         match self.lock().wait_to_be_alone(me, self.kernel(), limit) {
             Ok(granted) => Ok(self.alone(me, granted)),
             Err(stop) => Err(self.locked(stop)),

@@ -113,6 +113,17 @@ impl Lock<'_> {
         entered.ok().map(|_| Granted { state: 0 })
     }
 
+    /// The same after a look: where the data are torn, or it is the claimers' turn, it is free as well.
+    #[inline]
+    pub(crate) fn enter_after_a_look(&self, me: Owner) -> Option<Granted> {
+        let state = self.words.word.load(SeqCst);
+        if state & !STATE != 0 {
+            return None;
+        }
+        let entered = self.words.word.compare_exchange(state, state | me.bits(), SeqCst, SeqCst);
+        entered.ok().map(|_| Granted { state })
+    }
+
     /// Lets go of what was granted, if that can be had with one access: not where somebody waits or has
     /// marked a line, which [`leave_and_wake`](Self::leave_and_wake) is for.
     #[inline]
@@ -129,7 +140,7 @@ impl Lock<'_> {
         system: &impl System,
         limit: Limit,
     ) -> Result<Granted, Stop> {
-        match self.enter_at_once(me) {
+        match self.enter_at_once(me).or_else(|| self.enter_after_a_look(me)) {
             Some(granted) => Ok(granted),
             None => self.wait_to_be_alone(me, system, limit),
         }
