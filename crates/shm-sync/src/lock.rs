@@ -116,6 +116,17 @@ impl Lock<'_> {
         entered.ok().map(|_| Granted { state: 0 })
     }
 
+    /// The same after a look: where the data are torn, or it is the claimers' turn, it is free as well.
+    #[inline]
+    fn enter_after_a_look(&self, me: Owner) -> Option<Granted> {
+        let state = self.words.word.load(SeqCst);
+        if state & !STATE != 0 {
+            return None;
+        }
+        let entered = self.words.word.compare_exchange(state, state | me.bits(), SeqCst, SeqCst);
+        entered.ok().map(|_| Granted { state })
+    }
+
     /// Lets go of what was granted, if that can be had with one access: mostly nobody waits, has marked a
     /// line or tore the data. Otherwise nothing is done, which [`leave_and_wake`](Self::leave_and_wake) is for.
     #[inline]
@@ -146,6 +157,9 @@ impl Lock<'_> {
         system: &impl System,
         limit: Limit,
     ) -> Result<Granted, Stop> {
+        if let Some(granted) = self.enter_after_a_look(me) {
+            return Ok(granted);
+        }
         let mut waiter = Waiter::new(limit);
         let state = self.enter(me, system, &mut waiter, 0)?;
         match self.drain(system, &mut waiter) {

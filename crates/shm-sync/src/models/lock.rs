@@ -87,6 +87,26 @@ impl Model {
         self.unshare(slot);
     }
 
+    /// Becomes the only one, if that can be had at once, and mends nothing.
+    fn try_write(&self, slot: u32) {
+        self.data.asked[slot as usize].set(true);
+        let tried = self.lock().lock_alone(owner(slot), &self.system, Limit::Now);
+        if let Ok(granted) = tried {
+            self.data.halves.iter().for_each(Bytes::write);
+            self.lock().leave(owner(slot), &self.system, granted);
+        }
+        self.data.asked[slot as usize].set(false);
+    }
+
+    /// Claims, if that can be had at once.
+    fn try_claim(&self, slot: u32) {
+        let (me, class) = (owner(slot), Class::Claimers);
+        if self.lock().lock_shared(me, class, &self.system, Limit::Now, || false).is_ok() {
+            self.data.halves[slot as usize % 2].write();
+            self.unshare(slot);
+        }
+    }
+
     /// In the end nothing is left of anybody: whoever comes is let in, and mends.
     fn end(&self, slot: u32) {
         self.join();
@@ -141,6 +161,42 @@ fn a_writer_gives_up() {
             model.lock().leave(owner(1), &model.system, granted);
         }
         model.write(1);
+        model.end(0);
+    });
+}
+
+/// One who does not wait takes the mark of the word away for a moment, and puts it back.
+#[test]
+fn a_writer_gives_up_among_a_reader_and_a_writer() {
+    explore("lock: a reader, a writer, and one that gives up", Some(3), || {
+        let model = Model::empty(3);
+        model.spawn(|model| model.read(0));
+        model.spawn(|model| model.write(2));
+        model.try_write(1);
+        model.end(0);
+    });
+}
+
+/// The same of one who wants to change the turn.
+#[test]
+fn a_claimer_gives_up_among_a_reader_and_a_writer() {
+    explore("lock: a reader, a writer, and a claimer that gives up", Some(3), || {
+        let model = Model::empty(3);
+        model.spawn(|model| model.read(0));
+        model.spawn(|model| model.write(2));
+        model.try_claim(1);
+        model.end(0);
+    });
+}
+
+/// Whoever does not wait dies in the middle of its look, and leaves word of the reader all the same.
+#[test]
+fn one_dies_as_it_tries() {
+    explore_deaths("lock: a reader and 2 writers, 1 that only tries dies", Some(2), |victim| {
+        let model = Model::empty(3);
+        model.spawn(|model| model.read(0));
+        model.spawn(|model| model.write(2));
+        model.run_victim(victim, owner(1), |model| model.try_write(1));
         model.end(0);
     });
 }
