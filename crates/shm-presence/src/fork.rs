@@ -2,12 +2,11 @@
 //!
 //! Both rest on `pthread_atfork(3)`, registered before `main` runs. A child made by a bare
 //! `clone(2)` system call is not noticed.
-#![allow(unsafe_code)] // pthread_atfork, and what the one lock guards
+#![allow(unsafe_code)] // pthread_atfork, a pthread mutex and what it guards
 
 use std::cell::UnsafeCell;
 use std::panic::RefUnwindSafe;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// One more than there are forks between the first process and this one.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
@@ -15,17 +14,32 @@ static GENERATION: AtomicU64 = AtomicU64::new(1);
 /// The id of this process.
 static PID: AtomicU32 = AtomicU32::new(0);
 
-/// Held across every fork: see [`Kept`].
-static LOCK: Mutex<()> = Mutex::new(());
+/// Held across every fork: see [`Kept`]. Not one of std, of which `ThreadSanitizer` does not see how a
+/// thread that has waited gets it, nor then whether what it guards is guarded.
+static LOCK: Lock = Lock(UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER));
 
-/// What a fork holds [`LOCK`] by, between its handlers.
-static HELD: HeldByFork = HeldByFork(UnsafeCell::new(None));
+struct Lock(UnsafeCell<libc::pthread_mutex_t>);
 
-struct HeldByFork(UnsafeCell<Option<MutexGuard<'static, ()>>>);
+// SAFETY: a pthread mutex is made to be used from several threads, through a pointer.
+unsafe impl Sync for Lock {}
 
-// SAFETY: whoever reaches the guard holds LOCK, and the thread that locked it is the one that gives
-// it back: the one that forks, or in the child its copy.
-unsafe impl Sync for HeldByFork {}
+/// That this thread holds [`LOCK`], until it is dropped.
+struct Held;
+
+impl Held {
+    #[inline]
+    fn new() -> Self {
+        lock();
+        Self
+    }
+}
+
+impl Drop for Held {
+    #[inline]
+    fn drop(&mut self) {
+        unlock();
+    }
+}
 
 /// A number, not zero, that differs between a process and its forked children. No system call.
 #[inline]
@@ -37,11 +51,6 @@ pub fn generation() -> u64 {
 #[inline]
 pub fn pid() -> u32 {
     PID.load(Relaxed)
-}
-
-#[inline]
-fn lock() -> MutexGuard<'static, ()> {
-    LOCK.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A value that forks leave whole: it is only ever reached where none can happen, under the one lock
@@ -73,8 +82,8 @@ impl<T> Kept<T> {
     /// for themselves.
     #[inline]
     pub fn with<R>(&self, steps: impl FnOnce(&mut T) -> R) -> R {
-        let _held = lock();
-        // SAFETY: LOCK is held, which std gives no thread a second time.
+        let _held = Held::new();
+        // SAFETY: LOCK is held, and a thread that holds it does not get it a second time.
         steps(unsafe { &mut *self.0.get() })
     }
 
@@ -92,21 +101,25 @@ pub fn at_exit(steps: extern "C" fn()) {
     debug_assert_eq!(code, 0, "atexit: out of memory");
 }
 
-extern "C" fn before() {
-    let held = lock();
-    // SAFETY: LOCK is held.
-    unsafe { *HELD.0.get() = Some(held) };
+extern "C" fn lock() {
+    // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
+    let code = unsafe { libc::pthread_mutex_lock(LOCK.0.get()) };
+    if code != 0 {
+        std::process::abort(); // where a system tells instead of waiting that this thread has it
+    }
 }
 
-extern "C" fn after() {
-    // SAFETY: LOCK is held since `before`, and given back after this access.
-    drop(unsafe { (*HELD.0.get()).take() });
+extern "C" fn unlock() {
+    // SAFETY: as in `lock`; it is held: by this thread, or in a forked child by the thread that
+    // it is the copy of.
+    let code = unsafe { libc::pthread_mutex_unlock(LOCK.0.get()) };
+    debug_assert_eq!(code, 0, "pthread_mutex_unlock");
 }
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Relaxed);
     learn_pid();
-    after();
+    unlock();
 }
 
 fn learn_pid() {
@@ -117,7 +130,7 @@ extern "C" fn register() {
     learn_pid();
     // SAFETY: the three handlers live as long as the program and call only what may be called in
     // a forked child.
-    let code = unsafe { libc::pthread_atfork(Some(before), Some(after), Some(in_child)) };
+    let code = unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(in_child)) };
     assert_eq!(code, 0, "pthread_atfork: out of memory before main");
 }
 
@@ -134,7 +147,14 @@ mod tests {
     #[test]
     fn a_kept_value_is_reached_under_the_lock_of_every_fork() {
         static VALUE: Kept<()> = Kept::new(());
-        let is_locked = || LOCK.try_lock().is_err();
+        let is_locked = || {
+            // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
+            let code = unsafe { libc::pthread_mutex_trylock(LOCK.0.get()) };
+            if code == 0 {
+                unlock();
+            }
+            code == libc::EBUSY
+        };
         assert!(VALUE.with(|()| is_locked()));
     }
 }
