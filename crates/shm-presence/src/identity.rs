@@ -78,6 +78,7 @@ impl Identity {
             for slot in 0..count.min(Owner::MOST_SLOTS) {
                 if ofd::try_exclusive(own.as_fd(), Bytes::slot(locks.first, slot)?)? {
                     let owner = Owner::new(slot, raise(slot));
+                    debug_assert_ne!(owner.generation(), 0, "that of a slot nobody has had");
                     std::mem::forget(anchor.replace(Anchor::new(own)?)); // a parent's, if any
                     self.owner.store(owner.bits(), Relaxed);
                     self.born.store(fork::generation(), Release);

@@ -85,8 +85,7 @@ impl Plan {
     /// How many measurements it takes, if all processes of one contender in one round count as one,
     /// without the further rounds.
     pub(crate) fn steps(&self, rows: &[Row]) -> usize {
-        let contenders = |row: &Row| if row.not_ready.is_none() { row.contenders.len() } else { 0 };
-        self.rounds * rows.iter().map(contenders).sum::<usize>()
+        self.rounds * rows.iter().map(|row| places(row).len()).sum::<usize>()
     }
 
     /// Measures all that can be run here: for each row, the samples of its contenders.

@@ -157,9 +157,7 @@ fn a_writer_gives_up() {
     explore("lock: a reader, and a writer that gives up and comes again", Some(5), || {
         let model = Model::empty(2);
         model.spawn(|model| model.read(0));
-        if let Ok(granted) = model.lock().lock_alone(owner(1), &model.system, Limit::Now) {
-            model.lock().leave(owner(1), &model.system, granted);
-        }
+        model.try_write(1);
         model.write(1);
         model.end(0);
     });
@@ -189,7 +187,7 @@ fn a_claimer_gives_up_among_a_reader_and_a_writer() {
     });
 }
 
-/// Whoever does not wait dies in the middle of its look, and leaves word of the reader all the same.
+/// Whoever does not wait dies in the middle of its look, and the reader is not forgotten all the same.
 #[test]
 fn one_dies_as_it_tries() {
     explore_deaths("lock: a reader and 2 writers, 1 that only tries dies", Some(2), |victim| {

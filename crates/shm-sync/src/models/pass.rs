@@ -2,12 +2,13 @@
 
 use std::rc::Rc;
 
+use shm_presence::Owner;
+
 use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::claims::{Claims, Found, Plan};
 use crate::lock::{Class, Lock};
 use crate::system::{Limit, Waiter};
-use shm_presence::Owner;
 
 type Model = World<[Bytes; 2]>;
 
