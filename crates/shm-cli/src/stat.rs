@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use shm_survey::{Participant, Specimen};
+use shm_survey::{Participant, SegmentInfo};
 
 use crate::found;
 use crate::out::{Out, Paint, tell};
@@ -80,7 +80,7 @@ struct Lock {
     /// The slots of those who share it.
     sharers: Vec<u32>,
     /// Whether a writer died or panicked in the middle.
-    torn: bool,
+    poisoned: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
@@ -95,7 +95,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
 }
 
 impl Details {
-    fn of(seen: &Specimen) -> shmarray::Result<Self> {
+    fn of(seen: &SegmentInfo) -> shmarray::Result<Self> {
         let holders = shm_survey::holders().unwrap_or_else(|error| {
             tell(format_args!("who has it cannot be seen: {error}"));
             Default::default()
@@ -125,7 +125,7 @@ impl Details {
                 holder: lock.holder,
                 holder_alive: lock.holder_alive,
                 sharers: lock.sharers,
-                torn: lock.torn,
+                poisoned: lock.poisoned,
             }),
         })
     }
@@ -179,7 +179,7 @@ impl std::fmt::Display for Lock {
             None if self.sharers.is_empty() => f.write_str("free")?,
             None => write!(f, "shared by slots {:?}", self.sharers)?,
         }
-        if self.torn { f.write_str(", torn") } else { Ok(()) }
+        if self.poisoned { f.write_str(", poisoned") } else { Ok(()) }
     }
 }
 

@@ -20,7 +20,7 @@ mod barrier;
 mod claims;
 mod event;
 mod lock;
-mod pass;
+mod round;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

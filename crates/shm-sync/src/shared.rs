@@ -187,7 +187,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
     pub(crate) fn stopped(self, stop: Stop, reason: impl FnOnce() -> String) -> shm_core::Error {
         match stop {
             Stop::Failed(error) => error,
-            Stop::TimedOut { waited } => ErrorKind::Locked {
+            Stop::TimedOut { waited } => ErrorKind::TimedOut {
                 name: self.header().name().to_string(),
                 reason: reason(),
                 waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),

@@ -256,14 +256,14 @@ pub(crate) fn locks() {
     let slot = &one["participants"][0]["slot"];
     assert_eq!(
         one["lock"],
-        json!({"holder": slot, "holder_alive": true, "sharers": [], "torn": false})
+        json!({"holder": slot, "holder_alive": true, "sharers": [], "poisoned": false})
     );
     drop(_child);
     let one = shmarray(&["stat", "locks", "--json"]).expect(0).json();
     assert_eq!((&one["participants"][0]["alive"], &one["in_use"]), (&json!(false), &json!(false)));
     assert_eq!(one["lock"]["holder_alive"], false);
     let done = shmarray(&["stat", "locks"]).expect(0);
-    let told = format!("held by slot {slot}, which is dead, torn");
+    let told = format!("held by slot {slot}, which is dead, poisoned");
     assert_eq!(done.row("lock").unwrap()[1], told, "{done:#?}");
     shmarray(&["gc"]).expect(0);
 }

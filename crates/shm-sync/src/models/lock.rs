@@ -7,7 +7,7 @@ use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::atomic::step;
 use crate::lock::{Class, Granted, Lock};
-use crate::system::{Limit, Liveness};
+use crate::system::{Liveness, Timeout};
 use crate::words::low_half;
 
 /// What the lock guards: in two halves, one for each claimer.
@@ -34,23 +34,25 @@ impl Model {
     }
 
     fn alone(&self, slot: u32) -> Granted {
-        self.lock().lock_alone(owner(slot), &self.system, Limit::Never).unwrap()
+        self.lock().lock_alone(owner(slot), &self.system, Timeout::Forever).unwrap()
     }
 
     fn shared(&self, slot: u32, class: Class) -> Granted {
-        self.lock().lock_shared(owner(slot), class, &self.system, Limit::Never, || false).unwrap()
+        self.lock()
+            .lock_shared(owner(slot), class, &self.system, Timeout::Forever, || false)
+            .unwrap()
     }
 
     fn unshare(&self, slot: u32) {
         self.lock().unlock_shared(owner(slot), &self.system);
     }
 
-    /// Writes everything, and mends what is torn.
+    /// Writes everything, and mends what is poisoned.
     fn write(&self, slot: u32) {
         self.data.asked[slot as usize].set(true);
         let mut granted = self.alone(slot);
-        self.check_torn(granted.is_torn());
-        granted.set_torn(false);
+        self.check_poisoned(granted.is_poisoned());
+        granted.set_poisoned(false);
         self.data.half_written.set(true);
         self.data.halves[0].write();
         step();
@@ -60,10 +62,10 @@ impl Model {
         self.data.asked[slot as usize].set(false);
     }
 
-    /// Torn is said if somebody died while it wrote, and only if one is dead who had asked to.
-    fn check_torn(&self, torn: bool) {
-        if !torn {
-            assert!(!self.data.half_written.get(), "torn data are not told");
+    /// Poisoned is said if somebody died while it wrote, and only if one is dead who had asked to.
+    fn check_poisoned(&self, poisoned: bool) {
+        if !poisoned {
+            assert!(!self.data.half_written.get(), "poisoned data are not told");
             return;
         }
         let dead = |slot| !self.system.is_alive(owner(slot)).unwrap();
@@ -73,7 +75,7 @@ impl Model {
 
     fn read(&self, slot: u32) {
         let granted = self.shared(slot, Class::Readers);
-        self.check_torn(granted.is_torn());
+        self.check_poisoned(granted.is_poisoned());
         for half in &self.data.halves {
             half.read();
         }
@@ -90,7 +92,7 @@ impl Model {
     /// Becomes the only one, if that can be had at once, and mends nothing.
     fn try_write(&self, slot: u32) {
         self.data.asked[slot as usize].set(true);
-        let tried = self.lock().lock_alone(owner(slot), &self.system, Limit::Now);
+        let tried = self.lock().lock_alone(owner(slot), &self.system, Timeout::NoWait);
         if let Ok(granted) = tried {
             self.data.halves.iter().for_each(Bytes::write);
             self.lock().leave(owner(slot), &self.system, granted);
@@ -101,7 +103,7 @@ impl Model {
     /// Claims, if that can be had at once.
     fn try_claim(&self, slot: u32) {
         let (me, class) = (owner(slot), Class::Claimers);
-        if self.lock().lock_shared(me, class, &self.system, Limit::Now, || false).is_ok() {
+        if self.lock().lock_shared(me, class, &self.system, Timeout::NoWait, || false).is_ok() {
             self.data.halves[slot as usize % 2].write();
             self.unshare(slot);
         }
@@ -111,7 +113,7 @@ impl Model {
     fn end(&self, slot: u32) {
         self.join();
         self.write(slot);
-        assert!(!self.lock().is_torn());
+        assert!(!self.lock().is_poisoned());
         for (slot, line) in (0..).zip(&self.lines) {
             let marks = low_half(line.marks.look());
             assert!(marks == 0 || !self.system.is_alive(owner(slot)).unwrap(), "marks are left");
@@ -251,8 +253,8 @@ fn a_writer_dies_and_a_try_finds_it() {
         let model = Model::empty(2);
         model.spawn_victim(victim, owner(1), |model| model.write(1));
         model.join();
-        let granted = model.lock().lock_alone(owner(0), &model.system, Limit::Now).unwrap();
-        model.check_torn(granted.is_torn());
+        let granted = model.lock().lock_alone(owner(0), &model.system, Timeout::NoWait).unwrap();
+        model.check_poisoned(granted.is_poisoned());
     });
 }
 
@@ -294,7 +296,7 @@ fn a_claimer_dies() {
         let model = Model::empty(2);
         model.spawn_victim(victim, owner(1), |model| model.claim(1));
         model.read(0);
-        assert!(!model.lock().is_torn());
+        assert!(!model.lock().is_poisoned());
         model.end(0);
     });
 }
@@ -333,7 +335,7 @@ fn a_claimer_lets_another_of_its_process_in() {
                 owner(0),
                 Class::Claimers,
                 &model.system,
-                Limit::Never,
+                Timeout::Forever,
                 inside,
             );
             granted.unwrap();
