@@ -8,7 +8,8 @@ use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::claims::{Claims, Found, Plan};
 use crate::lock::{Class, Lock};
-use crate::system::{Timeout, Waiter};
+use crate::wait::Timeout;
+use crate::waiter::Waiter;
 
 type Model = World<[Bytes; 2]>;
 
@@ -59,11 +60,11 @@ impl Model {
 
     fn write(&self, slot: u32) {
         let lock = self.lock();
-        let granted = lock.lock_alone(owner(slot), &self.system, Timeout::Forever).unwrap();
+        let granted = lock.lock_exclusive(owner(slot), &self.system, Timeout::Forever).unwrap();
         for data in &self.data {
             data.write();
         }
-        lock.leave(owner(slot), &self.system, granted);
+        lock.unlock(owner(slot), &self.system, granted);
     }
 
     fn end(&self) {
