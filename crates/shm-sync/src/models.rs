@@ -21,6 +21,7 @@ mod claims;
 mod event;
 mod lock;
 mod pass;
+mod ping_pong;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -38,7 +38,9 @@ impl Model {
     }
 
     fn shared(&self, slot: u32, class: Class) -> Granted {
-        self.lock().lock_shared(owner(slot), class, &self.system, Limit::Never, || false).unwrap()
+        self.lock()
+            .lock_shared(owner(slot), class, &self.system, Limit::Never, || false, || Ok(false))
+            .unwrap()
     }
 
     fn unshare(&self, slot: u32) {
@@ -101,7 +103,11 @@ impl Model {
     /// Claims, if that can be had at once.
     fn try_claim(&self, slot: u32) {
         let (me, class) = (owner(slot), Class::Claimers);
-        if self.lock().lock_shared(me, class, &self.system, Limit::Now, || false).is_ok() {
+        if self
+            .lock()
+            .lock_shared(me, class, &self.system, Limit::Now, || false, || Ok(false))
+            .is_ok()
+        {
             self.data.halves[slot as usize % 2].write();
             self.unshare(slot);
         }
@@ -335,6 +341,7 @@ fn a_claimer_lets_another_of_its_process_in() {
                 &model.system,
                 Limit::Never,
                 inside,
+                || Ok(false),
             );
             granted.unwrap();
             model.data.halves[half].write();
