@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ndarray::{Array1, Axis};
 use shmarray::prelude::*;
-use shmarray::{Payload, is_shared, pass};
+use shmarray::{Payload, is_shared, transfer};
 
 use crate::Run;
 use crate::row::each;
@@ -89,8 +89,8 @@ fn pass_and_attach() -> Run {
     let (here, there) = UnixStream::pair().unwrap();
     let hour = Duration::from_secs(3600);
     each(move || {
-        pass::send(&here, &[&array], hour).unwrap();
-        let received = pass::receive(&there, hour).unwrap().remove(0);
+        transfer::send(&here, &[&array], hour).unwrap();
+        let received = transfer::receive(&there, hour).unwrap().remove(0);
         let array: SharedArray<u32, Ix1> = received.typed().unwrap();
         array.get(1)
     })
@@ -138,13 +138,13 @@ fn barrier() -> Run {
 
 fn claim() -> Run {
     let array = for_ever(1 << 16);
-    let mut pass = 0;
-    let mut chunks = array.chunks_of_pass(pass, Axis(0), 1).unwrap();
+    let mut round = 0;
+    let mut chunks = array.chunks_of_round(round, Axis(0), 1).unwrap();
     each(move || match chunks.next() {
         Some(chunk) => chunk.unwrap().done(),
         None => {
-            pass += 1;
-            chunks = array.chunks_of_pass(pass, Axis(0), 1).unwrap();
+            round += 1;
+            chunks = array.chunks_of_round(round, Axis(0), 1).unwrap();
         }
     })
 }

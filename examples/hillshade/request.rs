@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use indicatif::{ProgressBar, ProgressStyle};
 use ndarray::{Array2, Ix2};
 use rustix::process::getpid;
-use shmarray::{Element, GuardedArray, Limit, Workers};
+use shmarray::{Element, GuardedArray, Timeout, Workers};
 
 use crate::cli::{Args, Start};
 use crate::horn::shade;
@@ -133,7 +133,7 @@ impl Request {
             starting,
             together,
             alone,
-            bytes: elevation.size_bytes() + shared.size_bytes(),
+            bytes: elevation.nbytes() + shared.nbytes(),
             memory: arrays.memory(),
         };
         say(format_args!("{summary}"))?;
@@ -153,7 +153,7 @@ fn see_through(crew: Crew<'_>, arrays: Arrays<'_>, orders: &Orders) -> Result<Lo
     let mut losses = crew.wait_until_ended()?;
     fill(arrays, orders, |chunk| {
         losses.rest += 1;
-        losses.again.extend(chunk.is_again().then_some(chunk.index()));
+        losses.again.extend(chunk.is_retry().then_some(chunk.index()));
         Ok(())
     })?;
     watcher.join().map_err(|_| anyhow!("the progress bar failed"))??;
@@ -215,7 +215,7 @@ fn watch(shade: &GuardedArray<f32, Ix2>, rows: NonZeroUsize) -> Result<()> {
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} chunks, {elapsed}")?;
     let bar = ProgressBar::new(now.chunks.into()).with_style(style);
     while now.done < now.chunks {
-        now = pass.wait_past(now.done, Limit::Never)?;
+        now = pass.wait_past(now.done, Timeout::Forever)?;
         bar.set_position(now.done.into());
     }
     bar.finish_and_clear();

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use ndarray::Ix2;
 use rustix::event::pause;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
-use shmarray::{BackendKind, Chunk, GuardedArray, pass};
+use shmarray::{BackendKind, Chunk, GuardedArray, transfer};
 
 use crate::horn::{self, Light};
 use crate::maps::Memory;
@@ -74,8 +74,8 @@ pub(crate) fn fill(
 pub(crate) fn spawned(orders: &Orders) -> u8 {
     let reports = std::io::stdout();
     reporting(orders, &reports, || {
-        let elevation = pass::take(ELEVATION)?.typed()?;
-        let shade = pass::take(SHADE)?.typed()?;
+        let elevation = transfer::take(ELEVATION)?.typed()?;
+        let shade = transfer::take(SHADE)?.typed()?;
         work(Arrays { elevation: &elevation, shade: &shade }, orders, &reports)
     })
 }
@@ -113,7 +113,7 @@ fn work(arrays: Arrays<'_>, orders: &Orders, mut reports: impl Write) -> Result<
     Report::Ready(arrays.memory()).write(&mut reports)?;
     let middle = arrays.shade.chunks(orders.rows.get())?.progress()?.chunks / 2;
     fill(arrays, orders, |chunk| {
-        if chunk.is_again() {
+        if chunk.is_retry() {
             Report::Again(chunk.index()).write(&mut reports)?;
         } else if orders.kill_one && chunk.index() == middle {
             chunk.fill(f32::NAN); // what is left of it is not what it shall be

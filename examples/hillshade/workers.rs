@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
-use shmarray::{PassProgress, pass};
+use shmarray::{RoundProgress, transfer};
 
 use crate::cli::{Start, worker_args};
 use crate::maps::Memory;
@@ -204,7 +204,11 @@ impl Worker {
     }
 
     /// Kills it, as it holds this chunk and the pass is so far.
-    fn kill(&mut self, chunk: u32, PassProgress { done, chunks, .. }: PassProgress) -> Result<()> {
+    fn kill(
+        &mut self,
+        chunk: u32,
+        RoundProgress { done, chunks, .. }: RoundProgress,
+    ) -> Result<()> {
         self.held = format!(", as asked, holding chunk {chunk} with {done} of {chunks} done");
         Ok(kill_process(self.name.pid, Signal::KILL)?)
     }
@@ -228,8 +232,8 @@ fn spawn(arrays: Arrays<'_>, orders: &Orders) -> Result<(Pid, PipeReader)> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(worker_args(orders.parent, orders.rows, &orders.light, orders.kill_one));
     command.stdin(Stdio::null()).stdout(writer).stderr(Stdio::inherit());
-    pass::inherit(&mut command, worker::ELEVATION, arrays.elevation)?;
-    pass::inherit(&mut command, worker::SHADE, arrays.shade)?;
+    transfer::inherit(&mut command, worker::ELEVATION, arrays.elevation)?;
+    transfer::inherit(&mut command, worker::SHADE, arrays.shade)?;
     let child = command.spawn()?;
     Ok((Pid::from_child(&child), reader))
 }

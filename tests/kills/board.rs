@@ -17,7 +17,7 @@ pub(crate) enum State {
     Rescuing,
     Reading,
     Writing,
-    /// Writes a torn array anew.
+    /// Writes a poisoned array anew.
     Mending,
     Chunk,
     /// Has a chunk that another did not finish.
@@ -74,7 +74,7 @@ pub(crate) enum Column {
     /// Writes or counts that were begun, and that were completed.
     Begun,
     Done,
-    /// What its game says was recovered: torn arrays, chunks of others, broken barriers.
+    /// What its game says was recovered: poisoned arrays, chunks of others, broken barriers.
     Recovered,
     /// One more than its slot, and than the slot that broke a barrier.
     Slot,
@@ -148,7 +148,7 @@ impl Board {
             }
             let rest = until.checked_duration_since(std::time::Instant::now())?;
             // Late is as good as in time: `found` tells.
-            let _ = self.table.progress().wait_past(seen, Limit::After(rest.min(TICK)));
+            let _ = self.table.progress().wait_past(seen, Timeout::After(rest.min(TICK)));
         }
     }
 

@@ -17,7 +17,7 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("a_killed_parent_holds_nothing_though_its_child_lives", holders::parent_is_killed),
     ("a_word_of_somebody_dead_is_known_though_its_slot_is_taken", holders::slot_is_taken_again),
     ("a_leaked_guard_ends_with_its_process", holders::leaked),
-    ("a_panic_leaves_a_torn_array", holders::panics),
+    ("a_panic_leaves_a_poisoned_array", holders::panics),
     ("a_child_does_not_hold_the_write_guard_of_its_parent", forks::write),
     ("a_child_does_not_hold_the_read_guard_of_its_parent", forks::read),
     ("a_child_does_not_hold_the_chunk_of_its_parent", forks::chunk),

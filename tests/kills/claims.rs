@@ -1,4 +1,4 @@
-//! Passes over an array by chunks. Each chunk is done once in each pass, and comes out right though
+//! Passes over an array by chunks. Each chunk is done once in each round, and comes out right though
 //! those who had it before were killed.
 
 use std::sync::atomic::Ordering::SeqCst;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use ndarray::{Axis, Ix1, Ix2};
 use shmarray::prelude::*;
-use shmarray::{Chunk, Chunks, Limit};
+use shmarray::{Chunk, Chunks, Timeout};
 
 use crate::again;
 use crate::board::{Board, Column, Common, State};
@@ -17,24 +17,24 @@ const SIZE: usize = 24;
 
 pub(crate) struct Claims {
     array: GuardedArray<u64, Ix2>,
-    /// Of each chunk of the present pass: the life of the worker that has it, by its own word.
+    /// Of each chunk of the present round: the life of the worker that has it, by its own word.
     holders: SharedArray<u64, Ix1>,
-    /// Of each chunk: one more than the last pass in which a worker was about to say that it is
+    /// Of each chunk: one more than the last round in which a worker was about to say that it is
     /// done (row 0), and had said so (row 1).
-    passes: SharedArray<u64, Ix2>,
+    rounds: SharedArray<u64, Ix2>,
 }
 
-/// How a pass divides the array: along which axis, by how many rows.
-fn division(pass: u64) -> (Axis, usize) {
-    let rows = [1, 2, 5][usize::try_from(pass % 3).unwrap()];
-    (Axis(usize::from(pass.is_multiple_of(2))), rows)
+/// How a round divides the array: along which axis, by how many rows.
+fn division(round: u64) -> (Axis, usize) {
+    let rows = [1, 2, 5][usize::try_from(round % 3).unwrap()];
+    (Axis(usize::from(round.is_multiple_of(2))), rows)
 }
 
-/// What an element is after so many passes.
-fn right(passes: u64, (row, column): (usize, usize)) -> u64 {
-    match passes {
+/// What an element is after so many rounds.
+fn right(rounds: u64, (row, column): (usize, usize)) -> u64 {
+    match rounds {
         0 => 0,
-        _ => passes * 1_000_000 + (row * SIZE + column) as u64,
+        _ => rounds * 1_000_000 + (row * SIZE + column) as u64,
     }
 }
 
@@ -47,34 +47,34 @@ impl Game for Claims {
     fn new(backend: BackendKind) -> Self {
         let array = GuardedArray::builder((SIZE, SIZE)).unique("claims");
         let holders = SharedArray::builder(SIZE).unique("holders").backend(BackendKind::Mmap);
-        let passes = SharedArray::builder((2, SIZE)).unique("passes").backend(BackendKind::Mmap);
+        let rounds = SharedArray::builder((2, SIZE)).unique("rounds").backend(BackendKind::Mmap);
         Self {
             array: array.backend(backend).zeros().unwrap(),
             holders: holders.zeros().unwrap(),
-            passes: passes.zeros().unwrap(),
+            rounds: rounds.zeros().unwrap(),
         }
     }
 
     fn play(&self, worker: &mut Worker<'_>) {
         let array = again(&self.array);
         while !worker.board.is_over() {
-            let pass = worker.board.common(Common::Pass).load(SeqCst);
-            let (axis, rows) = division(pass);
+            let round = worker.board.common(Common::Pass).load(SeqCst);
+            let (axis, rows) = division(round);
             worker.publish(State::Waiting);
-            let number = u32::try_from(pass).unwrap();
-            let chunks = array.chunks_of_pass(number, axis, rows).unwrap();
+            let number = u32::try_from(round).unwrap();
+            let chunks = array.chunks_of_round(number, axis, rows).unwrap();
             if worker.number == 0 {
                 watch(&chunks, worker);
                 continue;
             }
             for chunk in chunks {
-                self.work(chunk.unwrap(), pass, worker);
+                self.work(chunk.unwrap(), round, worker);
                 worker.section();
                 worker.dice.dawdle(50);
                 worker.publish(State::Waiting);
             }
             let present = worker.board.common(Common::Pass);
-            let _ = present.compare_exchange(pass, pass + 1, SeqCst, SeqCst);
+            let _ = present.compare_exchange(round, round + 1, SeqCst, SeqCst);
         }
     }
 
@@ -93,14 +93,14 @@ impl Game for Claims {
 
     fn end(&self, deaths: &Deaths, board: &Board) {
         assert!(self.is_recovered(deaths, board));
-        let passes = board.common(Common::Pass).load(SeqCst);
-        assert!(passes > 0);
+        let rounds = board.common(Common::Pass).load(SeqCst);
+        assert!(rounds > 0);
         let guard = self.array.read().unwrap();
         for (index, found) in guard.indexed_iter() {
-            assert_eq!(*found, right(passes, index), "element {index:?} after {passes} passes");
+            assert_eq!(*found, right(rounds, index), "element {index:?} after {rounds} rounds");
         }
         let count = (SIZE * SIZE) as u64;
-        assert_eq!(guard.sum(), passes * 1_000_000 * count + count * (count - 1) / 2);
+        assert_eq!(guard.sum(), rounds * 1_000_000 * count + count * (count - 1) / 2);
     }
 }
 
@@ -109,8 +109,8 @@ fn watch(chunks: &Chunks<'_, u64, Ix2>, worker: &mut Worker<'_>) {
     let mut seen = 0;
     worker.publish(State::Watching);
     while !worker.board.is_over() {
-        let progress = match chunks.wait_past(seen, Limit::After(Duration::from_millis(200))) {
-            Err(error) if matches!(error.kind(), ErrorKind::Locked { .. }) => continue,
+        let progress = match chunks.wait_past(seen, Timeout::After(Duration::from_millis(200))) {
+            Err(error) if matches!(error.kind(), ErrorKind::TimedOut { .. }) => continue,
             progress => progress.unwrap(),
         };
         let (is_all, is_more) = (progress.done == progress.chunks, progress.done > seen);
@@ -126,27 +126,30 @@ fn watch(chunks: &Chunks<'_, u64, Ix2>, worker: &mut Worker<'_>) {
 
 impl Claims {
     /// Does a chunk from scratch, with something wrong in it meanwhile.
-    fn work(&self, mut chunk: Chunk<'_, u64, Ix2>, pass: u64, worker: &mut Worker<'_>) {
-        let (index, is_again, me) = (chunk.index() as usize, chunk.is_again(), worker.life);
+    fn work(&self, mut chunk: Chunk<'_, u64, Ix2>, round: u64, worker: &mut Worker<'_>) {
+        let (index, is_retry, me) = (chunk.index() as usize, chunk.is_retry(), worker.life);
         let holders = self.holders.atomic_view();
-        let passes = self.passes.atomic_view();
+        let rounds = self.rounds.atomic_view();
         let before = holders[index].swap(me, SeqCst);
-        worker.publish(if is_again { State::ChunkAgain } else { State::Chunk });
-        assert!(before == 0 || is_again, "chunk {index} of pass {pass}: {before} has it, and {me}");
-        let done = passes[[1, index]].load(SeqCst);
-        assert!(done <= pass, "chunk {index} of pass {pass} handed out after it was done");
-        if is_again {
+        worker.publish(if is_retry { State::ChunkAgain } else { State::Chunk });
+        assert!(
+            before == 0 || is_retry,
+            "chunk {index} of round {round}: {before} has it, and {me}"
+        );
+        let done = rounds[[1, index]].load(SeqCst);
+        assert!(done <= round, "chunk {index} of round {round} handed out after it was done");
+        if is_retry {
             worker.count(Column::Recovered);
         }
-        let (axis, start) = (division(pass).0, chunk.range().start);
+        let (axis, start) = (division(round).0, chunk.range().start);
         let place = |(row, column)| match axis {
             Axis(0) => (start + row, column),
             _ => (row, start + column),
         };
-        if !is_again {
+        if !is_retry {
             for (index, found) in chunk.indexed_iter() {
-                let (at, was) = (place(index), right(pass, place(index)));
-                assert_eq!(*found, was, "element {at:?} when pass {pass} begins with it");
+                let (at, was) = (place(index), right(round, place(index)));
+                assert_eq!(*found, was, "element {at:?} when round {round} begins with it");
             }
         }
         chunk.fill(u64::MAX - me);
@@ -154,22 +157,22 @@ impl Claims {
         let gives_back = worker.dice.one_in(20);
         for (index, element) in chunk.indexed_iter_mut() {
             assert_eq!(*element, u64::MAX - me, "{:?}: not worker {me}'s", place(index));
-            *element = right(pass + 1, place(index));
+            *element = right(round + 1, place(index));
         }
         let mine = holders[index].compare_exchange(me, 0, SeqCst, SeqCst);
-        assert_eq!(mine, Ok(me), "chunk {index} of pass {pass}: left: who has it, right: {me}");
+        assert_eq!(mine, Ok(me), "chunk {index} of round {round}: left: who has it, right: {me}");
         if gives_back {
             worker.publish(State::Outside);
             return;
         }
         worker.publish(State::ChunkEnd);
         worker.dice.dawdle(20);
-        if passes[[0, index]].swap(pass + 1, SeqCst) == pass + 1 {
-            assert!(is_again, "chunk {index} of pass {pass} is done twice");
+        if rounds[[0, index]].swap(round + 1, SeqCst) == round + 1 {
+            assert!(is_retry, "chunk {index} of round {round} is done twice");
             worker.board.common(Common::DoneAgain).fetch_add(1, SeqCst);
         }
         chunk.done();
-        passes[[1, index]].store(pass + 1, SeqCst);
+        rounds[[1, index]].store(round + 1, SeqCst);
         worker.dice.dawdle(20);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use ndarray::{ArrayRef, Axis, Ix2, s};
 use shmarray::prelude::*;
-use shmarray::{Limit, WriteGuard};
+use shmarray::{Timeout, WriteGuard};
 
 use crate::again;
 use crate::board::{Board, Column, Common, State};
@@ -15,7 +15,7 @@ use crate::pool::Worker;
 const WORKERS: usize = 4;
 /// Of the row behind those of the workers.
 const TOTAL: usize = WORKERS;
-/// Rows that writers leave alone and claimers fill with the number of the next pass.
+/// Rows that writers leave alone and claimers fill with the number of the next round.
 const CLAIMED: std::ops::Range<usize> = WORKERS + 1..WORKERS + 5;
 const WIDTH: usize = 8;
 
@@ -61,31 +61,31 @@ impl Game for Guards {
         }
     }
 
-    /// Whoever died while it wrote left a torn array, and the next writer is told. (It may be killed
+    /// Whoever died while it wrote left a poisoned array, and the next writer is told. (It may be killed
     /// in turn, so this counts.)
     fn is_pending(&self, deaths: &Deaths, board: &Board) -> bool {
         let wrote = |victim: &&Victim| matches!(victim.state, State::Writing | State::Mending);
-        let torn = deaths.victims.iter().filter(wrote).count() as u64;
-        board.sum(Column::Recovered) - deaths.recovered_before < torn
+        let poisoned = deaths.victims.iter().filter(wrote).count() as u64;
+        board.sum(Column::Recovered) - deaths.recovered_before < poisoned
     }
 
-    /// Nobody is told of more torn arrays than there were deaths: one may have been killed before it
+    /// Nobody is told of more poisoned arrays than there were deaths: one may have been killed before it
     /// could say that it writes.
     fn is_recovered(&self, deaths: &Deaths, board: &Board) -> bool {
         let seen = board.sum(Column::Recovered) - deaths.recovered_before;
         let dead = deaths.victims.len() as u64;
-        assert!(seen <= dead, "an array was torn {seen} times by {dead} deaths");
-        !self.array.is_torn() && !self.is_pending(deaths, board)
+        assert!(seen <= dead, "an array was poisoned {seen} times by {dead} deaths");
+        !self.array.is_poisoned() && !self.is_pending(deaths, board)
     }
 
     fn end(&self, deaths: &Deaths, board: &Board) {
         assert!(self.is_recovered(deaths, board));
         let array = &self.array;
-        let pass = board.common(Common::Pass).load(SeqCst);
-        for chunk in array.chunks_of_pass(u32::try_from(pass).unwrap(), Axis(0), 1).unwrap() {
+        let round = board.common(Common::Pass).load(SeqCst);
+        for chunk in array.chunks_of_round(u32::try_from(round).unwrap(), Axis(0), 1).unwrap() {
             let mut chunk = chunk.unwrap();
             if CLAIMED.contains(&chunk.range().start) {
-                chunk.fill(pass + 1);
+                chunk.fill(round + 1);
             }
             chunk.done();
         }
@@ -97,7 +97,7 @@ impl Game for Guards {
             let is_right = (done..=begun).contains(&found);
             assert!(is_right, "writes of worker {worker}: {found}; {done} done, {begun} begun");
         }
-        assert!(guard.slice(s![CLAIMED, ..]).iter().all(|found| *found == pass + 1), "{guard:?}");
+        assert!(guard.slice(s![CLAIMED, ..]).iter().all(|found| *found == round + 1), "{guard:?}");
     }
 }
 
@@ -108,7 +108,7 @@ fn assert_whole(array: &ArrayRef<u64, Ix2>) {
         let first = array.slice(s![..=TOTAL, 0]);
         let sum: u64 = counts.iter().take(WORKERS).sum();
         let is_whole = counts == first && sum == counts[TOTAL];
-        assert!(is_whole, "torn but given out as whole: column {column} of\n{array}");
+        assert!(is_whole, "poisoned but given out as whole: column {column} of\n{array}");
     }
 }
 
@@ -129,16 +129,16 @@ fn write(array: &Array, worker: &mut Worker<'_>, own: &mut Option<u64>) {
     let begun = worker.get(Column::Begun);
     worker.publish(State::Waiting);
     let mut guard = match array.write() {
-        Err(error) if matches!(error.kind(), ErrorKind::Torn { .. }) => {
-            array.write_torn(Limit::Never).unwrap()
+        Err(error) if matches!(error.kind(), ErrorKind::Poisoned { .. }) => {
+            array.write_poisoned(Timeout::Forever).unwrap()
         }
         guard => guard.unwrap(),
     };
-    if guard.is_torn() {
+    if guard.is_poisoned() {
         worker.count(Column::Recovered);
         worker.publish(State::Mending);
         mend(&mut guard, worker);
-        guard.set_torn(false);
+        guard.set_poisoned(false);
     }
     worker.publish(State::Writing);
     assert_whole(&guard);
@@ -169,13 +169,13 @@ fn write(array: &Array, worker: &mut Worker<'_>, own: &mut Option<u64>) {
 fn read(array: &Array, worker: &mut Worker<'_>) {
     worker.publish(State::Waiting);
     let guard = match array.read() {
-        Err(error) if matches!(error.kind(), ErrorKind::Torn { .. }) => {
-            array.read_torn(Limit::Never).unwrap()
+        Err(error) if matches!(error.kind(), ErrorKind::Poisoned { .. }) => {
+            array.read_poisoned(Timeout::Forever).unwrap()
         }
         guard => guard.unwrap(),
     };
     worker.publish(State::Reading);
-    if !guard.is_torn() {
+    if !guard.is_poisoned() {
         assert_whole(&guard);
     }
     let before = guard.to_owned();
@@ -185,23 +185,24 @@ fn read(array: &Array, worker: &mut Worker<'_>) {
 }
 
 fn claim(array: &Array, worker: &mut Worker<'_>) {
-    let pass = worker.board.common(Common::Pass).load(SeqCst);
+    let round = worker.board.common(Common::Pass).load(SeqCst);
     worker.publish(State::Waiting);
-    let chunks = array.chunks_of_pass(u32::try_from(pass).unwrap(), Axis(0), 1).unwrap();
+    let chunks = array.chunks_of_round(u32::try_from(round).unwrap(), Axis(0), 1).unwrap();
     let Some(mut chunk) = chunks.claim().unwrap() else {
-        let _ = worker.board.common(Common::Pass).compare_exchange(pass, pass + 1, SeqCst, SeqCst);
+        let _ =
+            worker.board.common(Common::Pass).compare_exchange(round, round + 1, SeqCst, SeqCst);
         return;
     };
-    let (row, is_again) = (chunk.range().start, chunk.is_again());
-    worker.publish(if is_again { State::ChunkAgain } else { State::Chunk });
+    let (row, is_retry) = (chunk.range().start, chunk.is_retry());
+    worker.publish(if is_retry { State::ChunkAgain } else { State::Chunk });
     let before = chunk.to_owned();
     worker.dice.dawdle(300);
     assert_eq!(before, *chunk, "row {row} written while worker {} had it", worker.number);
     if CLAIMED.contains(&row) {
-        let is_right = is_again || chunk.iter().all(|found| *found == pass);
-        assert!(is_right, "row {row} in pass {pass}: {before}, not {pass}");
+        let is_right = is_retry || chunk.iter().all(|found| *found == round);
+        assert!(is_right, "row {row} in round {round}: {before}, not {round}");
         for element in chunk.iter_mut() {
-            *element = pass + 1;
+            *element = round + 1;
             worker.dice.dawdle(40);
         }
     }

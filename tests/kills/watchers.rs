@@ -66,8 +66,8 @@ fn watch(array: &Array, worker: &mut Worker<'_>) {
     let values = || (0..WORKERS).map(|flag| flags.get(flag).unwrap()).collect::<Vec<_>>();
     let (before, seen) = (values(), flags.changes());
     worker.publish(State::Watching);
-    let now = match flags.wait_past(seen, Limit::After(Duration::from_millis(200))) {
-        Err(error) if matches!(error.kind(), ErrorKind::Locked { .. }) => return,
+    let now = match flags.wait_past(seen, Timeout::After(Duration::from_millis(200))) {
+        Err(error) if matches!(error.kind(), ErrorKind::TimedOut { .. }) => return,
         now => now.unwrap(),
     };
     let after = values();

@@ -93,8 +93,8 @@ fn judge(result: anyhow::Result<()>, backend: Option<BackendKind>, start: Start)
 /// Whether this build contains a backend.
 fn is_compiled(backend: BackendKind) -> bool {
     let features = [
-        ("posix", cfg!(feature = "posix")),
-        ("anon", cfg!(feature = "anon")),
+        ("shm", cfg!(feature = "shm")),
+        ("mmap", cfg!(feature = "mmap")),
         ("memfd", cfg!(feature = "memfd")),
     ];
     features.contains(&(backend.feature(), true))
@@ -122,7 +122,7 @@ fn is_right(error: &Error, asked: Option<BackendKind>) -> bool {
                 && *feature == asked.feature()
                 && names(&[feature])
         }
-        (Some(asked), ErrorKind::NoHandle { backend, .. }) => {
+        (Some(asked), ErrorKind::BackendCannot { backend, .. }) => {
             *backend == asked && is_compiled(asked) && names(&["shm", "memfd"])
         }
         (None, ErrorKind::BackendRefused { .. }) => {

@@ -20,8 +20,8 @@ pub(crate) fn main(role: fn() -> Result<()>) -> ExitCode {
 
 /// Takes the array that was inherited.
 pub(crate) fn take() -> Result<()> {
-    let array: Shared = shmarray::pass::take("array")?.typed()?;
-    let again = shmarray::pass::take("array");
+    let array: Shared = shmarray::transfer::take("array")?.typed()?;
+    let again = shmarray::transfer::take("array");
     ensure!(again.is_err(), "an array can be taken twice");
     answer_and_leave(array)
 }

@@ -38,7 +38,7 @@ pub(crate) fn share(backend: Option<BackendKind>, start: Start, tag: &str) -> Re
         Start::Fork => array = fork(array)?,
         Start::Spawn => {
             let mut command = partner("take");
-            shmarray::pass::inherit(&mut command, "array", &array)?;
+            shmarray::transfer::inherit(&mut command, "array", &array)?;
             Partner::start(&mut command)?.finish()?;
         }
         Start::Unrelated => {

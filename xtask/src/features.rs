@@ -10,8 +10,8 @@ pub(crate) struct Feature {
 
 /// One feature per backend.
 pub(crate) const FEATURES: [Feature; 3] = [
-    Feature { name: "posix", krate: "shm-posix" },
-    Feature { name: "anon", krate: "shm-anon" },
+    Feature { name: "shm", krate: "shm-posix" },
+    Feature { name: "mmap", krate: "shm-anon" },
     Feature { name: "memfd", krate: "shm-memfd" },
 ];
 
@@ -41,7 +41,7 @@ impl FeatureSet {
     }
 }
 
-/// As the matrix writes it: `posix+memfd`.
+/// As the matrix writes it: `shm+memfd`.
 impl fmt::Display for FeatureSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&self.list().replace(',', "+"))

@@ -10,7 +10,7 @@ use crate::pair::{shared_counter, together, two_cores};
 use crate::row::{alone, anywhere};
 use crate::{Contender, Row, Run};
 
-/// Chunks of a pass, which is followed by another when they are done.
+/// Chunks of a round, which is followed by another when they are done.
 const CHUNKS: usize = 1 << 16;
 const FLOOR: &str = "a counter that is added to, which forgets who took what";
 
@@ -44,8 +44,8 @@ fn contenders(run: fn(&dyn Fn() -> Work) -> Run) -> Vec<Contender> {
         let array = GuardedArray::builder(CHUNKS).backend(BackendKind::Memfd).zeros().unwrap();
         let array: &'static GuardedArray<u8, Ix1> = Box::leak(Box::new(array));
         run(&|| {
-            let mut pass = 0;
-            Box::new(move |count| claim(array, &mut pass, count))
+            let mut round = 0;
+            Box::new(move |count| claim(array, &mut round, count))
         })
     });
     let floor = Contender::floor(move || {
@@ -62,16 +62,16 @@ fn contenders(run: fn(&dyn Fn() -> Work) -> Run) -> Vec<Contender> {
 }
 
 /// So many chunks, of as many passes as it takes.
-fn claim(array: &GuardedArray<u8, Ix1>, pass: &mut u32, count: u64) {
+fn claim(array: &GuardedArray<u8, Ix1>, round: &mut u32, count: u64) {
     let mut left = count;
     while left > 0 {
-        let mut chunks = array.chunks_of_pass(*pass, Axis(0), 1).unwrap();
+        let mut chunks = array.chunks_of_round(*round, Axis(0), 1).unwrap();
         while left > 0
             && let Some(chunk) = chunks.next()
         {
             chunk.unwrap().done();
             left -= 1;
         }
-        *pass += u32::from(left > 0);
+        *round += u32::from(left > 0);
     }
 }

@@ -5,8 +5,8 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
-use shmarray::pass;
 use shmarray::prelude::*;
+use shmarray::transfer;
 
 use super::arrays::{SIZES, array, fresh_name};
 use crate::floor::{memfd, socket};
@@ -41,13 +41,13 @@ fn ours(bytes: usize) -> Run {
     let made = array(&fresh_name(), BackendKind::Memfd, bytes, Commit::Auto);
     let partner = Partner::fork(answer);
     each(move || {
-        pass::send(partner.socket(), &[&made], TIMEOUT).unwrap();
+        transfer::send(partner.socket(), &[&made], TIMEOUT).unwrap();
         partner.socket().read_exact(&mut [0]).unwrap();
     })
 }
 
 fn answer(mut socket: &UnixStream) {
-    while let Ok(received) = pass::receive(socket, TIMEOUT) {
+    while let Ok(received) = transfer::receive(socket, TIMEOUT) {
         for array in received {
             let array: SharedArray<u8, Ix1> = array.typed().unwrap();
             socket.write_all(&[array.get(0).unwrap()]).unwrap();

@@ -20,7 +20,7 @@
 #![deny(unsafe_code)]
 #![cfg(unix)]
 
-mod companion;
+mod lock_file;
 mod registry;
 mod segment;
 

@@ -9,21 +9,21 @@ use std::sync::{Arc, Weak};
 
 use shm_core::{BackendKind, ErrorKind, Header, Name, Result};
 use shm_map::Mapping;
-use shm_presence::fork::Kept;
+use shm_presence::fork::ForkSafe;
 
-use crate::companion::Companion;
+use crate::lock_file::LockFile;
 use crate::segment::Inner;
 
 type Names = BTreeMap<Name, Weak<Inner>>;
 
 struct Registry {
     names: Names,
-    companion: Companion,
+    companion: LockFile,
 }
 
 /// No step with it may drop the last handle of an array, whose end comes here too.
-static REGISTRY: Kept<Registry> =
-    Kept::new(Registry { names: BTreeMap::new(), companion: Companion::NONE });
+static REGISTRY: ForkSafe<Registry> =
+    ForkSafe::new(Registry { names: BTreeMap::new(), companion: LockFile::NONE });
 
 /// Makes an array of a mapping, with lock bytes of its own, and gives it its name.
 pub(crate) fn publish(header: Header, mapping: Mapping, force: bool) -> Result<Arc<Inner>> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use shm_core::{Access, Attached, Header, Identified, Paging, Region, Result, Segment, SlotLocks};
 use shm_map::Mapping;
 
-use crate::companion::{Range, Refusal};
+use crate::lock_file::{Range, Refusal};
 use crate::registry;
 
 /// A hold on an anonymous segment. There is no OS object but the mapping, so this keeps it.

@@ -1,13 +1,13 @@
 //! The array that somebody calls by a name, or an error that says what to write instead.
 
 use anyhow::{Result, anyhow, bail};
-use shm_survey::{Place, Specimen};
+use shm_survey::{Locator, SegmentInfo};
 use shmarray::{Error, ErrorKind};
 
 use crate::exit;
 
 /// The array that is called so, as [`shm_survey::find`] finds it.
-pub(crate) fn find(name: &str) -> Result<Specimen> {
+pub(crate) fn find(name: &str) -> Result<SegmentInfo> {
     check(name)?;
     shm_survey::find(name).map_err(|error| explained(name, error))
 }
@@ -22,7 +22,7 @@ pub(crate) fn check(name: &str) -> Result<()> {
 
 /// The error of a search, with what helps whoever searched.
 pub(crate) fn explained(name: &str, error: Error) -> anyhow::Error {
-    let is_entry = matches!(name.parse(), Ok(Place::Entry(_)));
+    let is_entry = matches!(name.parse(), Ok(Locator::Entry(_)));
     match error.kind() {
         ErrorKind::NotFound { .. } if is_entry => exit::refused(
             exit::NOT_FOUND,
@@ -47,7 +47,7 @@ pub(crate) fn explained(name: &str, error: Error) -> anyhow::Error {
 /// Whether an entry that cannot be read begins as a segment does: what `shmarray ls` tells of.
 pub(crate) fn is_ours(name: &str) -> shmarray::Result<bool> {
     let unreadable = shm_survey::list()?.unreadable;
-    Ok(unreadable.iter().any(|file| matches!(&file.place, Place::Entry(entry) if entry == name)))
+    Ok(unreadable.iter().any(|file| matches!(&file.place, Locator::Entry(entry) if entry == name)))
 }
 
 /// Whether the error says that this user may not look, rather than what is there.

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use shm_npy::{NpyFile, NpyHeader};
-use shm_survey::Specimen;
-use shmarray::{BackendKind, Cleanup, ErasedArray, ErrorKind, Load, Needs, Pages, Source};
+use shm_survey::SegmentInfo;
+use shmarray::{BackendKind, Cleanup, ErasedArray, ErrorKind, Load, Needs, Pages, SelectedBy};
 
 use crate::out::{Out, tell};
 use crate::overview::python_shape;
@@ -179,7 +179,7 @@ fn is_taken(error: &anyhow::Error) -> bool {
 }
 
 /// The array of that name, unless killed processes left it: then it makes way for another.
-fn find(name: &str) -> Result<Option<Specimen>> {
+fn find(name: &str) -> Result<Option<SegmentInfo>> {
     let found = match shm_survey::find_entry(name) {
         Ok(found) => found,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
@@ -189,7 +189,7 @@ fn find(name: &str) -> Result<Option<Specimen>> {
     Ok(stays.then_some(found))
 }
 
-fn check(found: &Specimen, file: &NpyHeader) -> shmarray::Result<()> {
+fn check(found: &SegmentInfo, file: &NpyHeader) -> shmarray::Result<()> {
     let header = found.header();
     if header.dtype() != file.dtype() {
         let (expected, found) = (file.dtype().to_string(), header.dtype().to_string());
@@ -205,7 +205,7 @@ fn check(found: &Specimen, file: &NpyHeader) -> shmarray::Result<()> {
 /// The environment does not move an array that names its backend; but whoever set it may expect so.
 fn note_other_backend() {
     if let Ok(selection) = shmarray::select(&Needs::default())
-        && selection.source == Source::Environment
+        && selection.source == SelectedBy::Environment
         && selection.chosen != BackendKind::Shm
     {
         tell(format_args!(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use serde::Serialize;
-use shm_survey::{Holder, Holders, Listing, Place, Specimen};
+use shm_survey::{Holder, Holders, Listing, Locator, SegmentInfo};
 use shmarray::BackendKind;
 
 use crate::out::Paint;
@@ -124,7 +124,7 @@ pub(crate) fn abandoned() -> shmarray::Result<HashSet<String>> {
 }
 
 impl Segment {
-    pub(crate) fn new(seen: &Specimen, holders: &Holders, abandoned: &HashSet<String>) -> Self {
+    pub(crate) fn new(seen: &SegmentInfo, holders: &Holders, abandoned: &HashSet<String>) -> Self {
         let header = seen.header();
         let created = units::moment(header.stamp().created);
         Self {
@@ -143,8 +143,8 @@ impl Segment {
             frozen: seen.is_frozen(),
             guarded: header.guarded(),
             named: seen.has_name(),
-            abandoned: matches!(seen.place(), Place::Entry(entry) if abandoned.contains(entry)),
-            is_descriptor: matches!(seen.place(), Place::Descriptor { .. }),
+            abandoned: matches!(seen.place(), Locator::Entry(entry) if abandoned.contains(entry)),
+            is_descriptor: matches!(seen.place(), Locator::Descriptor { .. }),
         }
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
-use shm_survey::{Holder, Holders, Place, printable};
+use shm_survey::{Holder, Holders, Locator, printable};
 use shmarray::ErrorKind;
 
 use crate::out::{Out, tell_error};
@@ -58,12 +58,12 @@ fn remove(name: &str, holders: &Holders) -> anyhow::Result<String> {
     let entry = Entry::now(name);
     let done = match shm_survey::find(name) {
         Ok(seen) => match seen.place() {
-            Place::Entry(_) if seen.is_in_use().unwrap_or(true) => {
+            Locator::Entry(_) if seen.is_in_use().unwrap_or(true) => {
                 let keepers = keepers(holders.of(&seen));
                 format!("removed; kept by {keepers} until they let go of it")
             }
-            Place::Entry(_) => "removed".to_owned(),
-            Place::Descriptor { .. } => bail!(
+            Locator::Entry(_) => "removed".to_owned(),
+            Locator::Descriptor { .. } => bail!(
                 "{name} has no name in /dev/shm that could be removed: it goes with the last \
                  process that has it, now {}",
                 keepers(holders.of(&seen))

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::ValueHint;
 use shm_npy::NpyWriter;
-use shm_survey::{Specimen, printable};
+use shm_survey::{SegmentInfo, printable};
 
 use crate::out::{Out, tell};
 use crate::progress::Progress;
@@ -51,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
 }
 
 /// Says what may be wrong with the elements.
-fn warn(specimen: &Specimen) {
+fn warn(specimen: &SegmentInfo) {
     let header = specimen.header();
     if specimen.is_frozen() {
         return;
@@ -59,7 +59,7 @@ fn warn(specimen: &Specimen) {
     let name = header.name();
     if header.guarded() {
         match specimen.lock_state() {
-            Ok(state) if state.torn => {
+            Ok(state) if state.poisoned => {
                 tell(format_args!("{name} may be torn: somebody died while writing to it"));
             }
             Ok(state) if state.holder_alive => {
@@ -76,7 +76,7 @@ fn warn(specimen: &Specimen) {
     }
 }
 
-fn write(specimen: &Specimen, file: &Path) -> Result<()> {
+fn write(specimen: &SegmentInfo, file: &Path) -> Result<()> {
     let header = specimen.header();
     let layout = header.layout();
     let mut writer = NpyWriter::create(file, header.dtype(), layout.shape(), layout.order())?;

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use shm_survey::{Participant, Specimen};
+use shm_survey::{Participant, SegmentInfo};
 
 use crate::found;
 use crate::out::{Out, Paint, tell};
@@ -84,7 +84,7 @@ struct Lock {
     /// The slots of those who share it.
     sharers: Vec<u32>,
     /// Whether a writer died or panicked in the middle.
-    torn: bool,
+    poisoned: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
@@ -99,7 +99,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
 }
 
 impl Details {
-    fn of(seen: &Specimen) -> shmarray::Result<Self> {
+    fn of(seen: &SegmentInfo) -> shmarray::Result<Self> {
         let holders = shm_survey::holders().unwrap_or_else(|error| {
             tell(format_args!("who has it cannot be seen: {error}"));
             Default::default()
@@ -131,7 +131,7 @@ impl Details {
                 holder_waits: lock.holder_waits,
                 is_waited_for: lock.is_waited_for,
                 sharers: lock.sharers,
-                torn: lock.torn,
+                poisoned: lock.poisoned,
             }),
         })
     }
@@ -191,7 +191,7 @@ impl std::fmt::Display for Lock {
         if self.is_waited_for {
             f.write_str("; others wait for it")?;
         }
-        if self.torn { f.write_str(", torn") } else { Ok(()) }
+        if self.poisoned { f.write_str(", poisoned") } else { Ok(()) }
     }
 }
 

@@ -37,8 +37,8 @@ impl BackendKind {
     /// The cargo feature of `shmarray` that compiles it in.
     pub const fn feature(self) -> &'static str {
         match self {
-            Self::Shm => "posix",
-            Self::Mmap => "anon",
+            Self::Shm => "shm",
+            Self::Mmap => "mmap",
             Self::Memfd => "memfd",
         }
     }

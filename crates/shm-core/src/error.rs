@@ -270,7 +270,7 @@ pub enum ErrorKind {
     },
     /// A lock, a chunk, the others at a barrier or progress were waited for, and the time is over.
     #[error("array {name:?}: {reason}; waited {waited_ms} ms")]
-    Locked {
+    TimedOut {
         /// The array's name.
         name: String,
         /// Who holds it, as far as that is known, or what has not happened.
@@ -282,9 +282,9 @@ pub enum ErrorKind {
     /// A participant died or panicked while it may have been writing.
     #[error(
         "array {name:?} may be torn: somebody died or panicked while it held the write guard; \
-         take `write_torn()`, check the data or write them anew, then say so with `set_torn(false)`"
+         take `write_poisoned()`, check the data or write them anew, then say so with `set_poisoned(false)`"
     )]
-    Torn {
+    Poisoned {
         /// The array's name.
         name: String,
     },
@@ -313,8 +313,8 @@ pub enum ErrorKind {
     },
 
     /// A pass over the chunks of an array that cannot be made.
-    #[error("invalid pass: {reason}")]
-    InvalidPass {
+    #[error("invalid round: {reason}")]
+    InvalidRound {
         /// What does not fit, with its figures.
         reason: String,
     },
@@ -362,7 +362,7 @@ pub enum ErrorKind {
     },
     /// The operation needs a handle that the array's backend does not have.
     #[error("{operation} is not possible on backend {backend}: {reason}; use {able}")]
-    NoHandle {
+    BackendCannot {
         /// What was asked for.
         operation: &'static str,
         /// The array's backend.

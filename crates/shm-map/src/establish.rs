@@ -6,8 +6,8 @@ use rustix::io::Errno;
 use shm_core::{Access, Commit, Fill, Header, Result};
 
 use crate::commit::populate;
-use crate::crew::PIECE;
 use crate::file::{check_room, reserve_within};
+use crate::populate::PIECE;
 use crate::sink::{FileSink, MappedSink, put};
 use crate::{Mapping, PagePlan, commit, reserve, set_len, write_header};
 

@@ -17,12 +17,12 @@
 
 mod anchor;
 mod commit;
-mod crew;
 mod establish;
 mod file;
 mod limits;
 mod mapping;
 mod pages;
+mod populate;
 mod region;
 mod sink;
 

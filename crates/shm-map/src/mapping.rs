@@ -11,8 +11,8 @@ use memmap2::{MmapOptions, MmapRaw};
 use rustix::io::Errno;
 use shm_core::{Access, Error, ErrorKind, Paging, Region, Result};
 
-use crate::crew::{PIECE, in_pieces};
 use crate::file::{check_file_size, check_room, no_space};
+use crate::populate::{PIECE, in_pieces};
 use crate::{PagePlan, system_error};
 
 /// Bytes mapped `MAP_SHARED` into this process; unmapped on drop. See mmap(2).

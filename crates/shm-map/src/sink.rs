@@ -9,8 +9,8 @@ use rustix::fs::{SeekFrom, seek, sendfile};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 use shm_core::{Error, ErrorKind, Header, Region, Result, Sink};
 
-use crate::crew::{self, PIECE, in_pieces};
 use crate::file::file_error;
+use crate::populate::{self, PIECE, in_pieces};
 use crate::{Mapping, PagePlan, system_error};
 
 /// What is read at once, in bytes, where the kernel does not copy by itself: it stays in the
@@ -132,7 +132,9 @@ impl Sink for MappedSink<'_> {
         let (start, end) = (self.at, self.at + bytes.len());
         match self.file {
             Some(file)
-                if self.file_is_huge && crew::size(bytes.len()) == 1 && bytes.len() >= PIECE =>
+                if self.file_is_huge
+                    && populate::size(bytes.len()) == 1
+                    && bytes.len() >= PIECE =>
             {
                 write_at(file, bytes, start as u64, self.mapping.len() as u64)?;
                 // Where no huge page was left, the rest of the last piece has nothing yet.

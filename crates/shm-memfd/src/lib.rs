@@ -19,4 +19,4 @@
 
 mod linux;
 
-pub use linux::{Memfd, MemfdRegion, MemfdSegment, Source};
+pub use linux::{FdOrOrigin, Memfd, MemfdRegion, MemfdSegment};

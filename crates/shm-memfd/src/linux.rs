@@ -17,7 +17,7 @@ pub struct Memfd;
 
 /// What attaching starts from.
 #[derive(Debug)]
-pub enum Source {
+pub enum FdOrOrigin {
     /// A descriptor that another process handed over.
     Fd(OwnedFd),
     /// A descriptor that can be opened in another process while that lives, as `/proc` shows it.
@@ -27,14 +27,14 @@ pub enum Source {
 impl Backend for Memfd {
     const KIND: BackendKind = BackendKind::Memfd;
     type Segment = MemfdSegment;
-    type Source = Source;
+    type Source = FdOrOrigin;
 
     fn create(&self, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Attached<MemfdSegment>> {
         create::create(spec, fill)
     }
 
     /// A frozen segment is attached read-only; [`is_frozen`](shm_core::Sealable::is_frozen) tells.
-    fn attach(&self, source: Source, access: Access) -> Result<Attached<MemfdSegment>> {
+    fn attach(&self, source: FdOrOrigin, access: Access) -> Result<Attached<MemfdSegment>> {
         attach::attach(source, access)
     }
 }

@@ -9,7 +9,7 @@ use shm_conformance::{bytes, kill, leaks, process, spec, unique_name};
 use shm_core::{
     Access, Attached, Backend, Fill, Handover, Header, Region, Result, Sealable, Segment,
 };
-use shm_memfd::{Memfd, MemfdSegment, Source};
+use shm_memfd::{FdOrOrigin, Memfd, MemfdSegment};
 
 fn main() {
     process::main(
@@ -44,10 +44,10 @@ fn assert_whole(array: &Attached<MemfdSegment>) {
 }
 
 /// The descriptor whose number the command line gives.
-fn inherited(arguments: &[String]) -> Source {
+fn inherited(arguments: &[String]) -> FdOrOrigin {
     let fd = arguments[0].parse().unwrap();
     // SAFETY: the parent left it open for this process, where nothing else owns it.
-    Source::Fd(unsafe { OwnedFd::from_raw_fd(fd) })
+    FdOrOrigin::Fd(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// A copy of the descriptor that programs inherit.
@@ -58,7 +58,7 @@ fn inheritable(fd: BorrowedFd<'_>) -> OwnedFd {
 }
 
 fn attach(fd: BorrowedFd<'_>, access: Access) -> Result<Attached<MemfdSegment>> {
-    Memfd.attach(Source::Fd(fd.try_clone_to_owned().unwrap()), access)
+    Memfd.attach(FdOrOrigin::Fd(fd.try_clone_to_owned().unwrap()), access)
 }
 
 /// A memfd has no name anywhere, and goes with the process that made it.

@@ -13,7 +13,7 @@ const PIECE: usize = 1 << 20;
 /// loads of the same words as those of [`Elements`](crate::Elements).
 ///
 /// # Safety
-/// As for [`Place::elements`](crate::Place::elements).
+/// As for [`ElementSpan::elements`](crate::ElementSpan::elements).
 ///
 /// # Errors
 /// Those of [`Window::check`]; [`ErrorKind::Truncated`] if the region ends before the array does;
@@ -45,7 +45,7 @@ where
             let more = rest.min(PIECE - len);
             // SAFETY: the window was checked: the axes lead to whole elements in the mapping, which
             // starts at a page, and whose data start at a multiple of 64. So each word is aligned,
-            // and others use it atomically, in this size (the contract of `Place`).
+            // and others use it atomically, in this size (the contract of `ElementSpan`).
             unsafe { load(from, &mut piece[len..len + more]) };
             (from, rest, len) = (from.wrapping_add(more), rest - more, len + more);
             if len == PIECE {

@@ -153,8 +153,8 @@ unsafe fn load_words<T: Element, W: Word>(run: Axis, from: *mut T, to: *mut T) {
     let words = size_of::<T>() / size_of::<W>();
     if run.shared == 1 && run.private == 1 {
         // SAFETY: the elements are adjacent on both sides, hence their words. Each element is
-        // aligned to `word_len` (the invariant of `Place`), which divides its size. Others access
-        // them by words of the same size (the contract of `Place`).
+        // aligned to `word_len` (the invariant of `ElementSpan`), which divides its size. Others access
+        // them by words of the same size (the contract of `ElementSpan`).
         unsafe { words::load::<W>(from.cast(), to.cast(), run.len * words) };
         return;
     }

@@ -17,7 +17,7 @@ use shm_core::{AtomicElement, Element, Region};
 /// by a lock, a barrier, or a flag.
 #[derive(Clone)]
 pub struct Elements<'r, T, D> {
-    // Invariant: the pointers were made by `Place` from a region that lives for 'r. They may
+    // Invariant: the pointers were made by `ElementSpan` from a region that lives for 'r. They may
     // be written only through `ElementsMut`.
     raw: RawArrayViewMut<T, D>,
     region: PhantomData<&'r ()>,

@@ -1,6 +1,6 @@
 //! Segment bytes as arrays: the only crate of shmarray that turns them into references.
 //!
-//! [`Place`] is a window of an array, checked once against its header. Applied to the mapped
+//! [`ElementSpan`] is a window of an array, checked once against its header. Applied to the mapped
 //! region it gives [`Elements`], or [`ElementsMut`] where the region may be written:
 //!
 //! | access | safe? | why |
@@ -23,12 +23,12 @@
 mod bytes;
 mod copy;
 mod elements;
-mod place;
 mod slice;
+mod span;
 mod walk;
 mod words;
 
 pub use bytes::copy_bytes;
 pub use elements::{Elements, ElementsMut};
-pub use place::Place;
 pub use slice::slice_window;
+pub use span::ElementSpan;

@@ -6,7 +6,7 @@ mod common;
 use common::{Heap, counting, elements, elements_mut, header};
 use ndarray::{Ix0, Ix1, Ix2, IxDyn, NewAxis, SliceInfoElem, arr0, array, s};
 use shm_core::{Access, Element, ErrorKind, Layout, Order, Result, Window};
-use shm_ndarray::{Place, slice_window};
+use shm_ndarray::{ElementSpan, slice_window};
 
 fn text<T>(result: Result<T>) -> String {
     result.err().unwrap().to_string()
@@ -17,14 +17,14 @@ fn another_dtype_or_number_of_dimensions() {
     let header = header::<f32>(&[2, 3], Order::C);
     let whole = Window::whole(header.layout());
     assert_eq!(
-        text(Place::<i32, Ix2>::new(&header, &whole)),
+        text(ElementSpan::<i32, Ix2>::new(&header, &whole)),
         "dtype mismatch: expected <i4, the array has <f4"
     );
     assert_eq!(
-        text(Place::<f32, Ix1>::new(&header, &whole)),
+        text(ElementSpan::<f32, Ix1>::new(&header, &whole)),
         "dimension mismatch: expected 1 dimensions, the array has 2"
     );
-    assert!(Place::<f32, IxDyn>::new(&header, &whole).is_ok());
+    assert!(ElementSpan::<f32, IxDyn>::new(&header, &whole).is_ok());
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn windows_that_leave_the_array() {
     let hostile = |offset, shape: &[usize], strides: &[isize]| {
         let (shape, strides) = (shape.to_vec(), strides.to_vec());
         let window = Window { offset, shape, strides };
-        text(Place::<f32, IxDyn>::new(&header, &window))
+        text(ElementSpan::<f32, IxDyn>::new(&header, &window))
     };
     for error in [
         hostile(1, &[2, 3], &[3, 1]),
@@ -65,7 +65,7 @@ fn strides_that_nothing_follows_are_dropped() {
 fn regions_that_are_too_short_or_read_only() {
     let header = header::<f32>(&[2, 3], Order::C);
     let mut region = Heap::of(&header);
-    let place = Place::<f32, Ix2>::new(&header, &Window::whole(header.layout())).unwrap();
+    let place = ElementSpan::<f32, Ix2>::new(&header, &Window::whole(header.layout())).unwrap();
     region.access = Access::ReadOnly;
     // SAFETY: the region was made for this header.
     let refused = unsafe { place.elements_mut(&region) };
@@ -84,9 +84,9 @@ fn regions_that_are_too_short_or_read_only() {
 }
 
 /// The place of a whole array without a header.
-fn raw<T: Element>(shape: &[usize], offset: u64) -> Result<Place<T, IxDyn>> {
+fn raw<T: Element>(shape: &[usize], offset: u64) -> Result<ElementSpan<T, IxDyn>> {
     let layout = Layout::new(shape, Order::C, size_of::<T>())?;
-    Place::raw(&layout, offset, &Window::whole(&layout))
+    ElementSpan::raw(&layout, offset, &Window::whole(&layout))
 }
 
 #[test]
@@ -117,9 +117,9 @@ fn offsets_without_a_header() {
         );
     }
     let layout = Layout::new([3], Order::C, 4).unwrap();
-    let wrong = text(Place::<f64, IxDyn>::raw(&layout, 0, &Window::whole(&layout)));
+    let wrong = text(ElementSpan::<f64, IxDyn>::raw(&layout, 0, &Window::whole(&layout)));
     assert!(wrong.contains("elements of 4 bytes"), "{wrong}");
-    assert!(Place::<f32, Ix2>::raw(&layout, 0, &Window::whole(&layout)).is_err());
+    assert!(ElementSpan::<f32, Ix2>::raw(&layout, 0, &Window::whole(&layout)).is_err());
 }
 
 #[test]

@@ -14,7 +14,7 @@ use rustix::fs::fstat;
 use rustix::io::{Errno, FdFlags, fcntl_dupfd_cloexec, fcntl_getfd, fcntl_setfd};
 use shm_core::{Error, ErrorKind, Payload, PayloadRef, Result};
 use shm_map::system_error;
-use shm_presence::fork::Kept;
+use shm_presence::fork::ForkSafe;
 
 use crate::Parcel;
 use crate::parcel::check_backend;
@@ -26,7 +26,7 @@ const LEAST_FD: RawFd = 3;
 
 /// The numbers taken since this program began. What has one of them now was opened here, and is
 /// somebody else's: no number comes by `exec` twice.
-static TAKEN: Kept<BTreeSet<RawFd>> = Kept::new(BTreeSet::new());
+static TAKEN: ForkSafe<BTreeSet<RawFd>> = ForkSafe::new(BTreeSet::new());
 
 /// Gives an array to the children of a command under a key: 1 to 64 of `A-Z a-z 0-9 _ -`.
 ///
@@ -37,7 +37,7 @@ static TAKEN: Kept<BTreeSet<RawFd>> = Kept::new(BTreeSet::new());
 ///
 /// # Errors
 /// [`ErrorKind::Transport`] for a bad key, or one that the command has already;
-/// [`ErrorKind::NoHandle`] on backend `mmap`; [`ErrorKind::LimitReached`];
+/// [`ErrorKind::BackendCannot`] on backend `mmap`; [`ErrorKind::LimitReached`];
 /// [`ErrorKind::Oversized`] for a payload that is too large.
 pub fn inherit<'a>(
     command: &mut Command,

@@ -193,7 +193,7 @@ mod tests {
         assert!(matches!(with(6, 0).kind(), ErrorKind::Oversized { max: 0, .. }));
         assert!(matches!(with(15, 1).kind(), ErrorKind::Corrupt { .. }));
         let mmap = encode(&[&payload(BackendKind::Mmap)]);
-        assert!(matches!(decode(&mmap).unwrap_err().kind(), ErrorKind::NoHandle { .. }));
+        assert!(matches!(decode(&mmap).unwrap_err().kind(), ErrorKind::BackendCannot { .. }));
     }
 
     proptest! {

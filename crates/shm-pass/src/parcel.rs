@@ -25,7 +25,7 @@ impl<'a> Outgoing<'a> {
     /// Puts a payload and its descriptor together.
     ///
     /// # Errors
-    /// [`ErrorKind::NoHandle`] on backend `mmap`, which has no descriptors.
+    /// [`ErrorKind::BackendCannot`] on backend `mmap`, which has no descriptors.
     pub fn new(payload: impl Into<PayloadRef<'a>>, fd: BorrowedFd<'a>) -> Result<Self> {
         let payload = payload.into();
         check_backend(payload.backend())?;
@@ -40,5 +40,5 @@ pub(crate) fn check_backend(backend: BackendKind) -> Result<()> {
     }
     let (operation, able) = ("passing an array", "shm or memfd");
     let reason = "anonymous mappings are reached by forked descendants only";
-    Err(ErrorKind::NoHandle { operation, backend, reason, able }.into())
+    Err(ErrorKind::BackendCannot { operation, backend, reason, able }.into())
 }

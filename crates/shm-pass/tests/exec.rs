@@ -162,7 +162,7 @@ fn refused() {
     }
     let mmap = payload(BackendKind::Mmap, 0);
     let error = inherit(&mut command, "one", &mmap, fd.as_fd()).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::NoHandle { .. }), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::BackendCannot { .. }), "{error}");
     inherit(&mut command, "one", &good, fd.as_fd()).unwrap();
     let error = inherit(&mut command, "one", &good, fd.as_fd()).unwrap_err();
     assert!(error.to_string().contains("already"), "{error}");

@@ -115,7 +115,7 @@ fn bytes_around_stay() {
 fn mmap_is_refused() {
     let (fd, payload) = (memfd(0), payload(BackendKind::Mmap, 1));
     let error = Outgoing::new(&payload, fd.as_fd()).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::NoHandle { .. }), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::BackendCannot { .. }), "{error}");
     assert!(error.to_string().contains("shm or memfd"), "{error}");
 }
 

@@ -12,7 +12,7 @@
 //! - `linux/draft.rs`: a segment before and while it is published;
 //! - `linux/segment.rs`: a hold on a segment, and how it ends;
 //! - `linux/names.rs`: everything that changes what a name means;
-//! - `linux/left.rs`: leaving a segment, and names that were left to forked children;
+//! - `linux/deferred.rs`: leaving a segment, and names that were left to forked children;
 //! - `linux/collect.rs`: garbage, which kills leave;
 //! - `linux/raw.rs`: segments without a header, which other programs make and understand.
 //!
@@ -22,4 +22,4 @@
 
 mod linux;
 
-pub use linux::{Abandoned, Posix, PosixRegion, PosixSegment, Publish, RawSegment, Source};
+pub use linux::{Abandoned, NameOrFd, Posix, PosixRegion, PosixSegment, Publish, RawSegment};

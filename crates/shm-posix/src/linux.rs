@@ -10,15 +10,15 @@ use shm_map::{Home, Mapping, PagePlan, establish, read_header};
 use shm_presence::{PATIENCE, join, reopen, stamp, try_join, wait_until};
 
 mod collect;
+mod deferred;
 mod directory;
 mod draft;
-mod left;
 mod names;
 mod raw;
 mod segment;
 
 pub use collect::Abandoned;
-use directory::{FileId, Place};
+use directory::{FileId, SegmentPath};
 use draft::Draft;
 pub use draft::Publish;
 pub use raw::RawSegment;
@@ -33,7 +33,7 @@ pub struct Posix {
 
 /// What attaching starts from.
 #[derive(Debug)]
-pub enum Source {
+pub enum NameOrFd {
     /// The array's name.
     Name(Name),
     /// A descriptor that another process handed over, with the array's name.
@@ -75,7 +75,7 @@ impl Posix {
         let header = Header::new(spec, stamp())?;
         let plan = PagePlan::new(spec.pages, Home::Mount, &header, fill.as_ref());
         let header = header.with_huge(plan.is_huge());
-        let place = Place::of(&spec.name);
+        let place = SegmentPath::of(&spec.name);
         let draft = Draft::new(publish)?;
         let fill = fill.as_mut().map(Fill::again);
         let mapping = establish(draft.fd(), &header, &plan, spec.commit, fill)?;
@@ -91,20 +91,20 @@ impl Posix {
 impl Backend for Posix {
     const KIND: BackendKind = BackendKind::Shm;
     type Segment = PosixSegment;
-    type Source = Source;
+    type Source = NameOrFd;
 
     fn create(&self, spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<PosixSegment>> {
         collect::once();
-        left::look_again();
+        deferred::look_again();
         draft::published(self.publish, |publish| Self::create_by(publish, spec, &mut fill))
     }
 
-    fn attach(&self, source: Source, access: Access) -> Result<Attached<PosixSegment>> {
+    fn attach(&self, source: NameOrFd, access: Access) -> Result<Attached<PosixSegment>> {
         let (name, fd) = match source {
-            Source::Name(name) => (name, None),
-            Source::Fd(fd, name) => (name, Some(fd)),
+            NameOrFd::Name(name) => (name, None),
+            NameOrFd::Fd(fd, name) => (name, Some(fd)),
         };
-        let place = Place::of(&name);
+        let place = SegmentPath::of(&name);
         let (fd, stat) = match fd {
             None => present_by_name(&place, access)?,
             Some(fd) => present_by_fd(&place, fd.as_fd(), access)?,
@@ -121,13 +121,13 @@ impl Backend for Posix {
 
 impl Named for Posix {
     fn delete(&self, name: &Name) -> Result<bool> {
-        names::delete(&Place::of(name))
+        names::delete(&SegmentPath::of(name))
     }
 }
 
 /// Opens what bears the name, becomes present, and looks again: what it was may have been removed
 /// or replaced in between.
-fn present_by_name(place: &Place, access: Access) -> Result<(OwnedFd, Stat)> {
+fn present_by_name(place: &SegmentPath, access: Access) -> Result<(OwnedFd, Stat)> {
     let mut found = None;
     let attempt = || {
         let fd = place.open(access)?;
@@ -151,7 +151,11 @@ fn present_by_name(place: &Place, access: Access) -> Result<(OwnedFd, Stat)> {
 }
 
 /// The sender holds it, so it cannot go away; its name may be gone already.
-fn present_by_fd(place: &Place, fd: BorrowedFd<'_>, access: Access) -> Result<(OwnedFd, Stat)> {
+fn present_by_fd(
+    place: &SegmentPath,
+    fd: BorrowedFd<'_>,
+    access: Access,
+) -> Result<(OwnedFd, Stat)> {
     let stat = place.check(fd)?; // before anything else is opened through it
     let own = reopen(fd, access)?;
     join(own.as_fd())?;

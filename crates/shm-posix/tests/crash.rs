@@ -208,6 +208,6 @@ fn creator_killed_while_attached() {
     assert_eq!(leaks::entries(), [name.as_str()]);
     drop(reader);
     assert_eq!(leaks::entries(), [""; 0]);
-    let error = Posix::default().attach(shm_posix::Source::Name(name), Access::ReadOnly);
+    let error = Posix::default().attach(shm_posix::NameOrFd::Name(name), Access::ReadOnly);
     assert!(matches!(error.map(drop).unwrap_err().kind(), ErrorKind::NotFound { .. }));
 }

@@ -14,7 +14,7 @@ static GENERATION: AtomicU64 = AtomicU64::new(1);
 /// The id of this process.
 static PID: AtomicU32 = AtomicU32::new(0);
 
-/// Held across every fork: see [`Kept`]. Not one of std, of which `ThreadSanitizer` does not see how a
+/// Held across every fork: see [`ForkSafe`]. Not one of std, of which `ThreadSanitizer` does not see how a
 /// thread that has waited gets it, nor then whether what it guards is guarded.
 static LOCK: Lock = Lock(UnsafeCell::new(libc::PTHREAD_MUTEX_INITIALIZER));
 
@@ -57,19 +57,19 @@ pub fn pid() -> u32 {
 /// that every fork takes first and both sides give back.
 ///
 /// ```
-/// use shm_presence::fork::Kept;
-/// static COUNT: Kept<u32> = Kept::new(0);
+/// use shm_presence::fork::ForkSafe;
+/// static COUNT: ForkSafe<u32> = ForkSafe::new(0);
 /// assert_eq!(COUNT.with(|count| { *count += 1; *count }), 1);
 /// ```
 #[derive(Debug, Default)]
-pub struct Kept<T>(UnsafeCell<T>);
+pub struct ForkSafe<T>(UnsafeCell<T>);
 
 // SAFETY: `with` lets one thread at a time have the value.
-unsafe impl<T: Send> Sync for Kept<T> {}
+unsafe impl<T: Send> Sync for ForkSafe<T> {}
 
-impl<T> RefUnwindSafe for Kept<T> {}
+impl<T> RefUnwindSafe for ForkSafe<T> {}
 
-impl<T> Kept<T> {
+impl<T> ForkSafe<T> {
     /// Keeps a value.
     pub const fn new(value: T) -> Self {
         Self(UnsafeCell::new(value))
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_kept_value_is_reached_under_the_lock_of_every_fork() {
-        static VALUE: Kept<()> = Kept::new(());
+        static VALUE: ForkSafe<()> = ForkSafe::new(());
         let is_locked = || {
             // SAFETY: LOCK is an initialised mutex that is never destroyed or moved.
             let code = unsafe { libc::pthread_mutex_trylock(LOCK.0.get()) };

@@ -9,7 +9,7 @@ use std::sync::atomic::{
 use shm_core::{Access, ErrorKind, Result, SlotLocks};
 use shm_map::Anchor;
 
-use crate::fork::Kept;
+use crate::fork::ForkSafe;
 use crate::ofd::{self, Bytes};
 use crate::{Owner, fork, reopen};
 
@@ -26,13 +26,13 @@ pub struct Identity {
     /// once in each process: who reads this process's generation here reads its owner there.
     born: AtomicU64,
     /// What keeps the slot, since `born`.
-    anchor: Kept<Option<Anchor>>,
+    anchor: ForkSafe<Option<Anchor>>,
 }
 
 impl Identity {
     /// One that holds no slot yet.
     pub const fn new() -> Self {
-        Self { owner: AtomicU64::new(0), born: AtomicU64::new(0), anchor: Kept::new(None) }
+        Self { owner: AtomicU64::new(0), born: AtomicU64::new(0), anchor: ForkSafe::new(None) }
     }
 
     /// The slot that this process holds, if it has taken one: not if it is a forked child of the

@@ -98,7 +98,7 @@ fn generation() {
 }
 
 fn kept_values() {
-    static COUNT: fork::Kept<u32> = fork::Kept::new(0);
+    static COUNT: fork::ForkSafe<u32> = fork::ForkSafe::new(0);
     let raised = || {
         COUNT.with(|count| {
             *count += 1;

@@ -2,19 +2,19 @@
 
 use shm_core::{BackendKind, Error, ErrorKind, Result};
 
-use crate::selection::{Candidate, Selection, Source, Verdict, Why};
+use crate::selection::{Candidate, SelectedBy, Selection, Verdict, Why};
 use crate::{Availability, Facts, Needs, Settings, Workers};
 
 /// Chooses a backend. See the [crate] for who decides and in which order.
 ///
 /// # Errors
 /// Where a backend is asked for: [`ErrorKind::BackendNotCompiled`], [`ErrorKind::BackendRefused`]
-/// with the system's reason, or [`ErrorKind::NoHandle`] for `mmap` with spawned workers. Where the
+/// with the system's reason, or [`ErrorKind::BackendCannot`] for `mmap` with spawned workers. Where the
 /// order is automatic and nothing is left: [`ErrorKind::NoSpace`] if `shm` is only too small for
 /// the array, and otherwise [`ErrorKind::BackendRefused`] with the reason for each candidate.
 pub fn choose(facts: &Facts, settings: &Settings, needs: &Needs) -> Result<Selection> {
     let asked = match needs.backend {
-        Some(backend) => Some((backend, Source::Named)),
+        Some(backend) => Some((backend, SelectedBy::Named)),
         None => settings.explicit(),
     };
     let judged = order(needs).map(|backend| {
@@ -28,7 +28,7 @@ pub fn choose(facts: &Facts, settings: &Settings, needs: &Needs) -> Result<Selec
             Some(why) => return Err(refusal(backend, &why)),
         },
         None => match judged.iter().find(|(_, why)| why.is_none()) {
-            Some((backend, _)) => (*backend, Source::Automatic),
+            Some((backend, _)) => (*backend, SelectedBy::Automatic),
             None => return Err(nothing_left(&judged)),
         },
     };
@@ -96,7 +96,7 @@ fn too_small(
 fn refusal(backend: BackendKind, why: &Why) -> Error {
     match why {
         Why::NotCompiled { feature } => ErrorKind::BackendNotCompiled { backend, feature },
-        Why::NeedsFork => ErrorKind::NoHandle {
+        Why::NeedsFork => ErrorKind::BackendCannot {
             operation: "sharing with spawned workers",
             backend,
             reason: "an anonymous mapping reaches forked descendants only",

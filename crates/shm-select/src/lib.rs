@@ -44,7 +44,7 @@ pub use facts::{Availability, Cgroup, CgroupVersion, Facts, Space};
 pub use needs::{Needs, Workers};
 pub use probe::probe;
 pub use process::Selector;
-pub use selection::{Candidate, Selection, Source, Verdict, Why};
+pub use selection::{Candidate, SelectedBy, Selection, Verdict, Why};
 pub use settings::{
     BACKEND_VARIABLE, DEFAULT_SHM_MIN_FREE, Environment, MIN_FREE_VARIABLE, Preference, Settings,
 };

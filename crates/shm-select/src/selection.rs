@@ -13,7 +13,7 @@ pub struct Selection {
     /// The backend.
     pub chosen: BackendKind,
     /// Who decided.
-    pub source: Source,
+    pub source: SelectedBy,
     /// Every backend, in the order of choice.
     pub candidates: Vec<Candidate>,
     /// What the array asked for.
@@ -26,7 +26,7 @@ impl Selection {
     /// Why this array alone did not get what it would otherwise have got: it is too large for it.
     pub fn fell_from(&self) -> Option<&Candidate> {
         self.candidates.iter().find(|candidate| {
-            self.source == Source::Automatic
+            self.source == SelectedBy::Automatic
                 && matches!(candidate.verdict, Verdict::PassedOver(Why::ArrayTooLarge { .. }))
         })
     }
@@ -36,7 +36,7 @@ impl Selection {
     ///
     /// `None` if the backend was asked for, or nothing is left.
     pub fn fall(mut self, free: u64) -> Option<Self> {
-        if self.source != Source::Automatic {
+        if self.source != SelectedBy::Automatic {
             return None;
         }
         let next = self.candidates.iter().position(|next| next.verdict == Verdict::NotNeeded)?;
@@ -55,7 +55,7 @@ impl Selection {
     /// whether the workers can reach it.
     pub fn warning(&self) -> Option<&'static str> {
         let last_resort = self.chosen == BackendKind::Mmap
-            && self.source == Source::Automatic
+            && self.source == SelectedBy::Automatic
             && self.needs.workers == Workers::Unknown
             && !self.needs.historical;
         last_resort.then_some(
@@ -67,7 +67,7 @@ impl Selection {
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, {}", self.chosen, self.source)?;
-        if self.source == Source::Automatic {
+        if self.source == SelectedBy::Automatic {
             write!(f, " for {} workers", self.needs.workers)?;
             if self.needs.historical {
                 f.write_str(" in the historical order")?;
@@ -88,7 +88,7 @@ impl fmt::Display for Selection {
 
 /// Who decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Source {
+pub enum SelectedBy {
     /// The variable `SHMARRAY_BACKEND`.
     Environment,
     /// The process, for all its arrays.
@@ -99,7 +99,7 @@ pub enum Source {
     Automatic,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for SelectedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Environment => write!(f, "as {BACKEND_VARIABLE} asks"),

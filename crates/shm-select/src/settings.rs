@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 
 use shm_core::{BackendKind, Error, ErrorKind, Result};
 
-use crate::Source;
+use crate::SelectedBy;
 
 /// The variable that names the backend: `shm`, `mmap`, `memfd` or `auto`.
 pub const BACKEND_VARIABLE: &str = "SHMARRAY_BACKEND";
@@ -46,11 +46,11 @@ impl Default for Settings {
 
 impl Settings {
     /// The backend that is asked for, and by whom: the environment goes before the process.
-    pub fn explicit(&self) -> Option<(BackendKind, Source)> {
+    pub fn explicit(&self) -> Option<(BackendKind, SelectedBy)> {
         match self.environment {
-            Some(Preference::Backend(backend)) => Some((backend, Source::Environment)),
+            Some(Preference::Backend(backend)) => Some((backend, SelectedBy::Environment)),
             Some(Preference::Automatic) => None,
-            None => self.set.map(|backend| (backend, Source::Set)),
+            None => self.set.map(|backend| (backend, SelectedBy::Set)),
         }
     }
 }
@@ -166,9 +166,9 @@ mod tests {
     fn the_environment_goes_before_the_process() {
         let set = Some(BackendKind::Shm);
         let explicit = |value| environment(value, "").settings(set).unwrap().explicit();
-        assert_eq!(explicit("memfd"), Some((BackendKind::Memfd, Source::Environment)));
+        assert_eq!(explicit("memfd"), Some((BackendKind::Memfd, SelectedBy::Environment)));
         assert_eq!(explicit("auto"), None);
-        assert_eq!(explicit(""), Some((BackendKind::Shm, Source::Set)));
+        assert_eq!(explicit(""), Some((BackendKind::Shm, SelectedBy::Set)));
     }
 
     #[test]

@@ -26,7 +26,7 @@ fn what_is_not_compiled_in_is_not_asked_about() {
     assert_eq!(facts.availability(BackendKind::Mmap), &Availability::NotCompiled);
     let error =
         Selector::new(&[BackendKind::Memfd]).set_backend(Some(BackendKind::Shm)).unwrap_err();
-    assert!(error.to_string().contains("enable the feature `posix`"), "{error}");
+    assert!(error.to_string().contains("enable the feature `shm`"), "{error}");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use shm_core::{BackendKind, ErrorKind, Result};
 
 use crate::opened::Opened;
-use crate::{Place, Specimen, list};
+use crate::{Locator, SegmentInfo, list};
 
 /// Finds a segment by what a user may call it: an entry of `/dev/shm`, `PID:FD`, or the name of a
 /// memfd array, if only one has it.
@@ -13,14 +13,14 @@ use crate::{Place, Specimen, list};
 /// [`ErrorKind::Ambiguous`] if several memfd arrays have the name. Where something is there but no
 /// segment: [`ErrorKind::NotASegment`], [`ErrorKind::WrongOwner`], [`ErrorKind::AccessDenied`], and
 /// what reading its header yields. [`ErrorKind::LimitReached`], [`ErrorKind::Os`].
-pub fn find(name: &str) -> Result<Specimen> {
+pub fn find(name: &str) -> Result<SegmentInfo> {
     match find_entry(name) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
         found => return found,
     }
     match name.parse()? {
-        descriptor @ Place::Descriptor { .. } => at(&descriptor),
-        Place::Entry(_) => by_name(name),
+        descriptor @ Locator::Descriptor { .. } => at(&descriptor),
+        Locator::Entry(_) => by_name(name),
     }
 }
 
@@ -28,16 +28,16 @@ pub fn find(name: &str) -> Result<Specimen> {
 ///
 /// # Errors
 /// Those of [`find`], but for [`ErrorKind::Ambiguous`].
-pub fn find_entry(name: &str) -> Result<Specimen> {
-    at(&Place::entry(name)?)
+pub fn find_entry(name: &str) -> Result<SegmentInfo> {
+    at(&Locator::entry(name)?)
 }
 
-fn at(place: &Place) -> Result<Specimen> {
-    Specimen::read(place.clone(), Opened::at(place)?, true)
+fn at(place: &Locator) -> Result<SegmentInfo> {
+    SegmentInfo::read(place.clone(), Opened::at(place)?, true)
 }
 
-fn by_name(name: &str) -> Result<Specimen> {
-    let is_meant = |specimen: &Specimen| {
+fn by_name(name: &str) -> Result<SegmentInfo> {
+    let is_meant = |specimen: &SegmentInfo| {
         specimen.backend() == BackendKind::Memfd && specimen.header().name().as_str() == name
     };
     let mut found: Vec<_> = list()?.segments.into_iter().filter(is_meant).collect();

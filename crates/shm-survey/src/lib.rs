@@ -5,7 +5,7 @@
 //! never makes anybody believe that somebody is present.
 //!
 //! - [`list`]: every segment, in `/dev/shm` and among what processes have open;
-//! - [`find`], [`find_entry`]: one of them, by what a user calls it; all give a [`Specimen`];
+//! - [`find`], [`find_entry`]: one of them, by what a user calls it; all give a [`SegmentInfo`];
 //! - [`holders`]: which processes have which segment open or mapped;
 //! - [`printable`]: text from outside, without what a terminal would obey.
 //!
@@ -22,18 +22,18 @@
 #![cfg(target_os = "linux")]
 
 mod find;
+mod holders;
 mod listing;
+mod locator;
 mod opened;
-mod people;
-mod place;
 mod processes;
-mod specimen;
+mod segment_info;
 mod text;
 
 pub use find::{find, find_entry};
+pub use holders::{Holder, Holders, holders};
 pub use listing::{Listing, Unreadable, list};
-pub use people::{Holder, Holders, holders};
-pub use place::Place;
+pub use locator::Locator;
+pub use segment_info::SegmentInfo;
 pub use shm_sync::{LockState, Participant};
-pub use specimen::Specimen;
 pub use text::printable;

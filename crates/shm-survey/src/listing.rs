@@ -9,16 +9,16 @@ use rustix::io::Errno;
 use shm_core::{Error, ErrorKind, Result};
 use shm_map::system_error;
 
+use crate::locator::TEMPORARY;
 use crate::opened::{DIRECTORY, FileId, Opened};
-use crate::place::TEMPORARY;
 use crate::processes::{self, Closed, Descriptor};
-use crate::{Place, Specimen};
+use crate::{Locator, SegmentInfo};
 
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Listing {
     /// The segments, by name.
-    pub segments: Vec<Specimen>,
+    pub segments: Vec<SegmentInfo>,
     /// What begins like a segment, or has the name of a temporary one, and cannot be read; by place.
     pub unreadable: Vec<Unreadable>,
     /// How many entries of `/dev/shm` are none of ours, or may not be looked at.
@@ -33,7 +33,7 @@ pub struct Listing {
 #[derive(Debug)]
 pub struct Unreadable {
     /// Where it is.
-    pub place: Place,
+    pub place: Locator,
     /// Size of the file, in bytes; zero if it may not be opened.
     pub len: u64,
     /// Why not.
@@ -55,7 +55,7 @@ pub fn list() -> Result<Listing> {
     let mut seen = HashSet::new();
     listing.add_entries(&mut seen)?;
     listing.add_descriptors(&mut seen)?;
-    let by_name = |found: &Specimen| (found.header().name().clone(), found.place().clone());
+    let by_name = |found: &SegmentInfo| (found.header().name().clone(), found.place().clone());
     listing.segments.sort_by_cached_key(by_name);
     listing.unreadable.sort_by(|a, b| a.place.cmp(&b.place));
     Ok(listing)
@@ -82,7 +82,7 @@ impl Listing {
     }
 
     fn add_entry(&mut self, entry: &OsStr, opened: Opened) {
-        let (place, is_possible) = Place::listed(entry);
+        let (place, is_possible) = Locator::listed(entry);
         if !opened.has_magic() && !is_temporary(entry) {
             self.foreign += 1;
             return;
@@ -95,7 +95,7 @@ impl Listing {
             ErrorKind::NotFound { .. } => {} // removed meanwhile
             _ if is_limit(&error) => return Err(error),
             _ if is_temporary(entry) => {
-                let (place, _) = Place::listed(entry);
+                let (place, _) = Locator::listed(entry);
                 self.unreadable.push(Unreadable { place, len: 0, error });
             }
             _ => self.foreign += 1,
@@ -142,7 +142,7 @@ impl Listing {
         match Opened::descriptor(pid, fd) {
             Ok(opened) => {
                 if seen.insert(opened.facts.id) && opened.has_magic() && is_present(&opened) {
-                    self.add(Place::Descriptor { pid, fd }, opened, Ok(()));
+                    self.add(Locator::Descriptor { pid, fd }, opened, Ok(()));
                 }
                 Ok(())
             }
@@ -151,9 +151,9 @@ impl Listing {
         }
     }
 
-    fn add(&mut self, place: Place, opened: Opened, is_possible: Result<()>) {
+    fn add(&mut self, place: Locator, opened: Opened, is_possible: Result<()>) {
         let (len, keep) = (opened.facts.len, opened.leaves_room());
-        match is_possible.and_then(|()| Specimen::read(place.clone(), opened, keep)) {
+        match is_possible.and_then(|()| SegmentInfo::read(place.clone(), opened, keep)) {
             Ok(specimen) => self.segments.push(specimen),
             Err(error) => self.unreadable.push(Unreadable { place, len, error }),
         }

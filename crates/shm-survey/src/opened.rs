@@ -12,7 +12,7 @@ use rustix::process::{Resource, geteuid, getrlimit};
 use shm_core::{Access, BackendKind, ErrorKind, Header, Result};
 use shm_map::system_error;
 
-use crate::Place;
+use crate::Locator;
 use crate::processes::backend_of;
 use crate::text::printable_bytes;
 
@@ -67,10 +67,10 @@ pub(crate) struct Opened {
 
 impl Opened {
     /// Opens what is at that place, as [`find`](crate::find) does.
-    pub(crate) fn at(place: &Place) -> Result<Self> {
+    pub(crate) fn at(place: &Locator) -> Result<Self> {
         match place {
-            Place::Entry(entry) => Self::entry(OsStr::new(entry)),
-            Place::Descriptor { pid, fd } => Self::descriptor(*pid, *fd),
+            Locator::Entry(entry) => Self::entry(OsStr::new(entry)),
+            Locator::Descriptor { pid, fd } => Self::descriptor(*pid, *fd),
         }
     }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt;
 use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, spec, unique_name};
 use shm_core::{Access, Backend, Handover, Named, Sealable, Segment};
-use shm_memfd::{Memfd, Source};
+use shm_memfd::{FdOrOrigin, Memfd};
 use shm_posix::Posix;
 use shm_survey::{find, holders, list};
 
@@ -121,7 +121,7 @@ fn last_out() {
 }
 
 fn common_attach(name: &shm_core::Name) -> impl Sized + use<> {
-    let source = shm_posix::Source::Name(name.clone());
+    let source = shm_posix::NameOrFd::Name(name.clone());
     Posix::default().attach(source, Access::ReadOnly).unwrap()
 }
 
@@ -176,7 +176,7 @@ fn look_at_frozen() {
     rustix::fs::fcntl_add_seals(fd, rustix::fs::SealFlags::FUTURE_WRITE).unwrap();
     assert!(!only(half.segment.header().name()).is_frozen());
     let copy = fd.try_clone_to_owned().unwrap();
-    drop(Memfd.attach(Source::Fd(copy), Access::ReadOnly).unwrap());
+    drop(Memfd.attach(FdOrOrigin::Fd(copy), Access::ReadOnly).unwrap());
     drop(frozen);
 }
 

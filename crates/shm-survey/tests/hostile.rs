@@ -21,7 +21,7 @@ use shm_conformance::user::as_nobody;
 use shm_conformance::{leaks, unique_name};
 use shm_core::{ErrorKind, Header};
 use shm_presence::join;
-use shm_survey::{Listing, Place, Specimen, Unreadable, find, holders, list};
+use shm_survey::{Listing, Locator, SegmentInfo, Unreadable, find, holders, list};
 
 use common::{data, is_alone, path, whole};
 
@@ -101,10 +101,10 @@ fn look() -> Listing {
 }
 
 /// Whether it is not what another program on this machine has open.
-fn is_of_this_test(place: &Place) -> bool {
+fn is_of_this_test(place: &Locator) -> bool {
     match place {
-        Place::Entry(_) => true,
-        Place::Descriptor { pid, .. } => *pid == std::process::id(),
+        Locator::Entry(_) => true,
+        Locator::Descriptor { pid, .. } => *pid == std::process::id(),
     }
 }
 
@@ -367,7 +367,7 @@ fn temporary_entries() {
     let all = ["empty", "folder", "notes", "zeros"].map(|what| format!(".shmarray-tmp-{what}"));
     assert_eq!(places, all);
     let draft = find(".shmarray-tmp-whole").unwrap();
-    assert_eq!(draft.place(), &Place::Entry(".shmarray-tmp-whole".into()));
+    assert_eq!(draft.place(), &Locator::Entry(".shmarray-tmp-whole".into()));
     assert_eq!(draft.header().name(), &name);
     assert_eq!(draft.place(), listing.segments[0].place());
     clear();
@@ -402,7 +402,7 @@ fn memfds_with_garbage() {
         assert_eq!(listing.foreign, 0);
         let mut errors = listing.unreadable.iter().map(|found| found.place.to_string());
         assert!(foreign.iter().all(|file| errors.all(|error| error != place(file))));
-        let is_whole = |found: &Specimen| found.place().to_string() == place(&whole);
+        let is_whole = |found: &SegmentInfo| found.place().to_string() == place(&whole);
         (listing.unreadable.len(), listing.segments.iter().any(is_whole))
     };
     assert_eq!(count(), (0, false), "nobody is present");

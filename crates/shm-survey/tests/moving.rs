@@ -15,7 +15,7 @@ use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, unique_name};
 use shm_core::{ErrorKind, Result};
 use shm_posix::Posix;
-use shm_survey::{Place, Specimen, find, holders, list};
+use shm_survey::{Locator, SegmentInfo, find, holders, list};
 
 use common::{is_alone, memfd, named, path, whole};
 
@@ -31,7 +31,7 @@ fn main() {
 }
 
 /// Looks at it in every way, and tells how many of them failed: each for a good reason.
-fn look(specimen: &Specimen) -> usize {
+fn look(specimen: &SegmentInfo) -> usize {
     let is_expected = |result: Result<()>| match result {
         Ok(()) => 0,
         Err(error) => {
@@ -90,8 +90,8 @@ fn changing_files() {
     while round < 60 || read == 0 || failed == 0 || refused == 0 {
         round += 1;
         let mut listing = list().unwrap();
-        listing.segments.retain(|found| matches!(found.place(), Place::Entry(_)));
-        listing.unreadable.retain(|found| matches!(found.place, Place::Entry(_)));
+        listing.segments.retain(|found| matches!(found.place(), Locator::Entry(_)));
+        listing.unreadable.retain(|found| matches!(found.place, Locator::Entry(_)));
         for unreadable in &listing.unreadable {
             let kind = unreadable.error.kind();
             assert!(!matches!(kind, ErrorKind::Os { .. }), "{}", unreadable.error);
@@ -166,7 +166,7 @@ fn coming_and_going() {
         let listing = list().unwrap();
         assert!(listing.blind.is_none());
         let holders = holders().unwrap();
-        let is_ours = |found: &&Specimen| found.header().name().as_str().ends_with("-coming");
+        let is_ours = |found: &&SegmentInfo| found.header().name().as_str().ends_with("-coming");
         for specimen in listing.segments.iter().filter(is_ours) {
             assert_eq!(look(specimen), 0);
             seen[usize::from(specimen.backend() == shm_core::BackendKind::Memfd)] += 1;

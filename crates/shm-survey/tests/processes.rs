@@ -16,7 +16,7 @@ use shm_core::{
 };
 use shm_map::Mapping;
 use shm_posix::Posix;
-use shm_survey::{Holder, Place, Specimen, find, holders, list};
+use shm_survey::{Holder, Locator, SegmentInfo, find, holders, list};
 
 use common::{data, is_alone, listed, memfd, named, only, path};
 
@@ -44,14 +44,14 @@ fn me() -> u32 {
 }
 
 /// The processes that have it, but this one.
-fn others(specimen: &Specimen) -> Vec<Holder> {
+fn others(specimen: &SegmentInfo) -> Vec<Holder> {
     let all = holders().unwrap();
     all.of(specimen).iter().filter(|holder| holder.pid != me()).cloned().collect()
 }
 
 /// The process of the first place that is listed under that name.
-fn descriptor(specimen: &Specimen) -> (u32, u32) {
-    let Place::Descriptor { pid, fd } = *specimen.place() else { panic!("{specimen:?}") };
+fn descriptor(specimen: &SegmentInfo) -> (u32, u32) {
+    let Locator::Descriptor { pid, fd } = *specimen.place() else { panic!("{specimen:?}") };
     (pid, fd)
 }
 
@@ -177,7 +177,7 @@ fn entry_comes_first() {
     let entry = named(&Name::new(place.clone()).unwrap(), 8);
     let found = find(&place).unwrap();
     assert_eq!(data(&found), [8; 800]);
-    assert_eq!(found.place(), &Place::Entry(place));
+    assert_eq!(found.place(), &Locator::Entry(place));
     drop((entry, same));
 }
 
@@ -186,7 +186,7 @@ fn removed() {
     let array = named(&name, 2);
     let specimen = only(&name);
     assert!(specimen.has_name());
-    assert_eq!(specimen.place(), &Place::Entry(name.to_string()));
+    assert_eq!(specimen.place(), &Locator::Entry(name.to_string()));
     assert!(Posix::default().delete(&name).unwrap());
     drop(specimen);
     let specimen = only(&name);
@@ -223,7 +223,7 @@ fn being_made() {
     };
     let array = Posix::default().create(&spec(&name, 100), Some(Fill::InPlace(&mut fill))).unwrap();
     assert!(looked);
-    assert_eq!(only(&name).place(), &Place::Entry(name.to_string()));
+    assert_eq!(only(&name).place(), &Locator::Entry(name.to_string()));
     drop(array);
 }
 
@@ -241,8 +241,8 @@ fn elsewhere() {
     let mut both = listed(list().unwrap(), &name);
     assert_eq!(both.len(), 2, "{both:?}");
     both.sort_by_key(|found| data(found)[0]);
-    assert_eq!(both[0].place(), &Place::Entry(name.to_string()));
-    assert!(matches!(both[1].place(), Place::Descriptor { .. }), "{both:?}");
+    assert_eq!(both[0].place(), &Locator::Entry(name.to_string()));
+    assert!(matches!(both[1].place(), Locator::Descriptor { .. }), "{both:?}");
     assert!(both.iter().all(|found| found.has_name() && found.is_in_use().unwrap()));
     let [of_mine, of_other] = [&both[0], &both[1]].map(others);
     assert_eq!((of_mine.len(), of_other.len()), (1, 1), "the child has inherited mine");

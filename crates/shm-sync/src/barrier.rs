@@ -19,8 +19,8 @@ use crate::atomic::{
     Ordering::{Release, SeqCst},
     store_before_load,
 };
-use crate::patience::Patience;
-use crate::system::{Limit, Stop, System, Waiter, Whom};
+use crate::spin::AdaptiveSpin;
+use crate::system::{Stop, System, Timeout, Waiter, Whom};
 use crate::words::{BarrierWords, Line, low_half};
 
 mod state;
@@ -56,7 +56,7 @@ pub(crate) struct Taken {
     seen: u64,
     /// With what of the state it found the barrier whole.
     whole: Option<State>,
-    patience: Patience,
+    patience: AdaptiveSpin,
 }
 
 /// The barrier of an array, for that many participants.
@@ -72,7 +72,7 @@ impl Barrier<'_> {
         &self,
         me: Owner,
         system: &impl System,
-        limit: Limit,
+        limit: Timeout,
     ) -> Result<Taken, Blocked> {
         let mut waiter = Waiter::new(limit);
         loop {
@@ -101,7 +101,7 @@ impl Barrier<'_> {
             }
             if let Some(at) = self.take_place(me, state, system) {
                 let seen = self.words.state.load(SeqCst);
-                return Ok(Taken { at, seen, whole: None, patience: Patience::default() });
+                return Ok(Taken { at, seen, whole: None, patience: AdaptiveSpin::default() });
             }
             match self.anybody_dead(system)? {
                 Some(broken) => drop(self.change(word, state.broken_by(broken), system)),
@@ -144,7 +144,7 @@ impl Barrier<'_> {
         me: Owner,
         taken: &mut Taken,
         system: &impl System,
-        limit: Limit,
+        limit: Timeout,
     ) -> Result<bool, Blocked> {
         let Some(phase) = self.arrive(me, taken, system)? else { return Ok(true) };
         let mut waiter = Waiter::often(limit);
@@ -159,7 +159,7 @@ impl Barrier<'_> {
                 continue;
             }
             let changed = || low_half(self.words.state.load(SeqCst)) != low_half(word);
-            if !matches!(limit, Limit::Now) && taken.patience.spin_until(changed) {
+            if !matches!(limit, Timeout::NoWait) && taken.patience.spin_until(changed) {
                 continue;
             }
             let Some(word) = self.say_asleep(word) else { continue };

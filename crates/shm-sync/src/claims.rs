@@ -1,6 +1,6 @@
 //! Claims: the chunks of an array, each handed out to one holder at a time until it is done.
 //!
-//! Three kinds of words say everything. The *plan*: which pass this is, and how the array is
+//! Three kinds of words say everything. The *plan*: which round this is, and how the array is
 //! divided. The *cursor*: which chunk is next, and which entry took the one before. The *entries*:
 //! whose each is, and what it is about, its *task*.
 //!
@@ -21,7 +21,7 @@
 //!        another was first
 //! ```
 //!
-//! Passes have numbers that only grow, and a pass and chunk are taken from the cursor once: so no
+//! Rounds have numbers that only grow, and a round and chunk are taken from the cursor once: so no
 //! word ever returns to what somebody saw who was stopped in the middle, and nothing done late has
 //! an effect.
 
@@ -54,16 +54,16 @@ pub(crate) struct Claim {
 pub(crate) enum Found {
     /// A chunk, held now.
     Chunk(Claim),
-    /// Every chunk of the pass is done.
+    /// Every chunk of the round is done.
     Done,
     /// The rest is held by others.
     Held,
 }
 
-/// How far a pass is.
+/// How far a round is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Counts {
-    pub(crate) pass: u32,
+    pub(crate) round: u32,
     pub(crate) held: u32,
     pub(crate) done: u32,
     pub(crate) chunks: u32,
@@ -77,31 +77,31 @@ pub(crate) struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// Begins a pass, or joins it if it has begun. Tells whether there is something to do: no pass
+    /// Begins a round, or joins it if it has begun. Tells whether there is something to do: no round
     /// that is over begins again.
     pub(crate) fn begin(&self, wanted: Plan) -> Result<bool> {
         loop {
             let word = self.words.plan.load(SeqCst);
             let plan = Plan::of(word);
-            if plan.pass == wanted.pass && plan != wanted {
+            if plan.round == wanted.round && plan != wanted {
                 return Err(invalid(format!(
-                    "others divide {plan}, not {wanted}; say the same, or use the next pass"
+                    "others divide {plan}, not {wanted}; say the same, or use the next round"
                 )));
             }
-            if plan.pass >= wanted.pass {
+            if plan.round >= wanted.round {
                 self.follow(plan);
-                return Ok(plan.pass == wanted.pass);
+                return Ok(plan.round == wanted.round);
             }
-            let next = plan.pass + 1;
-            if wanted.pass > next {
+            let next = plan.round + 1;
+            if wanted.round > next {
                 let (wanted, next) = (wanted.number(), i64::from(next) - 1);
-                return Err(invalid(format!("pass {wanted} cannot begin: the next is {next}")));
+                return Err(invalid(format!("round {wanted} cannot begin: the next is {next}")));
             }
             let counts = self.count()?;
             // If another has begun it meanwhile, the count is of that one.
-            if counts.pass == plan.pass && counts.done < counts.chunks {
+            if counts.round == plan.round && counts.done < counts.chunks {
                 return Err(invalid(format!(
-                    "pass {} cannot begin: {} of {} chunks of pass {} are done",
+                    "round {} cannot begin: {} of {} chunks of round {} are done",
                     wanted.number(),
                     counts.done,
                     counts.chunks,
@@ -113,35 +113,35 @@ impl Claims<'_> {
         }
     }
 
-    /// Moves the cursor to the first chunk of the plan, if it is still in the pass before.
+    /// Moves the cursor to the first chunk of the plan, if it is still in the round before.
     fn follow(&self, plan: Plan) {
         let word = self.words.cursor.load(SeqCst);
-        if Cursor::of(word).pass < plan.pass {
-            let start = Cursor { pass: plan.pass, next: 0, entry: 0 };
+        if Cursor::of(word).round < plan.round {
+            let start = Cursor { round: plan.round, next: 0, entry: 0 };
             let _ = self.words.cursor.compare_exchange(word, start.word(), SeqCst, SeqCst);
         }
     }
 
-    /// How far the present pass is. While others work it is what was so a moment ago.
+    /// How far the present round is. While others work it is what was so a moment ago.
     pub(crate) fn count(&self) -> Result<Counts> {
         let plan = Plan::of(self.words.plan.load(SeqCst));
         self.follow(plan);
         let chunks = plan.chunks(self.shape)?;
         let cursor = self.settle()?;
-        let held = |line: &&Line| Task::of(line.entry.task.load(SeqCst)).is_held_in(plan.pass);
+        let held = |line: &&Line| Task::of(line.entry.task.load(SeqCst)).is_held_in(plan.round);
         let held = u32::try_from(self.lines.iter().filter(held).count()).unwrap_or(u32::MAX);
-        let begun = match cursor.pass.cmp(&plan.pass) {
+        let begun = match cursor.round.cmp(&plan.round) {
             Less => 0,
             Equal => cursor.next.min(chunks),
-            Greater => return Ok(Counts { pass: plan.pass, held: 0, done: chunks, chunks }),
+            Greater => return Ok(Counts { round: plan.round, held: 0, done: chunks, chunks }),
         };
-        Ok(Counts { pass: plan.pass, held, done: begun.saturating_sub(held), chunks })
+        Ok(Counts { round: plan.round, held, done: begun.saturating_sub(held), chunks })
     }
 
-    /// Whether every chunk of that pass is done. Once it is so, it stays so.
+    /// Whether every chunk of that round is done. Once it is so, it stays so.
     pub(crate) fn is_over(&self, plan: Plan) -> Result<bool> {
         let counts = self.count()?;
-        Ok(counts.pass != plan.pass || counts.done >= counts.chunks)
+        Ok(counts.round != plan.round || counts.done >= counts.chunks)
     }
 
     /// The same for whoever has done a chunk: if it was the last, those who wait for the lock to get
@@ -153,21 +153,21 @@ impl Claims<'_> {
         }
     }
 
-    /// Takes a chunk of that pass, if one can be had at once. The caller holds the lock shared.
+    /// Takes a chunk of that round, if one can be had at once. The caller holds the lock shared.
     pub(crate) fn find(&self, me: Owner, plan: Plan, system: &impl Liveness) -> Result<Found> {
         let chunks = plan.chunks(self.shape)?;
         let mut cursor = self.settle()?;
-        if cursor.pass == plan.pass
+        if cursor.round == plan.round
             && cursor.next < chunks
             && let Some(entry) = self.free_entry(me, system)?
         {
-            if let Some(claim) = self.take_next(entry, me, plan.pass, chunks)? {
+            if let Some(claim) = self.take_next(entry, me, plan.round, chunks)? {
                 return Ok(Found::Chunk(claim));
             }
             cursor = self.settle()?;
         }
-        if cursor.pass > plan.pass {
-            return Ok(Found::Done); // a later pass begins only after this one
+        if cursor.round > plan.round {
+            return Ok(Found::Done); // a later round begins only after this one
         }
         match self.take_back(me, cursor, chunks, system)? {
             // There are chunks, but no entry to take one with: all are in use.
@@ -176,19 +176,19 @@ impl Claims<'_> {
         }
     }
 
-    /// The chunk is done, and never handed out again in this pass.
-    pub(crate) fn done(&self, me: Owner, pass: u32, claim: Claim, system: &impl System) {
-        self.end(me, pass, claim, Task::idle(pass, claim.chunk), system);
+    /// The chunk is done, and never handed out again in this round.
+    pub(crate) fn done(&self, me: Owner, round: u32, claim: Claim, system: &impl System) {
+        self.end(me, round, claim, Task::idle(round, claim.chunk), system);
     }
 
     /// The chunk goes back, to be handed out again.
-    pub(crate) fn give_back(&self, me: Owner, pass: u32, claim: Claim, system: &impl System) {
-        self.end(me, pass, claim, Task::holds(pass, claim.chunk, true), system);
+    pub(crate) fn give_back(&self, me: Owner, round: u32, claim: Claim, system: &impl System) {
+        self.end(me, round, claim, Task::holds(round, claim.chunk, true), system);
     }
 
-    fn end(&self, me: Owner, pass: u32, claim: Claim, then: Task, system: &impl System) {
+    fn end(&self, me: Owner, round: u32, claim: Claim, then: Task, system: &impl System) {
         let Ok(entry) = self.entry(claim.entry) else { return };
-        let held = Task::holds(pass, claim.chunk, claim.again).word();
+        let held = Task::holds(round, claim.chunk, claim.again).word();
         if entry.task.compare_exchange(held, then.word(), SeqCst, SeqCst).is_ok() {
             self.release(entry, me);
         }
@@ -212,33 +212,33 @@ impl Claims<'_> {
     fn settle(&self) -> Result<Cursor> {
         let cursor = Cursor::of(self.words.cursor.load(SeqCst));
         if let Some(chunk) = cursor.next.checked_sub(1) {
-            let wants = Task::wants(cursor.pass, chunk).word();
-            let holds = Task::holds(cursor.pass, chunk, false).word();
+            let wants = Task::wants(cursor.round, chunk).word();
+            let holds = Task::holds(cursor.round, chunk, false).word();
             let task = &self.entry(cursor.entry)?.task;
             if task.load(SeqCst) == wants {
                 let _ = task.compare_exchange(wants, holds, SeqCst, SeqCst);
             }
         }
         let plan = Plan::of(self.words.plan.load(SeqCst));
-        if cursor.pass > plan.pass {
-            return Err(corrupt(format!("at pass {} of {}", cursor.pass, plan.pass)));
+        if cursor.round > plan.round {
+            return Err(corrupt(format!("at round {} of {}", cursor.round, plan.round)));
         }
         Ok(cursor)
     }
 
     /// Takes the next chunk from the cursor, with an entry that is idle. None if others had the
     /// rest; the entry is given up then.
-    fn take_next(&self, at: usize, me: Owner, pass: u32, chunks: u32) -> Result<Option<Claim>> {
+    fn take_next(&self, at: usize, me: Owner, round: u32, chunks: u32) -> Result<Option<Claim>> {
         let entry = self.entry(at)?;
         loop {
             let cursor = self.settle()?;
-            if cursor.pass != pass || cursor.next >= chunks {
+            if cursor.round != round || cursor.next >= chunks {
                 self.release(entry, me);
                 return Ok(None);
             }
             let chunk = cursor.next;
-            entry.task.store(Task::wants(pass, chunk).word(), SeqCst);
-            let moved = Cursor { pass, next: chunk + 1, entry: at };
+            entry.task.store(Task::wants(round, chunk).word(), SeqCst);
+            let moved = Cursor { round, next: chunk + 1, entry: at };
             let cursor = cursor.word();
             if self.words.cursor.compare_exchange(cursor, moved.word(), SeqCst, SeqCst).is_ok() {
                 self.settle()?;
@@ -259,7 +259,7 @@ impl Claims<'_> {
         let mut rest = Found::Done;
         for (at, line) in self.lines.iter().enumerate() {
             let entry = &line.entry;
-            if !Task::of(entry.task.load(SeqCst)).is_held_in(cursor.pass) {
+            if !Task::of(entry.task.load(SeqCst)).is_held_in(cursor.round) {
                 continue;
             }
             rest = Found::Held;
@@ -269,7 +269,7 @@ impl Claims<'_> {
             // As nobody else changes it now, it says what is held.
             let word = entry.task.load(SeqCst);
             let task = Task::of(word);
-            if !task.is_held_in(cursor.pass) {
+            if !task.is_held_in(cursor.round) {
                 self.release(entry, me);
                 continue;
             }
@@ -278,7 +278,7 @@ impl Claims<'_> {
                 self.release(entry, me);
                 return Err(corrupt(format!("chunk {chunk} of {chunks} is held twice or too far")));
             }
-            let again = Task::holds(cursor.pass, chunk, true).word();
+            let again = Task::holds(cursor.round, chunk, true).word();
             let _ = entry.task.compare_exchange(word, again, SeqCst, SeqCst);
             return Ok(Found::Chunk(Claim { entry: at, chunk, again: true }));
         }
@@ -289,10 +289,10 @@ impl Claims<'_> {
     fn is_impossible(&self, task: Task) -> bool {
         let same = |line: &&Line| {
             let other = Task::of(line.entry.task.load(SeqCst));
-            other.is_held_in(task.pass) && other.chunk == task.chunk
+            other.is_held_in(task.round) && other.chunk == task.chunk
         };
         let cursor = Cursor::of(self.words.cursor.load(SeqCst));
-        let ahead = cursor.pass == task.pass && task.chunk >= cursor.next;
+        let ahead = cursor.round == task.round && task.chunk >= cursor.next;
         ahead || self.lines.iter().filter(same).count() > 1
     }
 
@@ -346,5 +346,5 @@ fn corrupt(reason: String) -> shm_core::Error {
 }
 
 fn invalid(reason: String) -> shm_core::Error {
-    ErrorKind::InvalidPass { reason }.into()
+    ErrorKind::InvalidRound { reason }.into()
 }

@@ -3,7 +3,7 @@
 use shm_core::Result;
 
 use crate::atomic::{AtomicU64, Ordering::SeqCst};
-use crate::system::{Limit, Stop, Wait, Waiter, Whom};
+use crate::system::{Stop, Timeout, Wait, Waiter, Whom};
 
 /// A count in the upper 63 bits of a word; the lowest bit says that somebody waits, so that
 /// counting costs a system call only then.
@@ -54,7 +54,7 @@ impl Event<'_> {
         &self,
         system: &impl Wait,
         seen: u64,
-        limit: Limit,
+        limit: Timeout,
     ) -> Result<u64, Stop> {
         let mut waiter = Waiter::new(limit);
         loop {

@@ -7,7 +7,7 @@ use shm_presence::Owner;
 
 use crate::claims::Claims;
 use crate::lock::{Class, Granted, Lock, STATE};
-use crate::system::{Limit, Stop};
+use crate::system::{Stop, Timeout};
 use crate::{Attachment, Shared};
 
 impl<'a, A: Attachment> Shared<'a, A> {
@@ -31,13 +31,13 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// each other as processes do: whoever holds it already and asks again waits for itself.
     ///
     /// # Errors
-    /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes;
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes;
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
     /// slots; [`Os`](shm_core::ErrorKind::Os).
     // Whatever is put on the stack before the first access to the lock holds it up: registers, a return
     // address.
     #[inline(always)]
-    pub fn exclusive(self, limit: Limit) -> Result<Exclusive<'a, A>> {
+    pub fn exclusive(self, limit: Timeout) -> Result<ExclusiveGuard<'a, A>> {
         if let Some(me) = self.identity().owner()
             && let Some(granted) = self.lock().enter_at_once(me)
         {
@@ -49,7 +49,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// The rest of [`exclusive`](Self::exclusive), for who has no slot yet or is not alone at once.
     #[cold]
     #[inline(never)]
-    fn wait_for_all(self, limit: Limit) -> Result<Exclusive<'a, A>> {
+    fn wait_for_all(self, limit: Timeout) -> Result<ExclusiveGuard<'a, A>> {
         let me = self.me()?;
         match self.lock().wait_to_be_alone(me, self.kernel(), limit) {
             Ok(granted) => Ok(self.alone(me, granted)),
@@ -58,8 +58,8 @@ impl<'a, A: Attachment> Shared<'a, A> {
     }
 
     #[inline]
-    fn alone(self, me: Owner, granted: Granted) -> Exclusive<'a, A> {
-        Exclusive { shared: self, held: Held::new(me, granted, std::thread::panicking()) }
+    fn alone(self, me: Owner, granted: Granted) -> ExclusiveGuard<'a, A> {
+        ExclusiveGuard { shared: self, held: Held::new(me, granted, std::thread::panicking()) }
     }
 
     /// The rest of letting go, for whom others wait.
@@ -74,7 +74,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// # Errors
     /// As for [`exclusive`](Self::exclusive).
     #[inline]
-    pub fn reading(self, limit: Limit) -> Result<Together<'a, A>> {
+    pub fn reading(self, limit: Timeout) -> Result<SharedGuard<'a, A>> {
         let me = self.me()?;
         let locked = self.lock().lock_shared(
             me,
@@ -95,9 +95,9 @@ impl<'a, A: Attachment> Shared<'a, A> {
     #[inline]
     pub(crate) fn claiming(
         self,
-        limit: Limit,
+        limit: Timeout,
         is_over: impl Fn() -> Result<bool>,
-    ) -> Result<Option<Together<'a, A>>> {
+    ) -> Result<Option<SharedGuard<'a, A>>> {
         let me = self.me()?;
         let inside = || self.holds_chunks();
         match self.lock().lock_shared(me, Class::Claimers, self.kernel(), limit, inside, is_over) {
@@ -108,8 +108,8 @@ impl<'a, A: Attachment> Shared<'a, A> {
     }
 
     #[inline]
-    fn with_others(self, me: Owner, granted: Granted) -> Together<'a, A> {
-        Together { shared: self, held: Held::new(me, granted, false) }
+    fn with_others(self, me: Owner, granted: Granted) -> SharedGuard<'a, A> {
+        SharedGuard { shared: self, held: Held::new(me, granted, false) }
     }
 
     fn holds_chunks(self) -> bool {
@@ -118,37 +118,37 @@ impl<'a, A: Attachment> Shared<'a, A> {
     }
 
     /// Whether a holder of the exclusive lock died or panicked, and nobody has mended the data.
-    pub fn is_torn(self) -> bool {
+    pub fn is_poisoned(self) -> bool {
         if let Err(error) = self.lock().let_go_if_dead(self.kernel()) {
             tracing::warn!(%error, "cannot tell whether the holder of a lock lives");
         }
-        self.lock().is_torn()
+        self.lock().is_poisoned()
     }
 }
 
 /// The lock, held alone.
 ///
-/// Dropped while panicking, it leaves the data torn. A forked child does not hold what its parent
+/// Dropped while panicking, it leaves the data poisoned. A forked child does not hold what its parent
 /// does: dropping its copy does nothing.
 #[must_use = "the lock is given up at once if it is dropped"]
-pub struct Exclusive<'a, A: Attachment> {
+pub struct ExclusiveGuard<'a, A: Attachment> {
     shared: Shared<'a, A>,
     held: Held,
 }
 
-impl<A: Attachment> Exclusive<'_, A> {
+impl<A: Attachment> ExclusiveGuard<'_, A> {
     /// Whether somebody died or panicked while it held the lock alone, and nobody has mended that.
-    pub fn is_torn(&self) -> bool {
-        self.held.granted().is_torn()
+    pub fn is_poisoned(&self) -> bool {
+        self.held.granted().is_poisoned()
     }
 
-    /// Says whether the data are torn, from now on and for those who come after.
-    pub fn set_torn(&mut self, torn: bool) {
-        self.held.set_torn(torn);
+    /// Says whether the data are poisoned, from now on and for those who come after.
+    pub fn set_poisoned(&mut self, poisoned: bool) {
+        self.held.set_poisoned(poisoned);
     }
 }
 
-impl<A: Attachment> Drop for Exclusive<'_, A> {
+impl<A: Attachment> Drop for ExclusiveGuard<'_, A> {
     #[inline]
     fn drop(&mut self) {
         let Some(me) = self.held.owner() else { return };
@@ -156,7 +156,7 @@ impl<A: Attachment> Drop for Exclusive<'_, A> {
             return;
         }
         if std::thread::panicking() && !self.held.was_panicking() {
-            self.held.set_torn(true);
+            self.held.set_poisoned(true);
         }
         let granted = self.held.granted();
         if !self.shared.lock().leave_at_once(me, granted) {
@@ -167,19 +167,19 @@ impl<A: Attachment> Drop for Exclusive<'_, A> {
 
 /// The lock, held together with others of the same kind.
 #[must_use = "the lock is given up at once if it is dropped"]
-pub struct Together<'a, A: Attachment> {
+pub struct SharedGuard<'a, A: Attachment> {
     shared: Shared<'a, A>,
     held: Held,
 }
 
-impl<A: Attachment> Together<'_, A> {
+impl<A: Attachment> SharedGuard<'_, A> {
     /// Whether the data may be torn.
-    pub fn is_torn(&self) -> bool {
-        self.held.granted().is_torn()
+    pub fn is_poisoned(&self) -> bool {
+        self.held.granted().is_poisoned()
     }
 }
 
-impl<A: Attachment> Drop for Together<'_, A> {
+impl<A: Attachment> Drop for SharedGuard<'_, A> {
     #[inline]
     fn drop(&mut self) {
         if let Some(me) = self.held.owner().filter(|me| self.shared.is_mine(*me)) {
@@ -218,22 +218,22 @@ impl Held {
         self.0 & WAS_PANICKING != 0
     }
 
-    fn set_torn(&mut self, torn: bool) {
+    fn set_poisoned(&mut self, poisoned: bool) {
         let mut granted = self.granted();
         self.0 &= !granted.bits();
-        granted.set_torn(torn);
+        granted.set_poisoned(poisoned);
         self.0 |= granted.bits();
     }
 }
 
-impl<A: Attachment> fmt::Debug for Exclusive<'_, A> {
+impl<A: Attachment> fmt::Debug for ExclusiveGuard<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Exclusive").field("holder", &self.held.owner()).finish_non_exhaustive()
+        f.debug_struct("ExclusiveGuard").field("holder", &self.held.owner()).finish_non_exhaustive()
     }
 }
 
-impl<A: Attachment> fmt::Debug for Together<'_, A> {
+impl<A: Attachment> fmt::Debug for SharedGuard<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Together").field("holder", &self.held.owner()).finish_non_exhaustive()
+        f.debug_struct("SharedGuard").field("holder", &self.held.owner()).finish_non_exhaustive()
     }
 }

@@ -2,15 +2,15 @@
 //!
 //! [`Shared`] is where everything begins: the words of a mapped segment ([`Words`]), and who this
 //! process is in them ([`Attachment`]). From it come
-//! - [`Exclusive`] and [`Together`]: the lock of an array, held alone or with others
+//! - [`ExclusiveGuard`] and [`SharedGuard`]: the lock of an array, held alone or with others
 //!   (`lock.rs`);
-//! - [`Pass`] and [`Claim`]: an array chunk by chunk, each chunk handed out until it is done
+//! - [`Round`] and [`Claim`]: an array chunk by chunk, each chunk handed out until it is done
 //!   (`claims.rs`);
-//! - [`Place`]: a place at the barrier (`barrier.rs`);
-//! - [`Progress`]: a counter to wait on (`event.rs`);
+//! - [`Seat`]: a place at the barrier (`barrier.rs`);
+//! - [`ProgressCounter`]: a counter to wait on (`event.rs`);
 //! - [`Participant`]: who has a slot, and lives.
 //!
-//! Who looks without attaching has the same from a copy of the bytes ([`Seen`]).
+//! Who looks without attaching has the same from a copy of the bytes ([`Snapshot`]).
 //!
 //! The algorithms (the files in brackets) know atomics, waiting and who is alive, through
 //! `atomic.rs` and the two traits of `system.rs`; the model checker puts its own in their place
@@ -37,27 +37,27 @@ mod models;
 #[cfg(not(loom))]
 mod participant;
 #[cfg(not(loom))]
-mod pass;
-mod patience;
-#[cfg(not(loom))]
-mod place;
-#[cfg(not(loom))]
 mod progress;
 #[cfg(not(loom))]
-mod seen;
+mod round;
+#[cfg(not(loom))]
+mod seat;
 #[cfg(not(loom))]
 mod shared;
+#[cfg(not(loom))]
+mod snapshot;
+mod spin;
 mod system;
 mod words;
 
-pub use system::Limit;
+pub use system::Timeout;
 #[cfg(not(loom))]
 pub use {
-    guard::{Exclusive, Together},
+    guard::{ExclusiveGuard, SharedGuard},
     participant::Participant,
-    pass::{Claim, Pass, PassProgress},
-    place::Place,
-    progress::Progress,
-    seen::{LockState, Seen},
+    progress::ProgressCounter,
+    round::{Claim, Round, RoundProgress},
+    seat::Seat,
     shared::{Attachment, Shared, Words, participants},
+    snapshot::{LockState, Snapshot},
 };

@@ -17,18 +17,18 @@
 //! Both change one word before they look, so one of them comes first there.
 //!
 //! Of the word, the high half is the generation of who is alone, and the bits of the low half are
-//! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`TORN`] (10), [`CLAIMS`] (11),
+//! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`POISONED`] (10), [`CLAIMS`] (11),
 //! [`INTENT`] (12) and [`MARKED`] (13).
 //!
 //! A dead holder is found by those who wait, and leaves the word by one compare-and-swap. If it was
-//! alone and may have been writing, [`TORN`] stays until somebody alone takes it away.
+//! alone and may have been writing, [`POISONED`] stays until somebody alone takes it away.
 //! That is meant widely: also of one who died before it had looked for sharers.
 
 use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
 use crate::atomic::{Ordering::SeqCst, store_before_load};
-use crate::system::{Limit, Stop, System, Waiter, Whom};
+use crate::system::{Stop, System, Timeout, Waiter, Whom};
 use crate::words::{Line, LockWords, low_half};
 
 /// Somebody waits to be alone.
@@ -36,7 +36,7 @@ const WRITERS_WAIT: u64 = 1 << 8;
 /// Somebody waits to share.
 const READERS_WAIT: u64 = 1 << 9;
 /// Somebody died while it may have been writing.
-const TORN: u64 = 1 << 10;
+const POISONED: u64 = 1 << 10;
 /// It is the claimers' turn to share.
 const CLAIMS: u64 = 1 << 11;
 /// Whoever is alone has not begun to write.
@@ -44,7 +44,7 @@ const INTENT: u64 = 1 << 12;
 /// Lines may be marked. Only who is alone takes it away, and looks at them afterwards.
 const MARKED: u64 = 1 << 13;
 /// What outlasts a holder, beside [`MARKED`].
-pub(crate) const STATE: u64 = TORN | CLAIMS;
+pub(crate) const STATE: u64 = POISONED | CLAIMS;
 const _: () = assert!((STATE | MARKED | INTENT | WRITERS_WAIT | READERS_WAIT) & Owner::BITS == 0);
 
 /// The most shared locks that one slot can hold at a time.
@@ -88,14 +88,14 @@ impl Granted {
 
     /// Whether somebody died or panicked while it was writing, and nobody has mended that.
     #[inline]
-    pub(crate) fn is_torn(self) -> bool {
-        self.state & TORN != 0
+    pub(crate) fn is_poisoned(self) -> bool {
+        self.state & POISONED != 0
     }
 
-    /// Says whether the data are torn from now on.
+    /// Says whether the data are poisoned from now on.
     #[inline]
-    pub(crate) fn set_torn(&mut self, torn: bool) {
-        self.state = self.state & !TORN | if torn { TORN } else { 0 };
+    pub(crate) fn set_poisoned(&mut self, poisoned: bool) {
+        self.state = self.state & !POISONED | if poisoned { POISONED } else { 0 };
     }
 }
 
@@ -116,7 +116,7 @@ impl Lock<'_> {
         entered.ok().map(|_| Granted { state: 0 })
     }
 
-    /// The same after a look: where the data are torn, or it is the claimers' turn, it is free as well.
+    /// The same after a look: where the data are poisoned, or it is the claimers' turn, it is free as well.
     #[inline]
     fn enter_after_a_look(&self, me: Owner) -> Option<Granted> {
         let state = self.words.word.load(SeqCst);
@@ -141,7 +141,7 @@ impl Lock<'_> {
         self,
         me: Owner,
         system: &impl System,
-        limit: Limit,
+        limit: Timeout,
     ) -> Result<Granted, Stop> {
         match self.enter_at_once(me) {
             Some(granted) => Ok(granted),
@@ -155,7 +155,7 @@ impl Lock<'_> {
         self,
         me: Owner,
         system: &impl System,
-        limit: Limit,
+        limit: Timeout,
     ) -> Result<Granted, Stop> {
         if let Some(granted) = self.enter_after_a_look(me) {
             return Ok(granted);
@@ -188,7 +188,7 @@ impl Lock<'_> {
         me: Owner,
         class: Class,
         system: &impl System,
-        limit: Limit,
+        limit: Timeout,
         is_inside: impl Fn() -> bool,
         is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
@@ -207,7 +207,7 @@ impl Lock<'_> {
         me: Owner,
         class: Class,
         system: &impl System,
-        limit: Limit,
+        limit: Timeout,
         mut word: u64,
         is_inside: impl Fn() -> bool,
         is_needless: impl Fn() -> Result<bool>,
@@ -261,8 +261,8 @@ impl Lock<'_> {
     }
 
     /// Whether a holder died while it may have been writing, and nobody has mended that.
-    pub(crate) fn is_torn(&self) -> bool {
-        self.words.word.load(SeqCst) & TORN != 0
+    pub(crate) fn is_poisoned(&self) -> bool {
+        self.words.word.load(SeqCst) & POISONED != 0
     }
 
     /// Changes the turn to `class` and shares: alone first, then together.
@@ -276,7 +276,7 @@ impl Lock<'_> {
         let state = self.enter(me, system, waiter, INTENT)?;
         let marked = self.drain(system, waiter).and_then(|_| Ok(self.mark(me)?));
         let state = match marked {
-            Ok(_) => state & TORN | class.bit(),
+            Ok(_) => state & POISONED | class.bit(),
             Err(_) => state,
         };
         self.leave(me, system, Granted { state });
@@ -397,12 +397,12 @@ impl Lock<'_> {
         if system.is_alive(holder)? {
             return Ok(());
         }
-        let torn = if word & INTENT == 0 { TORN } else { 0 };
+        let poisoned = if word & INTENT == 0 { POISONED } else { 0 };
         // It may have died in `drain`, while it said for the time being that there are no marks.
-        let free = word & STATE | torn | MARKED;
+        let free = word & STATE | poisoned | MARKED;
         if self.words.word.compare_exchange(word, free, SeqCst, SeqCst).is_ok() {
             let (slot, generation) = (holder.slot(), holder.generation());
-            tracing::info!(slot, generation, torn = torn != 0, "a dead holder is let go");
+            tracing::info!(slot, generation, poisoned = poisoned != 0, "a dead holder is let go");
             self.wake(system, word);
         }
         Ok(())
@@ -464,8 +464,8 @@ fn too_many(count: u32) -> shm_core::Error {
 
 /// Whether a lock's word says that somebody died while it may have been writing.
 #[cfg(not(loom))]
-pub(crate) fn is_torn(word: u64) -> bool {
-    word & TORN != 0
+pub(crate) fn is_poisoned(word: u64) -> bool {
+    word & POISONED != 0
 }
 
 /// Whether whoever a lock's word names has been given the lock, and may write.

@@ -20,8 +20,8 @@ mod barrier;
 mod claims;
 mod event;
 mod lock;
-mod pass;
 mod ping_pong;
+mod round;
 mod world;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};

@@ -191,7 +191,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
             Stop::TimedOut { waited } => waited,
             Stop::Needless => Duration::ZERO,
         };
-        ErrorKind::Locked {
+        ErrorKind::TimedOut {
             name: self.header().name().to_string(),
             reason: reason(),
             waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),

@@ -42,16 +42,16 @@ impl<S: Wait + Liveness> System for S {}
 
 /// How long to wait for others.
 #[derive(Clone, Copy, Debug)]
-pub enum Limit {
+pub enum Timeout {
     /// Until it is there, or its holder is dead.
-    Never,
+    Forever,
     /// Not at all.
-    Now,
+    NoWait,
     /// So long, counted from when the waiting begins.
     After(Duration),
 }
 
-impl Limit {
+impl Timeout {
     /// What is left of it after waiting so long already.
     pub(crate) fn less(self, waited: Duration) -> Self {
         match self {
@@ -95,7 +95,7 @@ const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// One wait, from the first look to the end.
 pub(crate) struct Waiter<'a> {
-    limit: Limit,
+    limit: Timeout,
     /// Whether the wait has become needless.
     is_needless: Option<&'a dyn Fn() -> Result<bool>>,
     start: Option<Instant>,
@@ -107,17 +107,17 @@ pub(crate) struct Waiter<'a> {
 }
 
 impl<'a> Waiter<'a> {
-    pub(crate) fn new(limit: Limit) -> Self {
+    pub(crate) fn new(limit: Timeout) -> Self {
         Self::since(limit, None)
     }
 
     /// One who sleeps often, and has spun already.
-    pub(crate) fn often(limit: Limit) -> Self {
+    pub(crate) fn often(limit: Timeout) -> Self {
         Self { spins: 0, tick: OFTEN, ..Self::new(limit) }
     }
 
     /// One that began to wait earlier.
-    pub(crate) fn since(limit: Limit, start: Option<Instant>) -> Self {
+    pub(crate) fn since(limit: Timeout, start: Option<Instant>) -> Self {
         let (spins, tick) = (SPINS, TICKS[0]);
         Self { limit, is_needless: None, start, spins, tick, has_asked: false, asks: None }
     }
@@ -134,7 +134,7 @@ impl<'a> Waiter<'a> {
 
     /// Whether to look again at once.
     pub(crate) fn spins(&mut self) -> bool {
-        if self.spins == 0 || matches!(self.limit, Limit::Now) {
+        if self.spins == 0 || matches!(self.limit, Timeout::NoWait) {
             return false;
         }
         self.spins -= 1;
@@ -177,9 +177,9 @@ impl<'a> Waiter<'a> {
 
     /// What is left of the limit.
     fn rest(&mut self) -> Result<Duration, Stop> {
-        let Limit::After(limit) = self.limit else {
+        let Timeout::After(limit) = self.limit else {
             return match self.limit {
-                Limit::Now => Err(Stop::TimedOut { waited: Duration::ZERO }),
+                Timeout::NoWait => Err(Stop::TimedOut { waited: Duration::ZERO }),
                 _ => Ok(Duration::MAX),
             };
         };
@@ -209,7 +209,7 @@ mod tests {
 
     #[test]
     fn whoever_is_woken_all_the_time_asks_the_kernel_all_the_same() {
-        let (mut waiter, word) = (Waiter::new(Limit::Never), AtomicU64::new(0));
+        let (mut waiter, word) = (Waiter::new(Timeout::Forever), AtomicU64::new(0));
         for _ in 0..3 {
             let start = Instant::now();
             while !waiter.sleep(&Disturbing(start), &word, 0, Whom::Readers).unwrap() {
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn nobody_gives_up_without_having_asked() {
-        for limit in [Limit::Now, Limit::After(Duration::ZERO)] {
+        for limit in [Timeout::NoWait, Timeout::After(Duration::ZERO)] {
             let (mut waiter, word) = (Waiter::new(limit), AtomicU64::new(0));
             let disturbing = Disturbing(Instant::now());
             let mut sleep = || waiter.sleep(&disturbing, &word, 0, Whom::Readers);

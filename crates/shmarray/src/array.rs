@@ -9,12 +9,12 @@ use shm_core::{
     Access, BackendKind, Cleanup, DType, Element, Name, Order, Paging, Payload, Region, Result,
     Window,
 };
-use shm_ndarray::{Elements, Place, slice_window};
+use shm_ndarray::{ElementSpan, Elements, slice_window};
 use shm_select::Selection;
 
 use crate::handle::Handle;
 use crate::mode::{Frozen, Guarded, Memfd, Mode, Open, ReadOnly, ReadWrite};
-use crate::{Builder, Detached, ErasedArray, Passable};
+use crate::{Builder, Detached, ErasedArray, Transferable};
 
 /// A shared array of elements `T` in `D` dimensions, of which mode `M` says what may be done.
 ///
@@ -82,8 +82,8 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     pub(crate) fn new(handle: Handle) -> Result<Self> {
         M::check(&handle)?;
         let place = match handle.part() {
-            Some(part) => Place::new(handle.header(), part)?,
-            None => Place::whole(handle.header())?,
+            Some(part) => ElementSpan::new(handle.header(), part)?,
+            None => ElementSpan::whole(handle.header())?,
         };
         let region: *const (dyn Region + 'static) = handle.region();
         // SAFETY: the region lies in an Arc of `handle`, which is dropped after `elements` and
@@ -128,7 +128,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     ///
     /// # Errors
     /// [`SegmentMismatch`](shm_core::ErrorKind::SegmentMismatch) if it leads to another segment;
-    /// [`NoHandle`](shm_core::ErrorKind::NoHandle) for backend `mmap`; those of
+    /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) for backend `mmap`; those of
     /// [`attach`](Self::attach).
     pub fn from_payload(payload: &Payload) -> Result<Self> {
         Self::new(Handle::from_payload(payload, M::ACCESS)?)
@@ -137,10 +137,10 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// What rebuilds this array in another process, with the part that it shows.
     ///
     /// On `memfd` it works while this array lives: pass the descriptor itself
-    /// (`shmarray::pass`) where that is not sure.
+    /// (`shmarray::transfer`) where that is not sure.
     ///
     /// # Errors
-    /// [`NoHandle`](shm_core::ErrorKind::NoHandle) on backend `mmap`.
+    /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`.
     pub fn payload(&self) -> Result<Payload> {
         self.handle.payload()
     }
@@ -208,7 +208,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     }
 
     /// Size of the elements that it shows, in bytes.
-    pub fn size_bytes(&self) -> usize {
+    pub fn nbytes(&self) -> usize {
         self.len() * size_of::<T>()
     }
 
@@ -328,9 +328,9 @@ impl<T: Element, D: Dimension> ReadOnlyArray<T, D> {
     }
 }
 
-impl<T: Element, D: Dimension, M: Mode> Passable for Array<T, D, M> {}
+impl<T: Element, D: Dimension, M: Mode> Transferable for Array<T, D, M> {}
 
-impl<T: Element, D: Dimension, M: Mode> crate::passable::Sealed for Array<T, D, M> {
+impl<T: Element, D: Dimension, M: Mode> crate::transferable::Sealed for Array<T, D, M> {
     fn handle(&self) -> &Handle {
         Self::handle(self) // the crate's own method of that name
     }

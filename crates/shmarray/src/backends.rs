@@ -1,15 +1,15 @@
 //! The backends of this build, as one type: the only place that asks which are compiled in.
 
 use std::os::fd::BorrowedFd;
-#[cfg(feature = "pass")]
+#[cfg(feature = "transfer")]
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-#[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
+#[cfg(any(feature = "shm", feature = "mmap", feature = "memfd"))]
 use shm_core::Backend;
-#[cfg(any(feature = "posix", feature = "memfd"))]
+#[cfg(any(feature = "shm", feature = "memfd"))]
 use shm_core::Handover;
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 use shm_core::Named;
 #[cfg(feature = "memfd")]
 use shm_core::Sealable;
@@ -23,9 +23,9 @@ use crate::attachment::Attachment;
 /// A segment of any backend.
 #[derive(Clone, Debug)]
 pub(crate) enum AnySegment {
-    #[cfg(feature = "posix")]
+    #[cfg(feature = "shm")]
     Shm(shm_posix::PosixSegment),
-    #[cfg(feature = "anon")]
+    #[cfg(feature = "mmap")]
     Mmap(shm_anon::AnonSegment),
     #[cfg(feature = "memfd")]
     Memfd(shm_memfd::MemfdSegment),
@@ -34,9 +34,9 @@ pub(crate) enum AnySegment {
 /// A mapping of any backend. Of known size: what lies beside it in an [`Attachment`] is found faster.
 #[derive(Debug)]
 pub(crate) enum AnyRegion {
-    #[cfg(feature = "posix")]
+    #[cfg(feature = "shm")]
     Shm(shm_posix::PosixRegion),
-    #[cfg(feature = "anon")]
+    #[cfg(feature = "mmap")]
     Mmap(shm_anon::AnonRegion),
     #[cfg(feature = "memfd")]
     Memfd(shm_memfd::MemfdRegion),
@@ -45,9 +45,9 @@ pub(crate) enum AnyRegion {
 macro_rules! each {
     ($any:ident, $value:expr, $inner:ident => $result:expr) => {
         match $value {
-            #[cfg(feature = "posix")]
+            #[cfg(feature = "shm")]
             $any::Shm($inner) => $result,
-            #[cfg(feature = "anon")]
+            #[cfg(feature = "mmap")]
             $any::Mmap($inner) => $result,
             #[cfg(feature = "memfd")]
             $any::Memfd($inner) => $result,
@@ -57,9 +57,9 @@ macro_rules! each {
 
 /// The backends that are compiled into this build.
 pub(crate) const COMPILED: &[BackendKind] = &[
-    #[cfg(feature = "posix")]
+    #[cfg(feature = "shm")]
     BackendKind::Shm,
-    #[cfg(feature = "anon")]
+    #[cfg(feature = "mmap")]
     BackendKind::Mmap,
     #[cfg(feature = "memfd")]
     BackendKind::Memfd,
@@ -87,11 +87,11 @@ macro_rules! any_of {
     };
 }
 
-any_of!("posix", Shm, shm_posix::PosixSegment, shm_posix::PosixRegion);
-any_of!("anon", Mmap, shm_anon::AnonSegment, shm_anon::AnonRegion);
+any_of!("shm", Shm, shm_posix::PosixSegment, shm_posix::PosixRegion);
+any_of!("mmap", Mmap, shm_anon::AnonSegment, shm_anon::AnonRegion);
 any_of!("memfd", Memfd, shm_memfd::MemfdSegment, shm_memfd::MemfdRegion);
 
-#[cfg(any(feature = "posix", feature = "anon", feature = "memfd"))]
+#[cfg(any(feature = "shm", feature = "mmap", feature = "memfd"))]
 fn any<S>(attached: Attached<S>) -> Result<Arc<Attachment>>
 where
     S: Segment<Region: Into<AnyRegion>> + Into<AnySegment>,
@@ -106,9 +106,9 @@ pub(crate) fn create(
     fill: Option<Fill<'_>>,
 ) -> Result<Arc<Attachment>> {
     match backend {
-        #[cfg(feature = "posix")]
+        #[cfg(feature = "shm")]
         BackendKind::Shm => shm_posix::Posix::default().create(spec, fill).and_then(any),
-        #[cfg(feature = "anon")]
+        #[cfg(feature = "mmap")]
         BackendKind::Mmap => shm_anon::Anon.create(spec, fill).and_then(any),
         #[cfg(feature = "memfd")]
         BackendKind::Memfd => shm_memfd::Memfd.create(spec, fill).and_then(any),
@@ -119,14 +119,14 @@ pub(crate) fn create(
 /// Attaches by name.
 pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Result<Arc<Attachment>> {
     match backend {
-        #[cfg(feature = "posix")]
+        #[cfg(feature = "shm")]
         BackendKind::Shm => shm_posix::Posix::default()
-            .attach(shm_posix::Source::Name(name.clone()), access)
+            .attach(shm_posix::NameOrFd::Name(name.clone()), access)
             .and_then(any),
-        #[cfg(feature = "anon")]
+        #[cfg(feature = "mmap")]
         BackendKind::Mmap => shm_anon::Anon.attach(name.clone(), access).and_then(any),
         #[cfg(feature = "memfd")]
-        BackendKind::Memfd => Err(ErrorKind::NoHandle {
+        BackendKind::Memfd => Err(ErrorKind::BackendCannot {
             operation: "attaching by name",
             backend,
             reason: "it has no names; attach from a payload",
@@ -142,9 +142,9 @@ pub(crate) fn attach(backend: BackendKind, name: &Name, access: Access) -> Resul
 
 /// Whether an anonymous array of this process bears the name at this moment.
 pub(crate) fn is_anonymous(name: &Name) -> bool {
-    #[cfg(feature = "anon")]
+    #[cfg(feature = "mmap")]
     return shm_anon::Anon.is_known(name);
-    #[cfg(not(feature = "anon"))]
+    #[cfg(not(feature = "mmap"))]
     {
         let _ = name;
         false
@@ -152,7 +152,7 @@ pub(crate) fn is_anonymous(name: &Name) -> bool {
 }
 
 /// Attaches to a descriptor that was handed over.
-#[cfg(feature = "pass")]
+#[cfg(feature = "transfer")]
 pub(crate) fn attach_fd(
     backend: BackendKind,
     fd: OwnedFd,
@@ -160,15 +160,15 @@ pub(crate) fn attach_fd(
     access: Access,
 ) -> Result<Arc<Attachment>> {
     match backend {
-        #[cfg(feature = "posix")]
+        #[cfg(feature = "shm")]
         BackendKind::Shm => shm_posix::Posix::default()
-            .attach(shm_posix::Source::Fd(fd, name.clone()), access)
+            .attach(shm_posix::NameOrFd::Fd(fd, name.clone()), access)
             .and_then(any),
         #[cfg(feature = "memfd")]
         BackendKind::Memfd => {
-            shm_memfd::Memfd.attach(shm_memfd::Source::Fd(fd), access).and_then(any)
+            shm_memfd::Memfd.attach(shm_memfd::FdOrOrigin::Fd(fd), access).and_then(any)
         }
-        BackendKind::Mmap => Err(no_handle("attaching to a descriptor", backend)),
+        BackendKind::Mmap => Err(backend_cannot("attaching to a descriptor", backend)),
         other => {
             let _ = (fd, name, access); // used by some sets of features only
             not_compiled(other)
@@ -179,7 +179,7 @@ pub(crate) fn attach_fd(
 /// Attaches to a segment without a name while its sender lives.
 pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<Arc<Attachment>> {
     #[cfg(feature = "memfd")]
-    return shm_memfd::Memfd.attach(shm_memfd::Source::Origin(origin), access).and_then(any);
+    return shm_memfd::Memfd.attach(shm_memfd::FdOrOrigin::Origin(origin), access).and_then(any);
     #[cfg(not(feature = "memfd"))]
     {
         let _ = (origin, access);
@@ -189,9 +189,9 @@ pub(crate) fn attach_origin(origin: Origin, access: Access) -> Result<Arc<Attach
 
 /// Removes a name that all processes of the user see.
 pub(crate) fn delete(name: &Name) -> Result<bool> {
-    #[cfg(feature = "posix")]
+    #[cfg(feature = "shm")]
     return shm_posix::Posix::default().delete(name);
-    #[cfg(not(feature = "posix"))]
+    #[cfg(not(feature = "shm"))]
     {
         let _ = name;
         not_compiled(BackendKind::Shm)
@@ -199,8 +199,8 @@ pub(crate) fn delete(name: &Name) -> Result<bool> {
 }
 
 /// What a handle is needed for, on a backend that has none.
-pub(crate) fn no_handle(operation: &'static str, backend: BackendKind) -> shm_core::Error {
-    ErrorKind::NoHandle {
+pub(crate) fn backend_cannot(operation: &'static str, backend: BackendKind) -> shm_core::Error {
+    ErrorKind::BackendCannot {
         operation,
         backend,
         reason: "anonymous mappings are reached by forked descendants only",
@@ -218,9 +218,9 @@ impl AnyRegion {
 impl AnySegment {
     pub(crate) fn kind(&self) -> BackendKind {
         match self {
-            #[cfg(feature = "posix")]
+            #[cfg(feature = "shm")]
             Self::Shm(_) => BackendKind::Shm,
-            #[cfg(feature = "anon")]
+            #[cfg(feature = "mmap")]
             Self::Mmap(_) => BackendKind::Mmap,
             #[cfg(feature = "memfd")]
             Self::Memfd(_) => BackendKind::Memfd,
@@ -251,9 +251,9 @@ impl AnySegment {
     /// The descriptor to hand over, on backends that have one.
     pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
-            #[cfg(feature = "posix")]
+            #[cfg(feature = "shm")]
             Self::Shm(segment) => Some(segment.fd()),
-            #[cfg(feature = "anon")]
+            #[cfg(feature = "mmap")]
             Self::Mmap(_) => None,
             #[cfg(feature = "memfd")]
             Self::Memfd(segment) => Some(segment.fd()),
@@ -264,7 +264,7 @@ impl AnySegment {
         match self {
             #[cfg(feature = "memfd")]
             Self::Memfd(segment) => segment.is_frozen(),
-            #[cfg(any(feature = "posix", feature = "anon"))]
+            #[cfg(any(feature = "shm", feature = "mmap"))]
             _ => false,
         }
     }
@@ -274,8 +274,8 @@ impl AnySegment {
         match self {
             #[cfg(feature = "memfd")]
             Self::Memfd(segment) => segment.freeze().and_then(any),
-            #[cfg(any(feature = "posix", feature = "anon"))]
-            other => Err(ErrorKind::NoHandle {
+            #[cfg(any(feature = "shm", feature = "mmap"))]
+            other => Err(ErrorKind::BackendCannot {
                 operation: "freezing",
                 backend: other.kind(),
                 reason: "its segments cannot be sealed",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ndarray::Dimension;
 use shm_core::{Element, Result};
-use shm_sync::{Limit, Participant, Place, Shared};
+use shm_sync::{Participant, Seat, Shared, Timeout};
 
 use crate::Array;
 use crate::attachment::Attachment;
@@ -44,11 +44,11 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
     /// # Errors
     /// [`InvalidBarrier`](shm_core::ErrorKind::InvalidBarrier) for no participants, more than 128,
     /// another number than others use it for, or if all places are taken;
-    /// [`Locked`](shm_core::ErrorKind::Locked);
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut);
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
     /// slots; [`Os`](shm_core::ErrorKind::Os).
     pub fn barrier(&self, size: u32) -> Result<Barrier<'_>> {
-        let place = self.shared().place(size, Limit::After(shm_presence::PATIENCE))?;
+        let place = self.shared().seat(size, Timeout::After(shm_presence::PATIENCE))?;
         Ok(Barrier { place })
     }
 
@@ -85,7 +85,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
 /// wait before the place is taken again, is told that the barrier is broken.
 #[derive(Debug)]
 pub struct Barrier<'a> {
-    place: Place<'a, Attachment>,
+    place: Seat<'a, Attachment>,
 }
 
 impl Barrier<'_> {
@@ -101,16 +101,16 @@ impl Barrier<'_> {
     /// given up. [`ForkedChild`](shm_core::ErrorKind::ForkedChild) in a forked child: it takes a
     /// place of its own.
     pub fn wait(&mut self) -> Result<bool> {
-        self.place.wait(Limit::Never)
+        self.place.wait(Timeout::Forever)
     }
 
     /// As [`wait`](Self::wait). When the time is over this breaks the barrier for all.
     ///
     /// # Errors
-    /// [`Locked`](shm_core::ErrorKind::Locked) when the time is over; those of
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) when the time is over; those of
     /// [`wait`](Self::wait).
     pub fn wait_within(&mut self, time: Duration) -> Result<bool> {
-        self.place.wait(Limit::After(time))
+        self.place.wait(Timeout::After(time))
     }
 
     /// Number of participants.

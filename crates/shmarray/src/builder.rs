@@ -10,11 +10,11 @@ use shm_core::{
     Align, BackendKind, Cleanup, Commit, DType, Element, Error, ErrorKind, Fill, Header, Layout,
     Name, Order, Pages, Region, Result, Sink, Spec, Stamp, Window,
 };
-use shm_ndarray::{ElementsMut, Place};
+use shm_ndarray::{ElementSpan, ElementsMut};
 use shm_select::{Needs, Selection, Workers};
 
 use crate::Array;
-use crate::backends::{self, no_handle};
+use crate::backends::{self, backend_cannot};
 use crate::choice;
 use crate::contents;
 use crate::handle::Handle;
@@ -180,7 +180,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             return self.make(layout, Some(Fill::Once(&mut in_order, &Cell::new(false))));
         }
         let mut in_place = |header: &Header, region: &dyn Region| {
-            let place = Place::new(header, &Window::whole(header.layout()))?;
+            let place = ElementSpan::new(header, &Window::whole(header.layout()))?;
             // SAFETY: the backend gives the header of this region.
             let elements: ElementsMut<'_, T, D> = unsafe { place.elements_mut(region) }?;
             // SAFETY: the region is not published yet: nobody else has it.
@@ -227,7 +227,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     ) -> Result<Handle> {
         let spec = self.spec(dtype, layout, guarded)?;
         if self.backend == Some(BackendKind::Mmap) && self.workers == Workers::Spawned {
-            return Err(no_handle("sharing with spawned workers", BackendKind::Mmap));
+            return Err(backend_cannot("sharing with spawned workers", BackendKind::Mmap));
         }
         let (backend, selection) = match self.backend {
             Some(backend) => (backend, None),

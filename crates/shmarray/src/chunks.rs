@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ndarray::{ArrayRef, ArrayViewMut, Axis, Dimension, Slice};
 use shm_core::{Element, ErrorKind, Result};
-use shm_sync::{Claim, Limit, Pass, PassProgress};
+use shm_sync::{Claim, Round, RoundProgress, Timeout};
 
 use crate::GuardedArray;
 use crate::attachment::Attachment;
@@ -35,30 +35,35 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// # }
     /// ```
     ///
-    /// This is pass 0. Once all its chunks are done, it yields nothing any more, for ever: the next
-    /// time through the array is [`chunks_of_pass(1, …)`](Self::chunks_of_pass).
+    /// This is round 0. Once all its chunks are done, it yields nothing any more, for ever: the next
+    /// time through the array is [`chunks_of_round(1, …)`](Self::chunks_of_round).
     ///
-    /// Chunks are handed out of a torn array too, and do not mend it: see
-    /// [`is_torn`](Self::is_torn).
+    /// Chunks are handed out of a poisoned array too, and do not mend it: see
+    /// [`is_poisoned`](Self::is_poisoned).
     ///
     /// # Errors
-    /// Those of [`chunks_of_pass`](Self::chunks_of_pass).
+    /// Those of [`chunks_of_round`](Self::chunks_of_round).
     pub fn chunks(&self, rows: usize) -> Result<Chunks<'_, T, D>> {
-        self.chunks_of_pass(0, Axis(0), rows)
+        self.chunks_of_round(0, Axis(0), rows)
     }
 
-    /// As [`chunks`](Self::chunks), for one of many passes, and along any axis.
+    /// As [`chunks`](Self::chunks), for one of many rounds, and along any axis.
     ///
-    /// Passes are numbered from 0, and come one after another. All who take part in a pass divide
-    /// the array in the same way; the next may divide it in another. The chunks of a pass that is
+    /// Rounds are numbered from 0, and come one after another. All who take part in a round divide
+    /// the array in the same way; the next may divide it in another. The chunks of a round that is
     /// over are done, for latecomers too.
     ///
     /// # Errors
-    /// [`InvalidPass`](ErrorKind::InvalidPass) for chunks of no rows, an axis that is not there,
+    /// [`InvalidRound`](ErrorKind::InvalidRound) for chunks of no rows, an axis that is not there,
     /// more than 1 073 741 823 chunks, or that many rows in one; if others divide the array in
-    /// another way in this pass; if the pass before is not done yet, or has not begun.
+    /// another way in this round; if the round before is not done yet, or has not begun.
     /// [`InvalidWindow`](ErrorKind::InvalidWindow) if this handle shows a part of the array.
-    pub fn chunks_of_pass(&self, number: u32, axis: Axis, rows: usize) -> Result<Chunks<'_, T, D>> {
+    pub fn chunks_of_round(
+        &self,
+        number: u32,
+        axis: Axis,
+        rows: usize,
+    ) -> Result<Chunks<'_, T, D>> {
         let layout = self.handle().header().layout();
         if self.handle().part().is_some() {
             let (shows, whole) = (self.shape(), layout.shape());
@@ -67,27 +72,27 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
             );
             return Err(ErrorKind::InvalidWindow { reason }.into());
         }
-        let pass = self.shared().pass(number, axis.index(), rows)?;
-        Ok(Chunks { array: self, pass, axis, limit: Limit::Never, ended: false })
+        let round = self.shared().round(number, axis.index(), rows)?;
+        Ok(Chunks { array: self, round, axis, limit: Timeout::Forever, ended: false })
     }
 }
 
-/// The chunks of one pass over an array, as one of its workers gets them.
+/// The chunks of one round over an array, as one of its workers gets them.
 ///
 /// It ends when all chunks are done, and after an error.
 #[must_use = "it hands out chunks only if it is iterated over"]
 pub struct Chunks<'a, T: Element, D: Dimension> {
     array: &'a GuardedArray<T, D>,
-    pass: Pass<'a, Attachment>,
+    round: Round<'a, Attachment>,
     axis: Axis,
-    limit: Limit,
+    limit: Timeout,
     ended: bool,
 }
 
 impl<'a, T: Element, D: Dimension> Chunks<'a, T, D> {
     /// The same, giving up with an error where a chunk cannot be had in that time.
     pub fn within(mut self, time: Duration) -> Self {
-        self.limit = Limit::After(time);
+        self.limit = Timeout::After(time);
         self
     }
 
@@ -95,36 +100,36 @@ impl<'a, T: Element, D: Dimension> Chunks<'a, T, D> {
     /// 128 chunks of the array are held at once, which are the most.
     ///
     /// # Errors
-    /// [`Locked`](ErrorKind::Locked) if the time is over; [`Corrupt`](ErrorKind::Corrupt) if
+    /// [`TimedOut`](ErrorKind::TimedOut) if the time is over; [`Corrupt`](ErrorKind::Corrupt) if
     /// something else has written to the words that the claims are in; those of
-    /// [`GuardedArray::read`] but for `Torn`.
+    /// [`GuardedArray::read`] but for `Poisoned`.
     pub fn claim(&self) -> Result<Option<Chunk<'a, T, D>>> {
-        let Some(claim) = self.pass.claim(self.limit)? else { return Ok(None) };
+        let Some(claim) = self.round.claim(self.limit)? else { return Ok(None) };
         let mut view = self.array.raw_view_mut();
         view.slice_axis_inplace(self.axis, Slice::from(claim.rows()));
         // SAFETY: the pointers are valid for 'a, as those of the array are. The rows of different
-        // chunks do not overlap: all workers of a pass divide the whole array in the same way. The
+        // chunks do not overlap: all workers of a round divide the whole array in the same way. The
         // claim keeps every other worker from this one, and readers and writers from the array;
         // any other access to a guarded array is `unsafe` somewhere.
         let view = unsafe { view.deref_into_view_mut() };
         Ok(Some(Chunk { view, claim }))
     }
 
-    /// How far the pass is, in chunks. Others go on meanwhile.
+    /// How far the round is, in chunks. Others go on meanwhile.
     ///
     /// # Errors
     /// [`Corrupt`](ErrorKind::Corrupt).
-    pub fn progress(&self) -> Result<PassProgress> {
-        self.pass.progress()
+    pub fn progress(&self) -> Result<RoundProgress> {
+        self.round.progress()
     }
 
     /// Waits until more than `seen` chunks are done, or all are. Nobody has to take part in the
     /// work to watch it.
     ///
     /// # Errors
-    /// [`Locked`](ErrorKind::Locked) if the limit passes; [`Corrupt`](ErrorKind::Corrupt).
-    pub fn wait_past(&self, seen: u32, limit: Limit) -> Result<PassProgress> {
-        self.pass.wait_past(seen, limit)
+    /// [`TimedOut`](ErrorKind::TimedOut) if the limit passes; [`Corrupt`](ErrorKind::Corrupt).
+    pub fn wait_past(&self, seen: u32, limit: Timeout) -> Result<RoundProgress> {
+        self.round.wait_past(seen, limit)
     }
 }
 
@@ -154,7 +159,7 @@ pub struct Chunk<'a, T, D> {
 }
 
 impl<T, D> Chunk<'_, T, D> {
-    /// Its number in the pass.
+    /// Its number in the round.
     pub fn index(&self) -> u32 {
         self.claim.index()
     }
@@ -166,11 +171,11 @@ impl<T, D> Chunk<'_, T, D> {
 
     /// Whether another had it before and did not finish: its elements are anything between
     /// untouched and done.
-    pub fn is_again(&self) -> bool {
-        self.claim.is_again()
+    pub fn is_retry(&self) -> bool {
+        self.claim.is_retry()
     }
 
-    /// It is done: nobody gets it again in this pass.
+    /// It is done: nobody gets it again in this round.
     pub fn done(self) {
         self.claim.done();
     }
@@ -192,7 +197,7 @@ impl<T, D: Dimension> DerefMut for Chunk<'_, T, D> {
 
 impl<T: Element, D: Dimension> fmt::Debug for Chunks<'_, T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chunks").field("array", self.array).field("pass", &self.pass).finish()
+        f.debug_struct("Chunks").field("array", self.array).field("round", &self.round).finish()
     }
 }
 

@@ -10,7 +10,7 @@ use shm_core::{
 use crate::backends::{self, COMPILED};
 use crate::handle::Handle;
 use crate::mode::Mode;
-use crate::{Array, Participant, Passable};
+use crate::{Array, Participant, Transferable};
 
 /// A shared array of any type, to be looked at or made a typed one.
 #[derive(Clone)]
@@ -70,7 +70,7 @@ impl ErasedArray {
     /// [`DTypeMismatch`](ErrorKind::DTypeMismatch), [`NdimMismatch`](ErrorKind::NdimMismatch),
     /// [`GuardMismatch`](ErrorKind::GuardMismatch);
     /// [`AccessDenied`](ErrorKind::AccessDenied), [`NotSealed`](ErrorKind::NotSealed) and
-    /// [`NoHandle`](ErrorKind::NoHandle) if it is not of that mode.
+    /// [`BackendCannot`](ErrorKind::BackendCannot) if it is not of that mode.
     pub fn typed<T: Element, D: Dimension, M: Mode>(self) -> Result<Array<T, D, M>> {
         Array::new(self.handle)
     }
@@ -78,7 +78,7 @@ impl ErasedArray {
     /// What rebuilds this array in another process.
     ///
     /// # Errors
-    /// [`NoHandle`](ErrorKind::NoHandle) on backend `mmap`.
+    /// [`BackendCannot`](ErrorKind::BackendCannot) on backend `mmap`.
     pub fn payload(&self) -> Result<Payload> {
         self.handle.payload()
     }
@@ -114,7 +114,7 @@ impl ErasedArray {
     }
 
     /// Size of the elements that it shows, in bytes.
-    pub fn size_bytes(&self) -> usize {
+    pub fn nbytes(&self) -> usize {
         self.len() * self.dtype().itemsize()
     }
 
@@ -178,9 +178,9 @@ impl ErasedArray {
     }
 }
 
-impl Passable for ErasedArray {}
+impl Transferable for ErasedArray {}
 
-impl crate::passable::Sealed for ErasedArray {
+impl crate::transferable::Sealed for ErasedArray {
     fn handle(&self) -> &Handle {
         &self.handle
     }

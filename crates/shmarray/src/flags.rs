@@ -2,7 +2,7 @@
 
 use ndarray::{Dimension, IntoDimension, NdIndex};
 use shm_core::{ErrorKind, Result};
-use shm_sync::Limit;
+use shm_sync::Timeout;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 use crate::mode::{Joint, Writable};
@@ -19,7 +19,7 @@ impl<D: Dimension, M: Writable + Joint> Array<u32, D, M> {
     /// let flags = tiles.flags();
     /// let seen = flags.changes();
     /// flags.set((1, 2), 1)?; // in a worker, when the tile is written
-    /// let changes = flags.wait_past(seen, Limit::Never)?; // in a watcher
+    /// let changes = flags.wait_past(seen, Timeout::Forever)?; // in a watcher
     /// assert_eq!((changes, flags.get((1, 2))), (seen + 1, Some(1)));
     /// # Ok(())
     /// # }
@@ -74,8 +74,8 @@ impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
     /// Sleeps until there are other changes than `seen`, and returns how many there are.
     ///
     /// # Errors
-    /// [`Locked`](ErrorKind::Locked) if the limit passes; [`Os`](ErrorKind::Os).
-    pub fn wait_past(&self, seen: u64, limit: Limit) -> Result<u64> {
+    /// [`TimedOut`](ErrorKind::TimedOut) if the limit passes; [`Os`](ErrorKind::Os).
+    pub fn wait_past(&self, seen: u64, limit: Timeout) -> Result<u64> {
         self.progress().wait_past(seen, limit)
     }
 

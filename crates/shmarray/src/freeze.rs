@@ -12,7 +12,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// The same array, as one that can be frozen.
     ///
     /// # Errors
-    /// [`NoHandle`](shm_core::ErrorKind::NoHandle) on other backends than `memfd`.
+    /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on other backends than `memfd`.
     pub fn into_memfd(self) -> Result<MemfdArray<T, D>> {
         Array::new(self.into_handle())
     }
@@ -39,9 +39,9 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     ///
     /// # Errors
     /// [`FreezeError`], which gives the array back:
-    /// [`NoHandle`](shm_core::ErrorKind::NoHandle) on other backends than `memfd`;
-    /// [`Torn`](shm_core::ErrorKind::Torn) if a writer died or panicked, and
-    /// [`Locked`](shm_core::ErrorKind::Locked) if somebody holds a guard or a chunk;
+    /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on other backends than `memfd`;
+    /// [`Poisoned`](shm_core::ErrorKind::Poisoned) if a writer died or panicked, and
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if somebody holds a guard or a chunk;
     /// [`StillWritable`](shm_core::ErrorKind::StillWritable) if anybody still maps it writable, a
     /// clone in this process and a forked child included.
     pub fn freeze(self) -> Result<FrozenArray<T, D>, FreezeError<T, D, Guarded>> {

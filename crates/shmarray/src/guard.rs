@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ndarray::{ArrayRef, ArrayView, ArrayViewMut, Dimension};
 use shm_core::{Element, ErrorKind, Result};
-use shm_sync::{Exclusive, Limit, Together};
+use shm_sync::{ExclusiveGuard, SharedGuard, Timeout};
 
 use crate::GuardedArray;
 use crate::attachment::Attachment;
@@ -24,49 +24,49 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// Waits until nobody writes, and gives the elements for reading, together with other readers.
     ///
     /// # Errors
-    /// [`Torn`](ErrorKind::Torn) if a writer died or panicked: see [`read_torn`](Self::read_torn);
+    /// [`Poisoned`](ErrorKind::Poisoned) if a writer died or panicked: see [`read_poisoned`](Self::read_poisoned);
     /// [`LimitReached`](ErrorKind::LimitReached) if there are more participants than slots;
     /// [`AccessDenied`](ErrorKind::AccessDenied) and [`Path`](ErrorKind::Path) if the segment
     /// cannot be opened anew, which an identity needs; [`Os`](ErrorKind::Os).
     #[inline]
     pub fn read(&self) -> Result<ReadGuard<'_, T, D>> {
-        self.read_whole(Limit::Never)
+        self.read_whole(Timeout::Forever)
     }
 
     /// As [`read`](Self::read), if that can be had at once.
     ///
     /// # Errors
-    /// [`Locked`](ErrorKind::Locked) if not; those of [`read`](Self::read).
+    /// [`TimedOut`](ErrorKind::TimedOut) if not; those of [`read`](Self::read).
     #[inline]
     pub fn try_read(&self) -> Result<ReadGuard<'_, T, D>> {
-        self.read_whole(Limit::Now)
+        self.read_whole(Timeout::NoWait)
     }
 
     /// As [`read`](Self::read), if that can be had in time.
     ///
     /// # Errors
-    /// [`Locked`](ErrorKind::Locked) if not; those of [`read`](Self::read).
+    /// [`TimedOut`](ErrorKind::TimedOut) if not; those of [`read`](Self::read).
     pub fn read_within(&self, time: Duration) -> Result<ReadGuard<'_, T, D>> {
-        self.read_whole(Limit::After(time))
+        self.read_whole(Timeout::After(time))
     }
 
-    /// As [`read`](Self::read), even if the elements may be torn: [`ReadGuard::is_torn`] tells.
+    /// As [`read`](Self::read), even if the elements may be torn: [`ReadGuard::is_poisoned`] tells.
     ///
     /// # Errors
-    /// Those of [`read_within`](Self::read_within), but for `Torn`.
+    /// Those of [`read_within`](Self::read_within), but for `Poisoned`.
     #[inline]
-    pub fn read_torn(&self, limit: Limit) -> Result<ReadGuard<'_, T, D>> {
+    pub fn read_poisoned(&self, limit: Timeout) -> Result<ReadGuard<'_, T, D>> {
         Ok(self.read_under(self.shared().reading(limit)?))
     }
 
     #[inline]
-    fn read_whole(&self, limit: Limit) -> Result<ReadGuard<'_, T, D>> {
+    fn read_whole(&self, limit: Timeout) -> Result<ReadGuard<'_, T, D>> {
         let lock = self.shared().reading(limit)?;
-        if lock.is_torn() { Err(self.torn(lock)) } else { Ok(self.read_under(lock)) }
+        if lock.is_poisoned() { Err(self.poisoned(lock)) } else { Ok(self.read_under(lock)) }
     }
 
     #[inline]
-    fn read_under<'a>(&'a self, lock: Together<'a, Attachment>) -> ReadGuard<'a, T, D> {
+    fn read_under<'a>(&'a self, lock: SharedGuard<'a, Attachment>) -> ReadGuard<'a, T, D> {
         // SAFETY: while the lock is held nobody writes: who writes a guarded array holds it alone
         // or has a chunk, which excludes readers; anything else is `unsafe` somewhere.
         let view = unsafe { self.elements_mut_of().view() };
@@ -76,48 +76,48 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// Waits until nobody else uses the elements, and gives them for writing.
     ///
     /// # Errors
-    /// [`Torn`](ErrorKind::Torn) if a writer died or panicked: see
-    /// [`write_torn`](Self::write_torn); those of [`read`](Self::read).
+    /// [`Poisoned`](ErrorKind::Poisoned) if a writer died or panicked: see
+    /// [`write_poisoned`](Self::write_poisoned); those of [`read`](Self::read).
     #[inline(always)]
     pub fn write(&self) -> Result<WriteGuard<'_, T, D>> {
-        self.write_whole(Limit::Never)
+        self.write_whole(Timeout::Forever)
     }
 
     /// As [`write`](Self::write), if that can be had at once.
     ///
     /// # Errors
-    /// [`Locked`](ErrorKind::Locked) if not; those of [`write`](Self::write).
+    /// [`TimedOut`](ErrorKind::TimedOut) if not; those of [`write`](Self::write).
     #[inline]
     pub fn try_write(&self) -> Result<WriteGuard<'_, T, D>> {
-        self.write_whole(Limit::Now)
+        self.write_whole(Timeout::NoWait)
     }
 
     /// As [`write`](Self::write), if that can be had in time.
     ///
     /// # Errors
-    /// [`Locked`](ErrorKind::Locked) if not; those of [`write`](Self::write).
+    /// [`TimedOut`](ErrorKind::TimedOut) if not; those of [`write`](Self::write).
     pub fn write_within(&self, time: Duration) -> Result<WriteGuard<'_, T, D>> {
-        self.write_whole(Limit::After(time))
+        self.write_whole(Timeout::After(time))
     }
 
     /// As [`write`](Self::write), even if the elements may be torn: check them or write them anew,
-    /// then say so with [`WriteGuard::set_torn`].
+    /// then say so with [`WriteGuard::set_poisoned`].
     ///
     /// ```
     /// use shmarray::prelude::*;
     ///
     /// # fn main() -> shmarray::Result<()> {
-    /// let array: GuardedArray<f32, Ix1> = GuardedArray::builder(4).unique("torn").zeros()?;
+    /// let array: GuardedArray<f32, Ix1> = GuardedArray::builder(4).unique("poisoned").zeros()?;
     /// let panics = std::panic::catch_unwind(|| {
     ///     let _guard = array.write();
     ///     panic!("in the middle of it");
     /// });
     /// assert!(panics.is_err());
-    /// assert!(matches!(array.write().unwrap_err().kind(), ErrorKind::Torn { .. }));
+    /// assert!(matches!(array.write().unwrap_err().kind(), ErrorKind::Poisoned { .. }));
     ///
-    /// let mut guard = array.write_torn(Limit::Never)?;
+    /// let mut guard = array.write_poisoned(Timeout::Forever)?;
     /// guard.fill(0.0);
-    /// guard.set_torn(false);
+    /// guard.set_poisoned(false);
     /// drop(guard);
     /// assert_eq!(array.read()?.sum(), 0.0);
     /// # Ok(())
@@ -125,20 +125,20 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// ```
     ///
     /// # Errors
-    /// Those of [`write_within`](Self::write_within), but for `Torn`.
+    /// Those of [`write_within`](Self::write_within), but for `Poisoned`.
     #[inline]
-    pub fn write_torn(&self, limit: Limit) -> Result<WriteGuard<'_, T, D>> {
+    pub fn write_poisoned(&self, limit: Timeout) -> Result<WriteGuard<'_, T, D>> {
         Ok(self.write_under(self.shared().exclusive(limit)?))
     }
 
     #[inline(always)] // not inlined, it costs a fifth more: the guard goes through memory
-    fn write_whole(&self, limit: Limit) -> Result<WriteGuard<'_, T, D>> {
+    fn write_whole(&self, limit: Timeout) -> Result<WriteGuard<'_, T, D>> {
         let lock = self.shared().exclusive(limit)?;
-        if lock.is_torn() { Err(self.torn(lock)) } else { Ok(self.write_under(lock)) }
+        if lock.is_poisoned() { Err(self.poisoned(lock)) } else { Ok(self.write_under(lock)) }
     }
 
     #[inline]
-    fn write_under<'a>(&'a self, lock: Exclusive<'a, Attachment>) -> WriteGuard<'a, T, D> {
+    fn write_under<'a>(&'a self, lock: ExclusiveGuard<'a, Attachment>) -> WriteGuard<'a, T, D> {
         // SAFETY: while the lock is held alone nobody else has a guard or a chunk of the array;
         // any other access to a guarded array is `unsafe` somewhere.
         let view = unsafe { self.elements_mut_of().view_mut() };
@@ -146,15 +146,15 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     }
 
     /// Whether a writer died or panicked, and nobody has mended the elements since.
-    pub fn is_torn(&self) -> bool {
-        self.shared().is_torn()
+    pub fn is_poisoned(&self) -> bool {
+        self.shared().is_poisoned()
     }
 
     /// Lets go, and says why.
     #[cold]
-    fn torn<L>(&self, lock: L) -> shm_core::Error {
+    fn poisoned<L>(&self, lock: L) -> shm_core::Error {
         drop(lock);
-        ErrorKind::Torn { name: self.name().to_string() }.into()
+        ErrorKind::Poisoned { name: self.name().to_string() }.into()
     }
 }
 
@@ -163,13 +163,13 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 pub struct ReadGuard<'a, T, D> {
     // Invariant: not handed out for longer than the lock is held.
     view: ArrayView<'a, T, D>,
-    lock: Together<'a, Attachment>,
+    lock: SharedGuard<'a, Attachment>,
 }
 
 impl<T, D> ReadGuard<'_, T, D> {
     /// Whether the elements may be torn: a writer died or panicked.
-    pub fn is_torn(&self) -> bool {
-        self.lock.is_torn()
+    pub fn is_poisoned(&self) -> bool {
+        self.lock.is_poisoned()
     }
 }
 
@@ -183,23 +183,23 @@ impl<T, D: Dimension> Deref for ReadGuard<'_, T, D> {
 
 /// The elements of a guarded array for writing, which nobody else uses meanwhile.
 ///
-/// Dropped while panicking, it leaves the array torn, as death does.
+/// Dropped while panicking, it leaves the array poisoned, as death does.
 #[must_use = "the lock is given up at once if the guard is dropped"]
 pub struct WriteGuard<'a, T, D> {
     // Invariant: not handed out for longer than the lock is held.
     view: ArrayViewMut<'a, T, D>,
-    lock: Exclusive<'a, Attachment>,
+    lock: ExclusiveGuard<'a, Attachment>,
 }
 
 impl<T, D> WriteGuard<'_, T, D> {
     /// Whether the elements may be torn: a writer died or panicked.
-    pub fn is_torn(&self) -> bool {
-        self.lock.is_torn()
+    pub fn is_poisoned(&self) -> bool {
+        self.lock.is_poisoned()
     }
 
     /// Says that the elements are whole again, or that they are not.
-    pub fn set_torn(&mut self, torn: bool) {
-        self.lock.set_torn(torn);
+    pub fn set_poisoned(&mut self, poisoned: bool) {
+        self.lock.set_poisoned(poisoned);
     }
 }
 

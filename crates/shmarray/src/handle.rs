@@ -13,7 +13,7 @@ use shm_presence::fork;
 use shm_select::Selection;
 
 use crate::attachment::Attachment;
-use crate::backends::{self, AnySegment, no_handle};
+use crate::backends::{self, AnySegment, backend_cannot};
 
 /// A hold on a segment and its mapping here. Clones share both.
 #[derive(Clone)]
@@ -64,13 +64,13 @@ impl Handle {
                 let reason = "it names no descriptor of the sender".into();
                 return Err(ErrorKind::Corrupt { what: "payload", reason }.into());
             }
-            _ => return Err(no_handle("attaching from a payload", backend)),
+            _ => return Err(backend_cannot("attaching from a payload", backend)),
         };
         Self::described_by(found, descriptor)
     }
 
     /// Attaches to what came with a payload.
-    #[cfg(feature = "pass")]
+    #[cfg(feature = "transfer")]
     pub(crate) fn from_fd(
         descriptor: &Descriptor,
         fd: std::os::fd::OwnedFd,
@@ -106,7 +106,7 @@ impl Handle {
         operation: &'static str,
     ) -> Result<(PayloadRef<'_>, BorrowedFd<'_>)> {
         let (segment, backend) = (self.segment(), self.backend());
-        let Some(fd) = segment.fd() else { return Err(no_handle(operation, backend)) };
+        let Some(fd) = segment.fd() else { return Err(backend_cannot(operation, backend)) };
         let origin = (backend == BackendKind::Memfd)
             .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
         let (header, frozen) = (segment.header(), segment.is_frozen());

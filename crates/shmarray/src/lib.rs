@@ -21,22 +21,22 @@
 //!   at run time;
 //! - work on one together: [`GuardedArray::chunks`], [`GuardedArray::read`],
 //!   [`GuardedArray::write`], [`Array::barrier`], [`Array::progress`], [`Flags`];
-//! - hand one to another process: [`pass`] (a Unix socket, across `exec`), or the bytes of
+//! - hand one to another process: [`transfer`] (a Unix socket, across `exec`), or the bytes of
 //!   [`Array::payload`];
 //! - from a `.npy` file and back: [`SharedArray::load`], [`Array::save`] (feature `npy`; members of
 //!   `.npz` archives with `npz`);
 //! - free many together: [`Manager`]; attach for one function: [`with_attached`];
-//! - by name alone, and what killed processes left: [`delete`], [`gc`], [`abandoned`] (feature `posix`);
+//! - by name alone, and what killed processes left: [`delete`], [`gc`], [`abandoned`] (feature `shm`);
 //! - whether a view lies in shared memory, and in which array: [`is_shared`], [`containing`];
 //! - memory that another program made, such as a block of Python's `multiprocessing.shared_memory`:
-//!   [`RawArray`] (feature `posix`);
+//!   [`RawArray`] (feature `shm`);
 //! - which backend, and why: [`BackendKind`], [`set_backend`], [`select`].
 //!
 //! # Backends
 //! | backend | feature | reached by | gone with |
 //! |---|---|---|---|
-//! | `shm` | `posix` | any process of the same user, by name | the last one out; see [`Cleanup`] |
-//! | `mmap` | `anon` | forked descendants | the last process |
+//! | `shm` | `shm` | any process of the same user, by name | the last one out; see [`Cleanup`] |
+//! | `mmap` | `mmap` | forked descendants | the last process |
 //! | `memfd` | `memfd` | whoever is handed its `fd` | the last `fd` and mapping |
 //!
 //! Cargo unites features across dependants: another crate can add a backend, and then `auto` may
@@ -46,8 +46,8 @@
 //! the choice is `shm-select`, each mechanism is a crate of its own.
 #![deny(unsafe_code)]
 
-#[cfg(not(any(feature = "posix", feature = "anon", feature = "memfd")))]
-compile_error!("shmarray needs a backend: enable one of the features `posix`, `anon`, `memfd`");
+#[cfg(not(any(feature = "shm", feature = "mmap", feature = "memfd")))]
+compile_error!("shmarray needs a backend: enable one of the features `shm`, `mmap`, `memfd`");
 
 mod array;
 mod attached;
@@ -70,14 +70,14 @@ mod located;
 mod manager;
 pub mod mode;
 mod name;
-#[cfg(feature = "pass")]
-pub mod pass;
-mod passable;
 mod progress;
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 mod raw;
 #[cfg(feature = "npy")]
 mod save;
+#[cfg(feature = "transfer")]
+pub mod transfer;
+mod transferable;
 mod write;
 
 pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
@@ -95,13 +95,13 @@ pub use guard::{ReadGuard, WriteGuard};
 pub use load::{Load, Loadable, Loaded};
 pub use located::{Locate, Located, containing, is_shared};
 pub use manager::{ClearError, Failure, Manager};
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 pub use name::{abandoned, gc};
 pub use name::{delete, unique_name};
-pub use passable::Passable;
 pub use progress::Progress;
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 pub use raw::{Raw, RawArray, RawBuilder, ReadOnlyRawArray};
+pub use transferable::Transferable;
 
 pub use ndarray;
 pub use shm_core::{
@@ -111,10 +111,10 @@ pub use shm_core::{
     Window, element, unit,
 };
 pub use shm_ndarray::{Elements, ElementsMut};
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 pub use shm_posix::Abandoned;
-pub use shm_select::{Candidate, Facts, Needs, Selection, Source, Verdict, Why, Workers};
-pub use shm_sync::{Limit, Participant, PassProgress};
+pub use shm_select::{Candidate, Facts, Needs, SelectedBy, Selection, Verdict, Why, Workers};
+pub use shm_sync::{Participant, RoundProgress, Timeout};
 
 /// What most programs need, in one `use`.
 pub mod prelude {
@@ -122,13 +122,13 @@ pub mod prelude {
 
     pub use crate::{
         Access, Align, BackendKind, Cleanup, Commit, Detached, Element, ErasedArray, ErrorKind,
-        FrozenArray, GuardedArray, Limit, Manager, MemfdArray, Order, Pages, Payload,
-        ReadOnlyArray, SharedArray, Workers,
+        FrozenArray, GuardedArray, Manager, MemfdArray, Order, Pages, Payload, ReadOnlyArray,
+        SharedArray, Timeout, Workers,
     };
 }
 
 /// The Rust code of the documents is compiled, and run where it does not start programs.
-#[cfg(all(doctest, feature = "posix", feature = "anon", feature = "memfd", feature = "pass"))]
+#[cfg(all(doctest, feature = "shm", feature = "mmap", feature = "memfd", feature = "transfer"))]
 mod documents {
     #[doc = include_str!("../../../README.md")]
     struct Readme;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 use std::sync::Arc;
 
 use ndarray::{ArrayBase, ArrayRef, Dimension, RawData, RawRef};
 use shm_core::{Access, BackendKind, DType, Name, Region};
-use shm_presence::fork::Kept;
+use shm_presence::fork::ForkSafe;
 
 use crate::backends::AnySegment;
 use crate::{Chunk, ReadGuard, WriteGuard};
@@ -165,7 +165,7 @@ impl<E: sealed::Extended + ?Sized> sealed::Extended for &mut E {
 /// What there is to tell of an array.
 pub(crate) enum Known {
     Segment(AnySegment),
-    #[cfg(feature = "posix")]
+    #[cfg(feature = "shm")]
     Raw(Arc<Located>),
 }
 
@@ -183,7 +183,7 @@ impl Known {
                     offset,
                 }
             }
-            #[cfg(feature = "posix")]
+            #[cfg(feature = "shm")]
             Self::Raw(located) => Located { offset, ..Located::clone(located) },
         }
     }
@@ -205,7 +205,7 @@ struct Arrays {
 }
 
 /// No step with it may drop what is known of an array, whose end may come here too.
-static ARRAYS: Kept<Arrays> = Kept::new(Arrays { mapped: BTreeMap::new(), count: 0 });
+static ARRAYS: ForkSafe<Arrays> = ForkSafe::new(Arrays { mapped: BTreeMap::new(), count: 0 });
 
 impl Arrays {
     /// The array that has these bytes, and where it begins. Mappings do not overlap: it is the last
@@ -246,7 +246,7 @@ impl Drop for Entry {
     }
 }
 
-#[cfg(all(test, feature = "anon"))]
+#[cfg(all(test, feature = "mmap"))]
 mod tests {
     use super::*;
     use crate::SharedArray;

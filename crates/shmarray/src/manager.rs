@@ -4,11 +4,11 @@ use std::fmt;
 
 use ndarray::{ArrayRef, Dimension, IntoDimension};
 use shm_core::{BackendKind, Element, Error, Name, Result};
-use shm_presence::fork::{self, Kept};
+use shm_presence::fork::{self, ForkSafe};
 use shm_select::Workers;
 
 use crate::backends::{self, AnySegment};
-use crate::{Builder, Passable, SharedArray};
+use crate::{Builder, SharedArray, Transferable};
 
 /// Keeps arrays until it is dropped, also by a panic, or [cleared](Self::clear): then it frees them.
 ///
@@ -39,7 +39,7 @@ use crate::{Builder, Passable, SharedArray};
 /// ```
 #[derive(Debug, Default)]
 pub struct Manager {
-    kept: Kept<Vec<Item>>,
+    kept: ForkSafe<Vec<Item>>,
     backend: Option<BackendKind>,
     workers: Workers,
 }
@@ -129,7 +129,7 @@ impl Manager {
     ///
     /// One that a forked child inherited it cannot free
     /// ([`ForkedChild`](shm_core::ErrorKind::ForkedChild)).
-    pub fn keep<A: Passable>(&self, array: A) -> A {
+    pub fn keep<A: Transferable>(&self, array: A) -> A {
         let handle = array.handle();
         self.remember(handle.name().clone(), Some(handle.segment().clone()));
         array

@@ -1,9 +1,9 @@
 //! What may be done with an array, as types: the third parameter of [`Array`](crate::Array).
-#![allow(unsafe_code)] // passes the contract of `Place` on
+#![allow(unsafe_code)] // passes the contract of `ElementSpan` on
 
 use ndarray::Dimension;
 use shm_core::{Access, BackendKind, Element, ErrorKind, Region, Result};
-use shm_ndarray::{Elements, ElementsMut, Place};
+use shm_ndarray::{ElementSpan, Elements, ElementsMut};
 
 use crate::handle::Handle;
 
@@ -57,9 +57,9 @@ pub(crate) mod sealed {
         fn check(handle: &Handle) -> Result<()>;
 
         /// # Safety
-        /// As for [`Place::elements`].
+        /// As for [`ElementSpan::elements`].
         unsafe fn elements<T: Element, D: Dimension>(
-            place: &Place<T, D>,
+            place: &ElementSpan<T, D>,
             region: &'static dyn Region,
         ) -> Result<Self::Elements<T, D>>;
 
@@ -92,7 +92,7 @@ macro_rules! modes {
             }
 
             unsafe fn elements<T: Element, D: Dimension>(
-                place: &Place<T, D>,
+                place: &ElementSpan<T, D>,
                 region: &'static dyn Region,
             ) -> Result<$elements<'static, T, D>> {
                 // SAFETY: the caller's word.
@@ -166,7 +166,7 @@ fn is_memfd(handle: &Handle) -> Result<()> {
         return Ok(());
     }
     let (operation, reason) = ("freezing", "its segments cannot be sealed");
-    Err(ErrorKind::NoHandle { operation, backend, reason, able: "memfd" }.into())
+    Err(ErrorKind::BackendCannot { operation, backend, reason, able: "memfd" }.into())
 }
 
 /// A frozen array may be guarded: where nobody writes, nobody needs guards.

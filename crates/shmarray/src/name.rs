@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use shm_core::{Name, Result};
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 use shm_posix::Abandoned;
 
 use crate::backends;
@@ -27,7 +27,7 @@ pub fn unique_name(prefix: &str) -> Result<Name> {
 /// [`WrongOwner`](shm_core::ErrorKind::WrongOwner) or
 /// [`NotASegment`](shm_core::ErrorKind::NotASegment) for what it must not remove;
 /// [`Busy`](shm_core::ErrorKind::Busy) if another process changes the name and does not finish;
-/// [`BackendNotCompiled`](shm_core::ErrorKind::BackendNotCompiled) without the feature `posix`.
+/// [`BackendNotCompiled`](shm_core::ErrorKind::BackendNotCompiled) without the feature `shm`.
 pub fn delete(name: &str) -> Result<bool> {
     backends::delete(&Name::new(name)?)
 }
@@ -37,7 +37,7 @@ pub fn delete(name: &str) -> Result<bool> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 pub fn abandoned() -> Result<Vec<Abandoned>> {
     shm_posix::Posix::default().abandoned()
 }
@@ -50,7 +50,7 @@ pub fn abandoned() -> Result<Vec<Abandoned>> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 pub fn gc() -> Result<Vec<Abandoned>> {
     shm_posix::Posix::default().collect()
 }

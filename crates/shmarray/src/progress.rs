@@ -2,7 +2,7 @@
 
 use ndarray::Dimension;
 use shm_core::{Element, Result};
-use shm_sync::Limit;
+use shm_sync::Timeout;
 
 use crate::Array;
 use crate::attachment::Attachment;
@@ -20,7 +20,7 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
 /// share the array to say; it starts at 0 and only grows, modulo 2^63.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
-    counter: shm_sync::Progress<'a, Attachment>,
+    counter: shm_sync::ProgressCounter<'a, Attachment>,
 }
 
 impl Progress<'_> {
@@ -38,9 +38,9 @@ impl Progress<'_> {
     /// Sleeps until the count is not `seen` any more, and returns it.
     ///
     /// # Errors
-    /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes;
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes;
     /// [`Os`](shm_core::ErrorKind::Os).
-    pub fn wait_past(&self, seen: u64, limit: Limit) -> Result<u64> {
+    pub fn wait_past(&self, seen: u64, limit: Timeout) -> Result<u64> {
         self.counter.wait_past(seen, limit)
     }
 }

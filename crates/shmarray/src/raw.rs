@@ -9,7 +9,7 @@ use ndarray::{
     SliceArg,
 };
 use shm_core::{Access, AtomicElement, DType, Element, Layout, Name, Region, Result, Window};
-use shm_ndarray::{Elements, ElementsMut, Place, slice_window};
+use shm_ndarray::{ElementSpan, Elements, ElementsMut, slice_window};
 use shm_posix::RawSegment;
 
 use crate::located::{Entry, Known, Located};
@@ -33,11 +33,11 @@ pub use builder::RawBuilder;
 ///   [`gc`](crate::gc) never touches it.
 /// - **A size that holds.** Any process of the user may shorten the segment at any time. The next
 ///   touch of what is gone is SIGBUS, which ends the process.
-/// - Guards, claims, payloads, [`pass`](crate::pass), detaching: use a
+/// - Guards, claims, payloads, [`pass`](crate::transfer), detaching: use a
 ///   [`SharedArray`](crate::SharedArray).
 ///
 /// Clones and slices show the same memory. The safe methods may be called while other threads and
-/// processes write, in whatever way: elements of 1, 2, 4 and 8 bytes are not torn if those write
+/// processes write, in whatever way: elements of 1, 2, 4 and 8 bytes are not poisoned if those write
 /// them in one piece.
 ///
 /// ```
@@ -198,7 +198,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     }
 
     /// Size of the elements that it shows, in bytes.
-    pub fn size_bytes(&self) -> usize {
+    pub fn nbytes(&self) -> usize {
         self.len() * size_of::<T>()
     }
 
@@ -310,8 +310,8 @@ impl<T: Element, D: Dimension, M: Open + Writable> Raw<T, D, M> {
 }
 
 impl Shown {
-    fn place<T: Element, D: Dimension>(&self) -> Result<Place<T, D>> {
-        Place::raw(&self.layout, self.offset, &self.window)
+    fn place<T: Element, D: Dimension>(&self) -> Result<ElementSpan<T, D>> {
+        ElementSpan::raw(&self.layout, self.offset, &self.window)
     }
 }
 

@@ -7,7 +7,7 @@ use ndarray::Dimension;
 use shm_core::{Access, Element, ErrorKind, Order, Result, Window};
 use shm_ndarray::copy_bytes;
 use shm_npy::NpyWriter;
-use shm_sync::{Limit, Shared};
+use shm_sync::{Shared, Timeout};
 
 use crate::attachment::Attachment;
 use crate::handle::Handle;
@@ -21,7 +21,7 @@ impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
     /// The file appears under its path in one step, when its bytes are on the disk; until then, and
     /// if anything fails, what stood there before stays. A link stays a link, and the file behind
     /// it is replaced. Others may write to the array meanwhile: elements of up to 8 bytes are not
-    /// torn.
+    /// poisoned.
     ///
     /// # Errors
     /// [`NoSpace`](ErrorKind::NoSpace); [`Path`](ErrorKind::Path) if something other than a
@@ -50,7 +50,7 @@ impl ErasedArray {
     /// Those of [`GuardedArray::save`]; [`AccessDenied`](ErrorKind::AccessDenied) if it is guarded
     /// and attached for reading, which cannot take the lock.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(crate::passable::Sealed::handle(self), path.as_ref())
+        save(crate::transferable::Sealed::handle(self), path.as_ref())
     }
 }
 
@@ -78,16 +78,16 @@ fn order_of(window: &Window) -> (Order, Window) {
 }
 
 /// Waits until nobody writes a guarded array.
-fn lock(handle: &Handle) -> Result<shm_sync::Together<'_, Attachment>> {
+fn lock(handle: &Handle) -> Result<shm_sync::SharedGuard<'_, Attachment>> {
     let name = handle.name();
     if handle.access() != Access::ReadWrite {
         let (object, access) = (format!("guarded array {name:?}"), Access::ReadWrite);
         return Err(ErrorKind::AccessDenied { object, access }.into());
     }
     // SAFETY: the segment is attached for writing, as seen right above.
-    let lock = unsafe { Shared::new(handle.attachment()) }.reading(Limit::Never)?;
-    if lock.is_torn() {
-        return Err(ErrorKind::Torn { name: name.to_string() }.into());
+    let lock = unsafe { Shared::new(handle.attachment()) }.reading(Timeout::Forever)?;
+    if lock.is_poisoned() {
+        return Err(ErrorKind::Poisoned { name: name.to_string() }.into());
     }
     Ok(lock)
 }

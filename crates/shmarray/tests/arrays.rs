@@ -7,8 +7,8 @@ use shmarray::{DateTime64, Name, Payload, select, unique_name, unit};
 /// The backends that this build has.
 fn backends() -> Vec<BackendKind> {
     let compiled = |kind: &BackendKind| match kind {
-        BackendKind::Shm => cfg!(feature = "posix"),
-        BackendKind::Mmap => cfg!(feature = "anon"),
+        BackendKind::Shm => cfg!(feature = "shm"),
+        BackendKind::Mmap => cfg!(feature = "mmap"),
         _ => cfg!(feature = "memfd"),
     };
     BackendKind::ALL.into_iter().filter(compiled).collect()
@@ -20,7 +20,7 @@ fn made_from_zeros_a_value_a_function_and_an_array() {
         let zeros: SharedArray<i32, Ix2> =
             SharedArray::builder((3, 4)).backend(backend).zeros().unwrap();
         assert_eq!(zeros.to_owned_array(), Array2::<i32>::zeros((3, 4)));
-        assert_eq!((zeros.backend(), zeros.len(), zeros.size_bytes()), (backend, 12, 48));
+        assert_eq!((zeros.backend(), zeros.len(), zeros.nbytes()), (backend, 12, 48));
         let full = SharedArray::builder(5).backend(backend).full(2.5_f64).unwrap();
         assert_eq!(full.to_owned_array(), array![2.5, 2.5, 2.5, 2.5, 2.5]);
         let made = SharedArray::<u64, _>::builder((2, 3))
@@ -137,7 +137,7 @@ fn payloads_carry_the_window() {
         let payload = match part.payload() {
             Ok(payload) => payload,
             Err(error) => {
-                assert!(matches!(error.kind(), ErrorKind::NoHandle { .. }), "{error}");
+                assert!(matches!(error.kind(), ErrorKind::BackendCannot { .. }), "{error}");
                 assert_eq!(backend, BackendKind::Mmap);
                 continue;
             }
@@ -176,7 +176,7 @@ fn names_are_unique_and_the_choice_is_explained() {
     assert!(select(&shmarray::Needs::default()).is_ok());
 }
 
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 #[test]
 fn named_arrays_describe_themselves() {
     let name = unique_name("named").unwrap();

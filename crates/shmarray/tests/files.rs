@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, private};
 use shmarray::prelude::*;
-use shmarray::{Limit, Loaded, ndarray, unique_name};
+use shmarray::{Loaded, Timeout, ndarray, unique_name};
 
 const MIB: usize = 1 << 20;
 
@@ -82,7 +82,7 @@ fn every_file() {
         array.save(&to).unwrap();
         let again = ErasedArray::load(&to).create().unwrap();
         assert_eq!((again.dtype(), again.shape()), (array.dtype(), array.shape()), "{file}");
-        let len = array.size_bytes();
+        let len = array.nbytes();
         if file != "fortran.npy" {
             assert_eq!(elements(&to, len), elements(&path, len), "{file}");
         }
@@ -236,9 +236,9 @@ fn guarded() {
     let reader = ErasedArray::attach_read_only(&name).unwrap();
     let refused = reader.save(&path).unwrap_err();
     assert!(matches!(refused.kind(), ErrorKind::AccessDenied { .. }), "{refused}");
-    array.write_torn(Limit::Never).unwrap().set_torn(true);
-    let torn = array.save(&path).unwrap_err();
-    assert!(matches!(torn.kind(), ErrorKind::Torn { .. }), "{torn}");
+    array.write_poisoned(Timeout::Forever).unwrap().set_poisoned(true);
+    let poisoned = array.save(&path).unwrap_err();
+    assert!(matches!(poisoned.kind(), ErrorKind::Poisoned { .. }), "{poisoned}");
 }
 
 /// A file of two ones.

@@ -12,7 +12,7 @@ fn main() {
             ("a_child_works_with_what_it_inherits_and_finds", inherits_and_finds),
             ("a_child_does_not_hold_its_parents_guards", does_not_hold),
             ("who_only_tries_finds_the_dead_too", tries),
-            ("torn_data_are_not_frozen", torn_is_not_frozen),
+            ("poisoned_data_are_not_frozen", poisoned_is_not_frozen),
         ],
     );
 }
@@ -59,7 +59,7 @@ fn does_not_hold() {
         in_a_child(|| {
             drop(inherited.take()); // the child's copy
             let error = array.try_write().map(drop).unwrap_err();
-            assert!(matches!(error.kind(), ErrorKind::Locked { .. }), "{error}");
+            assert!(matches!(error.kind(), ErrorKind::TimedOut { .. }), "{error}");
         });
         let parents = inherited.take().unwrap();
         assert!(array.try_read().is_err(), "the parent holds it still");
@@ -74,8 +74,8 @@ fn tries() {
         assert!(array.try_read().is_err());
         drop(writes); // killed
         let error = array.try_write().map(drop).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Torn { .. }), "{error}");
-        array.write_torn(Limit::Now).unwrap().set_torn(false);
+        assert!(matches!(error.kind(), ErrorKind::Poisoned { .. }), "{error}");
+        array.write_poisoned(Timeout::NoWait).unwrap().set_poisoned(false);
 
         let reads = Child::idle(|| std::mem::forget(array.read().unwrap()));
         assert!(array.try_write().is_err());
@@ -84,14 +84,14 @@ fn tries() {
     }
 }
 
-fn torn_is_not_frozen() {
+fn poisoned_is_not_frozen() {
     for array in arrays() {
         drop(Child::idle(|| std::mem::forget(array.write().unwrap())));
-        assert!(array.is_torn(), "also where nobody has locked since");
+        assert!(array.is_poisoned(), "also where nobody has locked since");
         let refused = array.freeze().unwrap_err();
-        assert!(matches!(refused.error().kind(), ErrorKind::Torn { .. }), "{refused}");
+        assert!(matches!(refused.error().kind(), ErrorKind::Poisoned { .. }), "{refused}");
         let array = refused.into_array().unwrap();
-        array.write_torn(Limit::Now).unwrap().set_torn(false);
+        array.write_poisoned(Timeout::NoWait).unwrap().set_poisoned(false);
         if array.backend() == BackendKind::Memfd {
             assert_eq!(array.freeze().unwrap().view().sum(), 3);
         }

@@ -1,5 +1,5 @@
 //! Segments whose shared words are anything: every call ends, with an error or by recovering.
-#![cfg(feature = "posix")]
+#![cfg(feature = "shm")]
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
 use std::fs::OpenOptions;
@@ -46,8 +46,8 @@ impl Numbers {
 fn use_everything(array: &GuardedArray<u32, Ix2>) {
     let _ = array.read_within(SOON).map(|guard| guard.sum());
     let _ = array.write_within(SOON).map(|mut guard| guard.fill(1));
-    for pass in [0, 1, 2] {
-        let Ok(chunks) = array.chunks_of_pass(pass, Axis(0), 3) else { continue };
+    for round in [0, 1, 2] {
+        let Ok(chunks) = array.chunks_of_round(round, Axis(0), 3) else { continue };
         let _ = chunks.progress();
         // More than there are would be an endless loop.
         for (number, chunk) in chunks.within(SOON).enumerate() {
@@ -62,9 +62,9 @@ fn use_everything(array: &GuardedArray<u32, Ix2>) {
     }
     let progress = array.progress();
     progress.add(1);
-    let _ = progress.wait_past(progress.get(), Limit::After(SOON));
+    let _ = progress.wait_past(progress.get(), Timeout::After(SOON));
     let _ = array.participants();
-    let _ = array.is_torn();
+    let _ = array.is_poisoned();
 }
 
 /// Writes words into the segment of a fresh array, then uses it by all means.
@@ -122,7 +122,7 @@ fn nothing_but_ones() {
 /// What no step leads to, but would hand one chunk to two workers.
 #[test]
 fn no_chunk_is_given_to_two() {
-    let task = |pass: u64, chunk: u64| pass << 37 | chunk << 7 | 2;
+    let task = |round: u64, chunk: u64| round << 37 | chunk << 7 | 2;
     let plan = 1 << 37 | 3 << 7;
     let cursor = |next: u64| 1 << 37 | next << 7;
     let entry = |line: u64| SLOTS.start + line * 64 + 32;

@@ -9,8 +9,8 @@ use shmarray::prelude::*;
 /// The backends that this build has.
 fn backends() -> Vec<BackendKind> {
     let kinds = [
-        (BackendKind::Shm, cfg!(feature = "posix")),
-        (BackendKind::Mmap, cfg!(feature = "anon")),
+        (BackendKind::Shm, cfg!(feature = "shm")),
+        (BackendKind::Mmap, cfg!(feature = "mmap")),
         (BackendKind::Memfd, cfg!(feature = "memfd")),
     ];
     kinds.into_iter().filter(|(_, compiled)| *compiled).map(|(kind, _)| kind).collect()
@@ -113,7 +113,7 @@ fn guarded_arrays_are_made_like_others() {
         let zeros: GuardedArray<u64, Ix1> =
             GuardedArray::builder(3).backend(backend).zeros().unwrap();
         assert_eq!(seen(zeros.raw_view()), array![0, 0, 0]);
-        assert_eq!((zeros.backend(), zeros.len(), zeros.size_bytes()), (backend, 3, 24));
+        assert_eq!((zeros.backend(), zeros.len(), zeros.nbytes()), (backend, 3, 24));
         let full = GuardedArray::builder((2, 1)).backend(backend).full(7).unwrap();
         assert_eq!(seen(full.raw_view()), array![[7], [7]]);
         let model = Array2::from_shape_fn((3, 2), |(i, j)| (i + 5 * j) as u64);
@@ -157,7 +157,7 @@ fn payloads_lead_to_guarded_arrays() {
     }
 }
 
-#[cfg(feature = "pass")]
+#[cfg(feature = "transfer")]
 #[test]
 fn what_came_over_a_socket_is_checked_too() {
     use std::{os::unix::net::UnixStream, time::Duration};
@@ -166,8 +166,8 @@ fn what_came_over_a_socket_is_checked_too() {
     for backend in backends().into_iter().filter(|backend| *backend != BackendKind::Mmap) {
         let array = guarded(backend);
         let (here, there) = UnixStream::pair().unwrap();
-        shmarray::pass::send(&here, &[&array, &array], second).unwrap();
-        let mut received = shmarray::pass::receive(&there, second).unwrap().into_iter();
+        shmarray::transfer::send(&here, &[&array, &array], second).unwrap();
+        let mut received = shmarray::transfer::receive(&there, second).unwrap().into_iter();
         let refused = told(received.next().unwrap().typed::<u64, Ix2, ReadWrite>());
         assert_eq!(refused, is_guarded(array.name().as_str()));
         let other = received.next().unwrap().typed::<u64, Ix2, Guarded>().unwrap();
@@ -239,13 +239,13 @@ fn frozen_when_everybody_is_done() {
 fn what_cannot_be_frozen_comes_back() {
     for backend in backends().into_iter().filter(|backend| *backend != BackendKind::Memfd) {
         let refused = guarded(backend).freeze().unwrap_err();
-        assert!(matches!(refused.error().kind(), ErrorKind::NoHandle { .. }), "{refused}");
+        assert!(matches!(refused.error().kind(), ErrorKind::BackendCannot { .. }), "{refused}");
         let array: GuardedArray<u64, Ix2> = refused.into_array().unwrap();
         assert_eq!(seen(array.raw_view())[(3, 2)], 32);
     }
 }
 
-#[cfg(feature = "posix")]
+#[cfg(feature = "shm")]
 #[test]
 fn a_successor_need_not_be_of_the_same_kind() {
     let name = shmarray::unique_name("guarded").unwrap();

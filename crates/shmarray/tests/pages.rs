@@ -41,7 +41,7 @@ fn main() {
 /// Kilobytes that smaps(5) has in that field for the mappings of an array, and the bytes before them.
 fn smaps(array: &SharedArray<u64, Ix1>, field: &str) -> usize {
     let first = array.raw_view().as_ptr() as usize;
-    let last = first + array.size_bytes() - 1;
+    let last = first + array.nbytes() - 1;
     let text = std::fs::read_to_string("/proc/self/smaps").unwrap();
     let (mut is_inside, mut sum) = (false, 0);
     for line in text.lines() {

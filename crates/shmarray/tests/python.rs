@@ -178,7 +178,7 @@ fn rust_writes() {
     assert!(matches!(gone.kind(), ErrorKind::NotFound { .. }), "{gone}");
 }
 
-/// Neither loses what the other writes beside it, and no element is torn.
+/// Neither loses what the other writes beside it, and no element is poisoned.
 fn both_write() {
     const LEN: usize = 4096;
     let name = name("both");
@@ -192,7 +192,7 @@ fn both_write() {
         let is_last = made.get(LEN - 2) == Some(whole(100));
         for at in 0..LEN {
             let value = made.get(at).unwrap();
-            assert_eq!(value, whole(value >> 32), "torn");
+            assert_eq!(value, whole(value >> 32), "poisoned");
             if at % 2 == 1 {
                 made.set(at, whole(sweeps)).unwrap();
             }
@@ -376,7 +376,7 @@ fn checked() {
     let next = RawArray::<u8, _>::builder(()).force(true).create(&name).unwrap();
     next.set((), 5).unwrap();
     assert_eq!((next.get(()), next.slice(s![]).is_ok()), (Some(5), true));
-    assert_eq!(next.clone().size_bytes(), 1);
+    assert_eq!(next.clone().nbytes(), 1);
     made.unlink().unwrap(); // has lost its name: the successor keeps it
     assert!(path(&name).exists());
     assert!(shmarray::gc().unwrap().is_empty());

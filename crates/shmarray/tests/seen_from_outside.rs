@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
 use shm_conformance::process::{self, Child};
-use shm_survey::{LockState, Participant, Specimen, list};
+use shm_survey::{LockState, Participant, SegmentInfo, list};
 use shmarray::ErrorKind;
 use shmarray::prelude::*;
 
@@ -14,7 +14,7 @@ fn main() {
             ("participants_are_those_that_an_attachment_knows", participants),
             ("whoever_holds_or_shares_the_lock_is_seen", lock),
             ("who_waits_for_whom_is_seen", waiters),
-            ("a_dead_writer_leaves_it_torn", dead_writer),
+            ("a_dead_writer_leaves_it_poisoned", dead_writer),
         ],
     );
 }
@@ -25,8 +25,8 @@ fn guarded(backend: BackendKind) -> GuardedArray<u64, Ix2> {
     GuardedArray::builder((4, 16)).unique("seen").backend(backend).zeros().unwrap()
 }
 
-fn specimen(array: &GuardedArray<u64, Ix2>) -> Specimen {
-    let is_it = |found: &Specimen| found.header().name().as_str() == array.name().as_str();
+fn specimen(array: &GuardedArray<u64, Ix2>) -> SegmentInfo {
+    let is_it = |found: &SegmentInfo| found.header().name().as_str() == array.name().as_str();
     let specimen = list().unwrap().segments.into_iter().find(is_it).unwrap();
     assert!(specimen.header().guarded() && specimen.is_in_use().unwrap());
     specimen
@@ -53,7 +53,7 @@ fn participants() {
 }
 
 fn slots(state: &LockState) -> (Option<u32>, bool, &[u32], bool) {
-    (state.holder, state.holder_alive, &state.sharers, state.torn)
+    (state.holder, state.holder_alive, &state.sharers, state.poisoned)
 }
 
 fn lock() {
@@ -120,10 +120,10 @@ fn dead_writer() {
         drop(Child::idle(|| std::mem::forget(array.write().unwrap()))); // killed
         assert_eq!(slots(&state()), (Some(0), false, &[][..], true));
         let error = array.write().map(drop).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::Torn { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Poisoned { .. }), "{error}");
         assert_eq!(slots(&state()), (None, false, &[][..], true), "somebody has found it dead");
-        let mut guard = array.write_torn(Limit::Never).unwrap();
-        guard.set_torn(false);
+        let mut guard = array.write_poisoned(Timeout::Forever).unwrap();
+        guard.set_poisoned(false);
         drop(guard);
         assert_eq!(slots(&state()), (None, false, &[][..], false));
     }

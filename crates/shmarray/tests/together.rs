@@ -28,8 +28,8 @@ fn main() {
                 readers_writers_and_chunks_exclude_each_other,
             ),
             (
-                "a_panic_leaves_torn_data_and_hands_chunks_out_again",
-                a_panic_leaves_torn_data_and_hands_chunks_out_again,
+                "a_panic_leaves_poisoned_data_and_hands_chunks_out_again",
+                a_panic_leaves_poisoned_data_and_hands_chunks_out_again,
             ),
             ("phases_are_in_step", phases_are_in_step),
             (
@@ -48,8 +48,8 @@ const LONG: Duration = Duration::from_secs(60);
 /// The backends that this build has.
 fn backends() -> Vec<BackendKind> {
     let compiled = |kind: &BackendKind| match kind {
-        BackendKind::Shm => cfg!(feature = "posix"),
-        BackendKind::Mmap => cfg!(feature = "anon"),
+        BackendKind::Shm => cfg!(feature = "shm"),
+        BackendKind::Mmap => cfg!(feature = "mmap"),
         _ => cfg!(feature = "memfd"),
     };
     BackendKind::ALL.into_iter().filter(compiled).collect()
@@ -99,12 +99,12 @@ fn each_chunk_is_done_once_in_each_pass() {
     for backend in backends() {
         let array = guarded(backend, (61, 5));
         threads(4, |_| {
-            for pass in 0..20 {
+            for round in 0..20 {
                 // Divided along another axis every other time.
-                let (axis, rows) = if pass % 2 == 0 { (Axis(0), 3) } else { (Axis(1), 2) };
-                for chunk in array.chunks_of_pass(pass, axis, rows).unwrap() {
+                let (axis, rows) = if round % 2 == 0 { (Axis(0), 3) } else { (Axis(1), 2) };
+                for chunk in array.chunks_of_round(round, axis, rows).unwrap() {
                     let mut chunk = chunk.unwrap();
-                    assert!(!chunk.is_again());
+                    assert!(!chunk.is_retry());
                     assert_eq!(chunk.len_of(axis), chunk.range().len());
                     chunk.mapv_inplace(|element| element + 1);
                     chunk.done();
@@ -114,7 +114,7 @@ fn each_chunk_is_done_once_in_each_pass() {
         assert!(array.read().unwrap().iter().all(|element| *element == 20));
         // All passes are over, for latecomers too.
         assert_eq!(array.chunks(3).unwrap().count(), 0);
-        assert_eq!(array.chunks_of_pass(19, Axis(1), 2).unwrap().count(), 0);
+        assert_eq!(array.chunks_of_round(19, Axis(1), 2).unwrap().count(), 0);
     }
 }
 
@@ -122,7 +122,7 @@ fn a_chunk_that_is_dropped_comes_again() {
     let array = guarded(backends()[0], (10, 2));
     let mut chunks = array.chunks(4).unwrap();
     let first = chunks.next().unwrap().unwrap();
-    assert_eq!((first.index(), first.range(), first.is_again()), (0, 0..4, false));
+    assert_eq!((first.index(), first.range(), first.is_retry()), (0, 0..4, false));
     // One thread may hold several.
     let second = chunks.next().unwrap().unwrap();
     assert_eq!(second.range(), 4..8);
@@ -130,7 +130,7 @@ fn a_chunk_that_is_dropped_comes_again() {
     let third = chunks.next().unwrap().unwrap();
     assert_eq!(third.range(), 8..10);
     let again = chunks.next().unwrap().unwrap();
-    assert_eq!((again.index(), again.is_again()), (0, true));
+    assert_eq!((again.index(), again.is_retry()), (0, true));
     let progress = chunks.progress().unwrap();
     assert_eq!((progress.done, progress.held, progress.chunks), (0, 3, 3));
     let nothing = array.chunks(4).unwrap().within(Duration::from_millis(10)).next().unwrap();
@@ -138,27 +138,27 @@ fn a_chunk_that_is_dropped_comes_again() {
     for chunk in [second, third, again] {
         chunk.done();
     }
-    assert_eq!(chunks.wait_past(2, Limit::After(LONG)).unwrap().done, 3);
+    assert_eq!(chunks.wait_past(2, Timeout::After(LONG)).unwrap().done, 3);
     assert!(chunks.next().is_none());
 }
 
 fn a_pass_that_does_not_fit_is_refused() {
     let array = guarded(backends()[0], (10, 2));
     let refused = |number, axis, rows| {
-        let chunks = array.chunks_of_pass(number, Axis(axis), rows);
+        let chunks = array.chunks_of_round(number, Axis(axis), rows);
         chunks.map(drop).unwrap_err().to_string()
     };
     assert!(refused(0, 0, 0).contains("0 rows"));
     assert!(refused(0, 2, 1).contains("no axis 2 in 2 dimensions"));
     let mut chunks = array.chunks(5).unwrap();
     let held = chunks.next().unwrap().unwrap();
-    assert!(refused(0, 0, 4).contains("axis 0 in pass 0 into chunks of 5 rows, not axis 0 in"));
-    assert!(refused(1, 0, 5).contains("0 of 2 chunks of pass 0"));
-    assert!(refused(2, 0, 5).contains("pass 2 cannot begin: the next is 1"));
+    assert!(refused(0, 0, 4).contains("axis 0 in round 0 into chunks of 5 rows, not axis 0 in"));
+    assert!(refused(1, 0, 5).contains("0 of 2 chunks of round 0"));
+    assert!(refused(2, 0, 5).contains("round 2 cannot begin: the next is 1"));
     assert!(refused(u32::MAX, 0, 5).contains("4294967295"));
     held.done();
     chunks.next().unwrap().unwrap().done();
-    array.chunks_of_pass(1, Axis(0), 100).unwrap().next().unwrap().unwrap().done();
+    array.chunks_of_round(1, Axis(0), 100).unwrap().next().unwrap().unwrap().done();
     let part = array.slice(s![..4, ..]).unwrap();
     let error = part.chunks(2).map(drop).unwrap_err().to_string();
     assert!(error.contains("[10, 2]") && error.contains("[4, 2]"), "{error}");
@@ -187,32 +187,32 @@ fn readers_writers_and_chunks_exclude_each_other() {
     drop(array.try_write().unwrap());
 }
 
-fn a_panic_leaves_torn_data_and_hands_chunks_out_again() {
+fn a_panic_leaves_poisoned_data_and_hands_chunks_out_again() {
     let array = guarded(backends()[0], (4, 2));
     let panics = |work: &dyn Fn()| {
         assert!(std::panic::catch_unwind(AssertUnwindSafe(work)).is_err());
     };
     panics(&|| {
         let _read = array.read().unwrap();
-        panic!("while reading: nothing is torn");
+        panic!("while reading: nothing is poisoned");
     });
-    assert!(!array.is_torn());
+    assert!(!array.is_poisoned());
     panics(&|| {
         let _chunk = array.chunks(2).unwrap().next().unwrap().unwrap();
         panic!("with a chunk");
     });
-    assert!(!array.is_torn());
-    assert!(array.chunks(2).unwrap().any(|chunk| chunk.unwrap().is_again()));
+    assert!(!array.is_poisoned());
+    assert!(array.chunks(2).unwrap().any(|chunk| chunk.unwrap().is_retry()));
     panics(&|| {
         let _write = array.write().unwrap();
         panic!("while writing");
     });
-    assert!(array.is_torn());
-    assert!(kind(&array.read().map(drop).unwrap_err()).starts_with("Torn"));
-    assert!(kind(&array.try_write().map(drop).unwrap_err()).starts_with("Torn"));
-    assert!(array.read_torn(Limit::Now).unwrap().is_torn());
-    let mut guard = array.write_torn(Limit::Now).unwrap();
-    guard.set_torn(false);
+    assert!(array.is_poisoned());
+    assert!(kind(&array.read().map(drop).unwrap_err()).starts_with("Poisoned"));
+    assert!(kind(&array.try_write().map(drop).unwrap_err()).starts_with("Poisoned"));
+    assert!(array.read_poisoned(Timeout::NoWait).unwrap().is_poisoned());
+    let mut guard = array.write_poisoned(Timeout::NoWait).unwrap();
+    guard.set_poisoned(false);
     drop(guard);
     assert!(array.read().is_ok());
 }
@@ -268,7 +268,7 @@ fn watchers_are_woken() {
                 let flags = tiles.flags();
                 let mut changes = 0;
                 while changes < 100 {
-                    changes = flags.wait_past(changes, Limit::After(LONG)).unwrap();
+                    changes = flags.wait_past(changes, Timeout::After(LONG)).unwrap();
                     // What was counted is to be seen.
                     let set = (0..100).filter(|tile| flags.get(*tile) == Some(7)).count();
                     assert!(set as u64 >= changes, "{set} flags of {changes}");
@@ -283,7 +283,7 @@ fn watchers_are_woken() {
         let (progress, soon) = (tiles.progress(), Duration::from_millis(5));
         assert_eq!(progress.add(5), 100);
         assert!(
-            kind(&progress.wait_past(105, Limit::After(soon)).unwrap_err()).starts_with("Locked")
+            kind(&progress.wait_past(105, Timeout::After(soon)).unwrap_err()).starts_with("Locked")
         );
     }
 }

@@ -1,6 +1,6 @@
 //! Several attachments in one process, which are participants like any other.
 
-use shmarray::Limit;
+use shmarray::Timeout;
 use shmarray::prelude::*;
 
 use super::{create, refusal};
@@ -13,7 +13,7 @@ pub(super) fn exclude() {
         let guard = first.write().unwrap();
         assert_eq!(refusal(second.try_write()), "Locked");
         assert_eq!(refusal(second.try_read()), "Locked");
-        assert_eq!(refusal(second.read_torn(Limit::Now)), "Locked");
+        assert_eq!(refusal(second.read_poisoned(Timeout::NoWait)), "Locked");
         drop(guard);
         let (one, two) = (first.read().unwrap(), second.read().unwrap());
         assert_eq!(refusal(first.try_write()), "Locked");

@@ -61,7 +61,7 @@ pub(super) fn chunk() {
         let is_free = || {
             assert_free(&array);
             let chunk = chunks.claim().unwrap().unwrap();
-            assert!(chunk.is_again());
+            assert!(chunk.is_retry());
             chunk.done();
         };
         held_by_the_parent(chunks.claim().unwrap(), is_held, is_free);

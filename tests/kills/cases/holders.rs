@@ -4,19 +4,19 @@ use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use shm_conformance::process::{Child, in_a_child};
-use shmarray::Limit;
+use shmarray::Timeout;
 
 use super::{Array, create, refusal};
 use crate::{again, on_each};
 
-/// The next writer is told that the array is torn, and mends it.
-fn assert_torn_then_mend(array: &Array) {
-    assert_eq!(refusal(array.write()), "Torn");
-    assert_eq!(refusal(array.read()), "Torn");
-    let mut guard = array.write_torn(Limit::Never).unwrap();
-    assert!(guard.is_torn());
+/// The next writer is told that the array is poisoned, and mends it.
+fn assert_poisoned_then_mend(array: &Array) {
+    assert_eq!(refusal(array.write()), "Poisoned");
+    assert_eq!(refusal(array.read()), "Poisoned");
+    let mut guard = array.write_poisoned(Timeout::Forever).unwrap();
+    assert!(guard.is_poisoned());
     guard.fill(0);
-    guard.set_torn(false);
+    guard.set_poisoned(false);
     drop(guard);
     assert_eq!(array.read().unwrap().sum(), 0);
 }
@@ -46,7 +46,7 @@ pub(super) fn parent_is_killed() {
         });
         assert_eq!(refusal(array.try_write()), "Locked");
         drop(parent); // by SIGKILL
-        assert_torn_then_mend(&array);
+        assert_poisoned_then_mend(&array);
         drop((end, answer));
         let mut text = String::new();
         answers.read_to_string(&mut text).unwrap(); // until it has ended
@@ -74,11 +74,11 @@ pub(super) fn slot_is_taken_again() {
                 assert!(all[0].alive && all[0].is_me, "{all:?}");
                 drop(taken);
                 if which == 0 {
-                    assert_torn_then_mend(&array);
+                    assert_poisoned_then_mend(&array);
                 } else {
                     let again = array.chunks(1).unwrap().map(|chunk| {
                         let chunk = chunk.unwrap();
-                        let found = (chunk.index(), chunk.is_again());
+                        let found = (chunk.index(), chunk.is_retry());
                         chunk.done();
                         found
                     });
@@ -96,7 +96,7 @@ pub(super) fn leaked() {
     on_each(|backend| {
         let array = create(backend);
         in_a_child(|| write_for_ever(&again(&array)));
-        assert_torn_then_mend(&array);
+        assert_poisoned_then_mend(&array);
         in_a_child(|| std::mem::forget(again(&array).read().unwrap()));
         drop(array.write().unwrap());
         in_a_child(|| {
@@ -106,7 +106,7 @@ pub(super) fn leaked() {
         drop(array.write().unwrap()); // nobody alive has a chunk
         let again = array.chunks(1).unwrap().map(|chunk| {
             let chunk = chunk.unwrap();
-            let found = chunk.is_again();
+            let found = chunk.is_retry();
             chunk.done();
             found
         });
@@ -127,7 +127,7 @@ pub(super) fn panics() {
             assert!(caught.is_err());
             std::mem::forget(array);
         });
-        assert_torn_then_mend(&array);
+        assert_poisoned_then_mend(&array);
         assert!(array.participants().unwrap()[0].alive, "{:?}", array.participants());
         drop(panics);
     });

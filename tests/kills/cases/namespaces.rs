@@ -3,7 +3,7 @@
 use rustix::process::{Signal, set_parent_process_death_signal};
 use shm_conformance::private;
 use shm_conformance::process::{Child, in_a_child};
-use shmarray::{BackendKind, Limit};
+use shmarray::{BackendKind, Timeout};
 
 use super::{Array, create, refusal};
 use crate::{again, on_each};
@@ -40,10 +40,10 @@ pub(super) fn apart() {
         let all = array.participants().unwrap();
         assert_eq!((all[0].pid, all[0].alive, all[0].is_me), (1, true, false), "{all:?}");
         drop(outside);
-        assert_eq!(refusal(array.write()), "Torn");
-        let mut guard = array.write_torn(Limit::Never).unwrap();
+        assert_eq!(refusal(array.write()), "Poisoned");
+        let mut guard = array.write_poisoned(Timeout::Forever).unwrap();
         guard.fill(0);
-        guard.set_torn(false);
+        guard.set_poisoned(false);
         // And the other way round.
         in_a_child(|| {
             assert!(private::pids());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ndarray::Ix1;
 use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, waitpid};
 use shm_conformance::process::{Child, in_a_child};
-use shmarray::Limit;
+use shmarray::Timeout;
 use shmarray::prelude::*;
 
 use super::{Array, LEN, create, refusal};
@@ -34,7 +34,7 @@ impl Stopped {
             chunk.done();
             0
         });
-        note.flags().wait_past(0, Limit::After(Duration::from_secs(30))).unwrap();
+        note.flags().wait_past(0, Timeout::After(Duration::from_secs(30))).unwrap();
         let pid = i32::try_from(note.atomic_view()[0].load(SeqCst)).unwrap();
         let pid = Pid::from_raw(pid).unwrap();
         let (_, status) = waitpid(Some(pid), WaitOptions::UNTRACED).unwrap().unwrap();
@@ -55,7 +55,7 @@ fn do_the_others(array: &Array) {
     let progress = chunks.progress().unwrap();
     let chunks = u32::try_from(LEN).unwrap();
     assert_eq!((progress.done, progress.held, progress.chunks), (chunks - 1, 1, chunks));
-    assert_eq!(refusal(array.read_torn(Limit::Now)), "Locked");
+    assert_eq!(refusal(array.read_poisoned(Timeout::NoWait)), "Locked");
 }
 
 fn assert_all_done(array: &Array) {
@@ -89,7 +89,7 @@ pub(super) fn is_killed() {
         in_a_child(|| {
             for chunk in again(&array).chunks(1).unwrap() {
                 let mut chunk = chunk.unwrap();
-                assert_eq!((chunk.is_again(), chunk[0]), (true, 666));
+                assert_eq!((chunk.is_retry(), chunk[0]), (true, 666));
                 chunk.fill(1);
                 chunk.done();
             }

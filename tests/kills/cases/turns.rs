@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use ndarray::{Axis, Ix1};
 use shm_conformance::process::{Child, fork_many};
-use shmarray::Limit;
+use shmarray::Timeout;
 use shmarray::prelude::*;
 
 use super::{Array, LEN, create};
@@ -17,7 +17,7 @@ fn step(arrays: [&Array; 2], number: u32) {
     let [source, destination] =
         if number.is_multiple_of(2) { arrays } else { [arrays[1], arrays[0]] };
     let source = source.read().unwrap();
-    for chunk in destination.chunks_of_pass(number / 2, Axis(0), 1).unwrap() {
+    for chunk in destination.chunks_of_round(number / 2, Axis(0), 1).unwrap() {
         let mut chunk = chunk.unwrap();
         assert_eq!(source.to_vec(), [u64::from(number); LEN], "the source of step {number}");
         chunk.fill(u64::from(number) + 1);
@@ -43,7 +43,7 @@ pub(super) fn latecomer() {
     on_each(|backend| {
         let (one, two) = (create(backend), create(backend));
         let notes = SharedArray::<u32, Ix1>::builder(1).unique("notes").zeros().unwrap();
-        let limit = Limit::After(Duration::from_secs(30));
+        let limit = Timeout::After(Duration::from_secs(30));
         let late = Child::fork(|| {
             let (one, two) = (again(&one), again(&two));
             let guard = one.read().unwrap();

@@ -262,7 +262,7 @@ pub(crate) fn locks() {
             "holder_waits": false,
             "is_waited_for": false,
             "sharers": [],
-            "torn": false,
+            "poisoned": false,
         })
     );
     drop(_child);
@@ -270,7 +270,7 @@ pub(crate) fn locks() {
     assert_eq!((&one["participants"][0]["alive"], &one["in_use"]), (&json!(false), &json!(false)));
     assert_eq!(one["lock"]["holder_alive"], false);
     let done = shmarray(&["stat", "locks"]).expect(0);
-    let told = format!("held by slot {slot}, which is dead, torn");
+    let told = format!("held by slot {slot}, which is dead, poisoned");
     assert_eq!(done.row("lock").unwrap()[1], told, "{done:#?}");
     shmarray(&["gc"]).expect(0);
     let array = GuardedArray::<i32, Ix1>::builder(4).name("waits").backend(BackendKind::Shm);

@@ -69,16 +69,16 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             &["shm/elevation", "process 11", "12 ms"],
         ),
         (
-            Locked { name: name(), reason: text("held in slot 13"), waited_ms: 14 },
+            TimedOut { name: name(), reason: text("held in slot 13"), waited_ms: 14 },
             &["\"elevation\"", "slot 13", "14 ms"],
         ),
-        (Torn { name: name() }, &["\"elevation\"", "set_torn(false)"]),
+        (Poisoned { name: name() }, &["\"elevation\"", "set_poisoned(false)"]),
         (InvalidBarrier { name: name(), reason: reason() }, &["\"elevation\"", "of 17"]),
         (
             BarrierBroken { name: name(), slot: 15, how: "died" },
             &["\"elevation\"", "slot 15", "died"],
         ),
-        (InvalidPass { reason: reason() }, &["pass", "of 17"]),
+        (InvalidRound { reason: reason() }, &["round", "of 17"]),
         (StillWritable { name: name() }, &["\"elevation\"", "writable"]),
         (NotSealed { missing: text("F_SEAL_WRITE") }, &["F_SEAL_WRITE"]),
         (
@@ -92,7 +92,7 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
         (BackendNotCompiled { backend, feature: "memfd" }, &["backend memfd", "`memfd`"]),
         (BackendRefused { backend, reason: reason() }, &["memfd", "of 17"]),
         (
-            NoHandle { operation: "passing", backend, reason: "no name", able: "shm, mmap" },
+            BackendCannot { operation: "passing", backend, reason: "no name", able: "shm, mmap" },
             &["passing", "memfd", "no name", "shm, mmap"],
         ),
         (ForkedChild { operation: "destroy" }, &["destroy", "forked child"]),

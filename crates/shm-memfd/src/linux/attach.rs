@@ -9,7 +9,7 @@ use shm_core::{Access, Attached, BackendKind, ErrorKind, Origin, Result};
 use shm_map::{Mapping, PagePlan, read_header, system_error};
 use shm_presence::{join, reopen};
 
-use super::Source;
+use super::FdOrOrigin;
 use super::segment::MemfdSegment;
 
 /// What the kernel must enforce from the start.
@@ -17,15 +17,15 @@ const FIXED_SIZE: SealFlags = SealFlags::SHRINK.union(SealFlags::GROW);
 /// What it must enforce for good once a segment is frozen.
 const FROZEN: SealFlags = FIXED_SIZE.union(SealFlags::WRITE).union(SealFlags::SEAL);
 
-pub(super) fn attach(source: Source, access: Access) -> Result<Attached<MemfdSegment>> {
+pub(super) fn attach(source: FdOrOrigin, access: Access) -> Result<Attached<MemfdSegment>> {
     // Seals are for good: what has them keeps them.
     let (fd, seals) = match source {
-        Source::Origin(origin) => {
+        FdOrOrigin::Origin(origin) => {
             let fd = open_origin(origin, access)?;
             let seals = seals_of(fd.as_fd())?;
             (fd, seals)
         }
-        Source::Fd(fd) => {
+        FdOrOrigin::Fd(fd) => {
             let seals = seals_of(fd.as_fd())?; // before anything else is opened through it
             (own_description(fd, access)?, seals)
         }

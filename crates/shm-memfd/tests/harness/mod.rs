@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use shm_conformance::{AttachedOf, HandoverHarness, Harness};
 use shm_core::{Handover, Name};
-use shm_memfd::{Memfd, Source};
+use shm_memfd::{FdOrOrigin, Memfd};
 
 pub(crate) struct Unnamed;
 
@@ -15,8 +15,8 @@ impl Harness for Unnamed {
         Memfd
     }
 
-    fn source(attached: &AttachedOf<Self>) -> Source {
-        Source::Fd(attached.segment.fd().try_clone_to_owned().unwrap())
+    fn source(attached: &AttachedOf<Self>) -> FdOrOrigin {
+        FdOrOrigin::Fd(attached.segment.fd().try_clone_to_owned().unwrap())
     }
 
     /// A memfd shows its name where it is open or mapped.
@@ -33,7 +33,7 @@ impl Harness for Unnamed {
 }
 
 impl HandoverHarness for Unnamed {
-    fn source_of_fd(fd: OwnedFd, _: &Name) -> Source {
-        Source::Fd(fd)
+    fn source_of_fd(fd: OwnedFd, _: &Name) -> FdOrOrigin {
+        FdOrOrigin::Fd(fd)
     }
 }

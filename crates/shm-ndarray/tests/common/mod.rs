@@ -6,7 +6,7 @@ use std::ptr::NonNull;
 
 use ndarray::{Array, ArrayD, Dimension, IxDyn, ShapeBuilder};
 use shm_core::{Access, Element, Header, Layout, Order, Region, Spec, Stamp, Window};
-use shm_ndarray::{Elements, ElementsMut, Place};
+use shm_ndarray::{ElementSpan, Elements, ElementsMut};
 
 /// Heap memory in place of a mapping, so that Miri could run these tests.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(crate) fn elements<'r, T: Element, D: Dimension>(
     window: &Window,
     region: &'r Heap,
 ) -> Elements<'r, T, D> {
-    let place = Place::<T, D>::new(header, window).unwrap();
+    let place = ElementSpan::<T, D>::new(header, window).unwrap();
     // SAFETY: the region was made for this header.
     unsafe { place.elements(region) }.unwrap()
 }
@@ -85,7 +85,7 @@ pub(crate) fn elements_mut<'r, T: Element, D: Dimension>(
     window: &Window,
     region: &'r Heap,
 ) -> ElementsMut<'r, T, D> {
-    let place = Place::<T, D>::new(header, window).unwrap();
+    let place = ElementSpan::<T, D>::new(header, window).unwrap();
     // SAFETY: the region was made for this header.
     unsafe { place.elements_mut(region) }.unwrap()
 }

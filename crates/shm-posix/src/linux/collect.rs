@@ -16,7 +16,7 @@ use shm_core::{Access, Cleanup, Error, Header, Name, Result};
 use shm_map::{read_header, system_error};
 use shm_presence::{ask_others, is_name_locked};
 
-use super::directory::{DIRECTORY, FileId, Place};
+use super::directory::{DIRECTORY, FileId, SegmentPath};
 use super::names::remove_if_last;
 
 /// The most entries that a process looks at by itself: the rest waits for the next.
@@ -67,7 +67,7 @@ pub(crate) fn collect(remove: bool, most: usize) -> Result<Vec<Abandoned>> {
 
 /// Whether it can be the entry of an array, or of a draft.
 fn is_possible(entry: &str) -> bool {
-    Name::new(entry.strip_prefix(Place::TEMPORARY_PREFIX).unwrap_or(entry)).is_ok()
+    Name::new(entry.strip_prefix(SegmentPath::TEMPORARY_PREFIX).unwrap_or(entry)).is_ok()
 }
 
 /// Whether a draft can begin like this: with our magic, or not at all yet.
@@ -79,7 +79,7 @@ fn is_begun(fd: BorrowedFd<'_>) -> Result<bool> {
 }
 
 fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {
-    let place = Place::entry(entry.as_bytes());
+    let place = SegmentPath::entry(entry.as_bytes());
     let kind = lstat(place.path()).map(|stat| FileType::from_raw_mode(stat.st_mode));
     if kind != Ok(FileType::RegularFile) {
         return Ok(None); // a FIFO or a device would notice being opened
@@ -87,7 +87,7 @@ fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {
     let fd = place.open(Access::ReadOnly)?;
     let stat = place.check(fd.as_fd())?;
     let bytes = stat.st_size.cast_unsigned();
-    let is_draft = entry.starts_with(Place::TEMPORARY_PREFIX) && is_begun(fd.as_fd())?;
+    let is_draft = entry.starts_with(SegmentPath::TEMPORARY_PREFIX) && is_begun(fd.as_fd())?;
     if !is_draft {
         let header = read_header(fd.as_fd(), bytes)?;
         if header.cleanup() == Cleanup::Persist || !place.is_of(header.name()) {

@@ -16,17 +16,17 @@ pub(crate) const DIRECTORY: &str = "/dev/shm";
 
 /// The directory entry of a name.
 #[derive(Clone, Debug)]
-pub(crate) struct Place {
+pub(crate) struct SegmentPath {
     path: CString,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for SegmentPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path.to_string_lossy())
     }
 }
 
-impl Place {
+impl SegmentPath {
     pub(crate) fn of(name: &Name) -> Self {
         Self::entry(name.as_bytes())
     }

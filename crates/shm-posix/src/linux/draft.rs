@@ -12,7 +12,7 @@ use shm_core::{BackendKind, Error, ErrorKind, Result};
 use shm_map::system_error;
 use shm_presence::{join, wait_until};
 
-use super::directory::{DIRECTORY, FileId, Place};
+use super::directory::{DIRECTORY, FileId, SegmentPath};
 use super::names::{Bearer, collect_orphan, is_being_asked};
 
 /// How a segment exists before it is published.
@@ -79,13 +79,13 @@ pub(crate) struct Draft {
 /// A temporary entry, removed on drop unless it was renamed.
 #[derive(Debug)]
 struct Temporary {
-    place: Place,
+    place: SegmentPath,
     renamed: bool,
 }
 
 impl Temporary {
     fn new() -> Self {
-        Self { place: Place::temporary(), renamed: false }
+        Self { place: SegmentPath::temporary(), renamed: false }
     }
 }
 
@@ -156,7 +156,7 @@ impl Draft {
 
     /// Gives it its name, unless the name is taken by more than an orphan. Somebody who asks whether it
     /// is one is waited for.
-    pub(crate) fn publish(self, place: &Place) -> Result<OwnedFd> {
+    pub(crate) fn publish(self, place: &SegmentPath) -> Result<OwnedFd> {
         let mut linked = Ok(());
         let attempt = || {
             linked = self.link(place);
@@ -178,7 +178,7 @@ impl Draft {
     }
 
     /// Gives it its name, and takes the name from whatever bears it.
-    pub(crate) fn replace(self, place: &Place) -> Result<OwnedFd> {
+    pub(crate) fn replace(self, place: &SegmentPath) -> Result<OwnedFd> {
         let attempt = || match self.link(place) {
             Ok(()) => Ok(true),
             Err(Errno::EXIST) => {
@@ -194,7 +194,7 @@ impl Draft {
         Ok(self.into_published())
     }
 
-    fn link(&self, place: &Place) -> Result<(), Errno> {
+    fn link(&self, place: &SegmentPath) -> Result<(), Errno> {
         if let Some(from) = &self.temporary {
             let from = from.place.path();
             return renameat_with(CWD, from, CWD, place.path(), RenameFlags::NOREPLACE);
@@ -209,7 +209,7 @@ impl Draft {
         }
     }
 
-    fn rename_over(&self, place: &Place) -> Result<()> {
+    fn rename_over(&self, place: &SegmentPath) -> Result<()> {
         let fail = |errno| system_error("rename", place.to_string(), errno);
         if let Some(from) = &self.temporary {
             return rename(from.place.path(), place.path()).map_err(fail);
@@ -244,7 +244,7 @@ fn open_error(errno: Errno) -> Error {
     ErrorKind::BackendRefused { backend: BackendKind::Shm, reason }.into()
 }
 
-fn link_error(place: &Place, errno: Errno) -> Error {
+fn link_error(place: &SegmentPath, errno: Errno) -> Error {
     match errno {
         Errno::NOENT | Errno::OPNOTSUPP => refused(),
         Errno::NOSPC | Errno::DQUOT => open_error(errno),

@@ -12,7 +12,7 @@ use shm_core::{Access, Cleanup, Error, ErrorKind, Result};
 use shm_map::{read_header, system_error};
 use shm_presence::{leave, lock_name, try_alone, unlock_name};
 
-use super::directory::{FileId, Place};
+use super::directory::{FileId, SegmentPath};
 
 /// What bears a name, with its name byte locked.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct Bearer {
 
 impl Bearer {
     /// `None` if nothing bears the name, or if the name changed meanwhile.
-    pub(crate) fn lock(place: &Place) -> Result<Option<Self>> {
+    pub(crate) fn lock(place: &SegmentPath) -> Result<Option<Self>> {
         let fd = match place.open(Access::ReadWrite) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
             result => result?,
@@ -44,7 +44,7 @@ impl Drop for Bearer {
 }
 
 /// Removes the name from whatever bears it. Tells whether the name is free now.
-pub(crate) fn delete(place: &Place) -> Result<bool> {
+pub(crate) fn delete(place: &SegmentPath) -> Result<bool> {
     if let Some(_locked) = Bearer::lock(place)? {
         remove(place, "deleted")?;
     }
@@ -56,7 +56,7 @@ pub(crate) fn delete(place: &Place) -> Result<bool> {
 }
 
 /// Removes the name if it still leads to that file.
-pub(crate) fn remove_from(place: &Place, file: FileId) -> Result<()> {
+pub(crate) fn remove_from(place: &SegmentPath, file: FileId) -> Result<()> {
     match Bearer::lock(place)? {
         Some(bearer) if bearer.file == file => remove(place, "destroyed"),
         _ => Ok(()),
@@ -68,7 +68,7 @@ pub(crate) fn remove_from(place: &Place, file: FileId) -> Result<()> {
 ///
 /// It asks on a description of its own: one that is present itself would not count, and one that
 /// a forked child shares would seem to be alone.
-pub(crate) fn remove_if_last(place: &Place, file: FileId) -> Result<bool> {
+pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> {
     let fresh = match place.open(Access::ReadWrite) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(false),
         result => result?,
@@ -85,7 +85,7 @@ pub(crate) fn remove_if_last(place: &Place, file: FileId) -> Result<bool> {
 
 /// Removes the name of a segment whose last holder was killed, unless it is to persist. Tells
 /// whether it was one; what is none of ours is not touched.
-pub(crate) fn collect_orphan(place: &Place) -> bool {
+pub(crate) fn collect_orphan(place: &SegmentPath) -> bool {
     let collect = || {
         let fd = place.open(Access::ReadOnly)?;
         let stat = place.check(fd.as_fd())?;
@@ -103,7 +103,7 @@ pub(crate) fn collect_orphan(place: &Place) -> bool {
 
 /// Whether somebody asks at this moment whether anybody is present in what bears the name. What cannot
 /// be looked at is nothing to wait for.
-pub(crate) fn is_being_asked(place: &Place) -> bool {
+pub(crate) fn is_being_asked(place: &SegmentPath) -> bool {
     let ask = || {
         let fd = place.open(Access::ReadOnly)?;
         place.check(fd.as_fd())?;
@@ -113,7 +113,7 @@ pub(crate) fn is_being_asked(place: &Place) -> bool {
 }
 
 /// Whoever is alone then leaves, which unlocks the name.
-fn remove_alone(place: &Place, alone: BorrowedFd<'_>, file: FileId) -> Result<()> {
+fn remove_alone(place: &SegmentPath, alone: BorrowedFd<'_>, file: FileId) -> Result<()> {
     lock_name(alone)?;
     match place.leads_to(file) {
         Ok(true) => remove(place, "the last one is out"),
@@ -121,7 +121,7 @@ fn remove_alone(place: &Place, alone: BorrowedFd<'_>, file: FileId) -> Result<()
     }
 }
 
-fn remove(place: &Place, why: &'static str) -> Result<()> {
+fn remove(place: &SegmentPath, why: &'static str) -> Result<()> {
     match unlink(place.path()) {
         Ok(()) => tracing::debug!(%place, why, "name removed"),
         Err(Errno::NOENT) => {}

@@ -7,9 +7,9 @@ use shm_core::{Access, Commit, ErrorKind, Header, Name, Region, Result};
 use shm_map::{Mapping, commit, reserve_within, system_error};
 use shm_presence::{fork, leave};
 
-use super::directory::{FileId, Place};
+use super::directory::{FileId, SegmentPath};
 use super::draft::{Draft, Publish, published};
-use super::{collect, left, names};
+use super::{collect, deferred, names};
 
 /// A mapped segment of bytes that nothing describes, such as a block of Python's
 /// `multiprocessing.shared_memory`.
@@ -35,8 +35,8 @@ impl RawSegment {
     /// [`ErrorKind::BackendRefused`]; [`ErrorKind::Os`]. Whatever fails, nothing is left behind.
     pub fn create(name: &Name, len: usize, strategy: Commit, force: bool) -> Result<Self> {
         collect::once();
-        left::look_again();
-        let (place, len) = (Place::of(name), len.max(1)); // mmap(2) refuses a length of zero
+        deferred::look_again();
+        let (place, len) = (SegmentPath::of(name), len.max(1)); // mmap(2) refuses a length of zero
         published(Publish::default(), |publish| {
             let draft = Draft::new(publish)?;
             let mapping = commit(draft.fd(), len, strategy)?;
@@ -63,7 +63,7 @@ impl RawSegment {
     /// with a header of ours; [`ErrorKind::Truncated`] if it has fewer bytes, as it has while its
     /// maker has not given it its size yet; [`ErrorKind::NoSpace`]; [`ErrorKind::LimitReached`].
     pub fn attach(name: &Name, needs: usize, access: Access, strategy: Commit) -> Result<Self> {
-        let place = Place::of(name);
+        let place = SegmentPath::of(name);
         let fd = place.open(access)?;
         let stat = place.check(fd.as_fd())?;
         if is_ours(&place, fd.as_fd())? {
@@ -109,12 +109,12 @@ impl RawSegment {
         if self.born != fork::generation() {
             return Err(ErrorKind::ForkedChild { operation: "unlinking a raw segment" }.into());
         }
-        names::remove_from(&Place::of(&self.name), self.file)
+        names::remove_from(&SegmentPath::of(&self.name), self.file)
     }
 }
 
 /// Whether it begins as arrays with a header do.
-fn is_ours(place: &Place, fd: BorrowedFd<'_>) -> Result<bool> {
+fn is_ours(place: &SegmentPath, fd: BorrowedFd<'_>) -> Result<bool> {
     let mut start = [0; Header::MAGIC.len()];
     let len = retry_on_intr(|| pread(fd, &mut start, 0))
         .map_err(|errno| system_error("pread", place.to_string(), errno))?;

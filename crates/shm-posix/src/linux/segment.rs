@@ -11,13 +11,13 @@ use shm_core::{
 use shm_map::{Mapping, PagePlan, SegmentRegion, system_error};
 use shm_presence::fork;
 
-use super::directory::{FileId, Place};
-use super::{left, names};
+use super::directory::{FileId, SegmentPath};
+use super::{deferred, names};
 
 /// What a process knows of a segment it holds. Dropping it leaves the segment for good.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    place: Place,
+    place: SegmentPath,
     header: Header,
     file: FileId,
     access: Access,
@@ -28,7 +28,7 @@ pub(crate) struct Hold {
 
 impl Hold {
     pub(crate) fn new(
-        place: Place,
+        place: SegmentPath,
         header: Header,
         file: FileId,
         access: Access,
@@ -55,7 +55,7 @@ impl Drop for Hold {
         let removed = if self.creator && self.header.cleanup() == Cleanup::Owner {
             names::remove_from(&self.place, self.file)
         } else {
-            left::leave(&self.place, self.file)
+            deferred::leave(&self.place, self.file)
         };
         if let Err(error) = removed {
             tracing::warn!(place = %self.place, %error, "the name stays until it is collected");

@@ -6,7 +6,7 @@ use shm_conformance::{bytes, spec};
 use shm_core::{
     Access, Attached, Backend, Fill, Handover, Header, Name, Region, Result, Segment, Spec,
 };
-use shm_posix::{Posix, PosixSegment, Publish, Source};
+use shm_posix::{NameOrFd, Posix, PosixSegment, Publish};
 
 pub(crate) type Array = Attached<PosixSegment>;
 
@@ -25,7 +25,7 @@ pub(crate) fn try_create(publish: Publish, name: &Name, value: u8, force: bool) 
 }
 
 pub(crate) fn attach(name: &Name, access: Access) -> Result<Array> {
-    Posix::default().attach(Source::Name(name.clone()), access)
+    Posix::default().attach(NameOrFd::Name(name.clone()), access)
 }
 
 /// Fails unless the array is whole and full of that value.

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 
 use shm_conformance::{AttachedOf, HandoverHarness, Harness, NamedHarness, leaks};
 use shm_core::{Name, Segment};
-use shm_posix::{Posix, Publish, Source};
+use shm_posix::{NameOrFd, Posix, Publish};
 
 macro_rules! harness {
     ($name:ident) => {
@@ -17,8 +17,8 @@ macro_rules! harness {
                 Posix::with_publish(Publish::$name)
             }
 
-            fn source(attached: &AttachedOf<Self>) -> Source {
-                Source::Name(attached.segment.header().name().clone())
+            fn source(attached: &AttachedOf<Self>) -> NameOrFd {
+                NameOrFd::Name(attached.segment.header().name().clone())
             }
 
             fn leftovers(name: &Name) -> Vec<String> {
@@ -27,14 +27,14 @@ macro_rules! harness {
         }
 
         impl NamedHarness for $name {
-            fn source_of(name: &Name) -> Source {
-                Source::Name(name.clone())
+            fn source_of(name: &Name) -> NameOrFd {
+                NameOrFd::Name(name.clone())
             }
         }
 
         impl HandoverHarness for $name {
-            fn source_of_fd(fd: OwnedFd, name: &Name) -> Source {
-                Source::Fd(fd, name.clone())
+            fn source_of_fd(fd: OwnedFd, name: &Name) -> NameOrFd {
+                NameOrFd::Fd(fd, name.clone())
             }
         }
     };

@@ -224,7 +224,7 @@ pub(crate) fn found(result: Result<Array>) -> Option<Array> {
     match result {
         Ok(array) => {
             let data = bytes::data(array.segment.header(), &array.region);
-            assert!(data[0] != 0 && data == vec![data[0]; data.len()], "torn: {data:?}");
+            assert!(data[0] != 0 && data == vec![data[0]; data.len()], "poisoned: {data:?}");
             Some(array)
         }
         Err(error) => {

@@ -160,11 +160,11 @@ fn precedence_is_array_then_environment_then_process() {
         (selection.chosen, selection.source)
     };
     let environment = Some(Preference::Backend(Memfd));
-    assert_eq!(chosen(Some(Shm), environment, Some(Mmap)), (Shm, Source::Named));
-    assert_eq!(chosen(None, environment, Some(Mmap)), (Memfd, Source::Environment));
-    assert_eq!(chosen(None, None, Some(Mmap)), (Mmap, Source::Set));
-    assert_eq!(chosen(None, Some(Preference::Automatic), Some(Mmap)), (Shm, Source::Automatic));
-    assert_eq!(chosen(None, None, None), (Shm, Source::Automatic));
+    assert_eq!(chosen(Some(Shm), environment, Some(Mmap)), (Shm, SelectedBy::Named));
+    assert_eq!(chosen(None, environment, Some(Mmap)), (Memfd, SelectedBy::Environment));
+    assert_eq!(chosen(None, None, Some(Mmap)), (Mmap, SelectedBy::Set));
+    assert_eq!(chosen(None, Some(Preference::Automatic), Some(Mmap)), (Shm, SelectedBy::Automatic));
+    assert_eq!(chosen(None, None, None), (Shm, SelectedBy::Automatic));
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn what_is_asked_for_and_cannot_be_had_is_an_error() {
     let error = |needs| choose(&facts, &Settings::default(), &needs).unwrap_err();
     assert_eq!(
         error(named(Shm, Unknown)).to_string(),
-        "backend shm is not compiled in: enable the feature `posix` of shmarray"
+        "backend shm is not compiled in: enable the feature `shm` of shmarray"
     );
     assert_eq!(
         error(named(Memfd, Unknown)).to_string(),
@@ -322,7 +322,7 @@ proptest! {
                 listed.sort();
                 prop_assert_eq!(listed, BackendKind::ALL);
                 if let Some(next) = selection.clone().fall(5) {
-                    prop_assert_eq!(selection.source, Source::Automatic);
+                    prop_assert_eq!(selection.source, SelectedBy::Automatic);
                     prop_assert!(next.chosen != chosen);
                     prop_assert!(needs.workers != Spawned || next.chosen != Mmap);
                     prop_assert_eq!(facts.availability(next.chosen), &Availability::Works);
@@ -336,7 +336,7 @@ proptest! {
                     });
                     prop_assert_eq!(verdict, Some(&too_large));
                 }
-                if selection.source == Source::Automatic {
+                if selection.source == SelectedBy::Automatic {
                     let before = selection.candidates.iter().take_while(|one| one.backend != chosen);
                     for one in before {
                         prop_assert!(matches!(one.verdict, Verdict::PassedOver(_)));

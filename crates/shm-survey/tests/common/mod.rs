@@ -6,7 +6,7 @@ use shm_conformance::{bytes, private, spec};
 use shm_core::{Attached, Backend, Fill, Header, Name, Region, Result};
 use shm_memfd::{Memfd, MemfdSegment};
 use shm_posix::{Posix, PosixSegment};
-use shm_survey::{Listing, Specimen, list};
+use shm_survey::{Listing, SegmentInfo, list};
 
 pub(crate) fn path(entry: &str) -> PathBuf {
     format!("/dev/shm/{entry}").into()
@@ -38,19 +38,19 @@ pub(crate) fn whole(name: &Name) -> Vec<u8> {
 }
 
 /// The data of an array of 100 `u64`.
-pub(crate) fn data(specimen: &Specimen) -> Vec<u8> {
+pub(crate) fn data(specimen: &SegmentInfo) -> Vec<u8> {
     let mut data = vec![0; 800];
     specimen.read_at(&mut data, 0).unwrap();
     data
 }
 
 /// What is listed under that name.
-pub(crate) fn listed(listing: Listing, name: &Name) -> Vec<Specimen> {
+pub(crate) fn listed(listing: Listing, name: &Name) -> Vec<SegmentInfo> {
     listing.segments.into_iter().filter(|found| found.header().name() == name).collect()
 }
 
 /// The one that is listed under that name.
-pub(crate) fn only(name: &Name) -> Specimen {
+pub(crate) fn only(name: &Name) -> SegmentInfo {
     let mut found = listed(list().unwrap(), name);
     assert_eq!(found.len(), 1, "{name}: {found:?}");
     found.remove(0)

@@ -29,7 +29,11 @@ impl Wait for Failing {
 impl Liveness for Failing {
     fn is_alive(&self, _: Owner) -> Result<bool> {
         let reason = "as the test wants".to_owned();
-        if self.0.replace(false) { Err(ErrorKind::InvalidPass { reason }.into()) } else { Ok(true) }
+        if self.0.replace(false) {
+            Err(ErrorKind::InvalidRound { reason }.into())
+        } else {
+            Ok(true)
+        }
     }
 }
 
@@ -49,15 +53,15 @@ fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Taken, Taken)) 
     let (words, lines) = (BarrierWords { state: word() }, [line(), line()]);
     let barrier = Barrier { words: &words, lines: &lines, size: 2 };
     let system = Failing(Cell::new(false));
-    let mut mine = barrier.join(ME, &system, Limit::Never).unwrap();
-    let other = barrier.join(OTHER, &system, Limit::Never).unwrap();
+    let mut mine = barrier.join(ME, &system, Timeout::Forever).unwrap();
+    let other = barrier.join(OTHER, &system, Timeout::Forever).unwrap();
     fails(&barrier, &system, &mut mine);
     test(&barrier, &system, mine, other);
 }
 
 fn fails(barrier: &Barrier<'_>, system: &Failing, mine: &mut Taken) {
     system.0.set(true);
-    let failed = barrier.wait(ME, mine, system, Limit::Never);
+    let failed = barrier.wait(ME, mine, system, Timeout::Forever);
     assert!(matches!(failed, Err(Blocked::Stop(Stop::Failed(_)))), "{failed:?}");
 }
 
@@ -65,10 +69,13 @@ fn fails(barrier: &Barrier<'_>, system: &Failing, mine: &mut Taken) {
 fn whoever_waits_again_is_not_counted_again() {
     after_a_failed_wait(|barrier, system, mut mine, mut other| {
         fails(barrier, system, &mut mine);
-        assert!(barrier.wait(OTHER, &mut other, system, Limit::Never).unwrap(), "the last to come");
+        assert!(
+            barrier.wait(OTHER, &mut other, system, Timeout::Forever).unwrap(),
+            "the last to come"
+        );
         // Where it failed, the phase is over: it is counted in the next.
         fails(barrier, system, &mut mine);
-        assert!(barrier.wait(OTHER, &mut other, system, Limit::Never).unwrap());
+        assert!(barrier.wait(OTHER, &mut other, system, Timeout::Forever).unwrap());
     });
 }
 
@@ -76,7 +83,7 @@ fn whoever_waits_again_is_not_counted_again() {
 fn whoever_leaves_is_missed_though_it_was_counted() {
     after_a_failed_wait(|barrier, system, mine, mut other| {
         barrier.leave(ME, &mine, system);
-        let broken = barrier.wait(OTHER, &mut other, system, Limit::Never);
+        let broken = barrier.wait(OTHER, &mut other, system, Timeout::Forever);
         let left = |broken: &Broken| (broken.slot, broken.how) == (0, How::Left);
         assert!(matches!(&broken, Err(Blocked::Broken(broken)) if left(broken)), "{broken:?}");
     });
@@ -85,10 +92,10 @@ fn whoever_leaves_is_missed_though_it_was_counted() {
 #[test]
 fn whoever_found_it_whole_looks_again_once_it_is_broken() {
     after_a_failed_wait(|barrier, system, mut mine, mut other| {
-        assert!(barrier.wait(OTHER, &mut other, system, Limit::Never).unwrap(), "it was whole");
+        assert!(barrier.wait(OTHER, &mut other, system, Timeout::Forever).unwrap(), "it was whole");
         fails(barrier, system, &mut mine);
         barrier.leave(ME, &mine, system);
-        let broken = barrier.wait(OTHER, &mut other, system, Limit::Never);
+        let broken = barrier.wait(OTHER, &mut other, system, Timeout::Forever);
         assert!(matches!(broken, Err(Blocked::Broken(_))), "{broken:?}");
     });
 }

@@ -6,12 +6,12 @@ use shm_core::{ErrorKind, Result};
 
 use super::invalid;
 
-/// The most chunks of a pass.
+/// The most chunks of a round.
 pub(crate) const MAX_CHUNKS: u64 = (1 << 30) - 1;
 /// The most rows of a chunk, unless it is the whole axis.
 pub(crate) const MAX_ROWS: u64 = (1 << 30) - 1;
-/// The highest number of a pass, counted from 1.
-pub(crate) const MAX_PASS: u32 = (1 << 27) - 1;
+/// The highest number of a round, counted from 1.
+pub(crate) const MAX_ROUND: u32 = (1 << 27) - 1;
 /// The most axes of an array that can be divided.
 const MAX_AXIS: u64 = (1 << 7) - 1;
 const MAX_ENTRY: u64 = (1 << 7) - 1;
@@ -25,18 +25,18 @@ fn small(bits: u64) -> u32 {
     crate::words::low_half(bits)
 }
 
-/// How the array is divided in a pass: into chunks of so many rows along an axis.
+/// How the array is divided in a round: into chunks of so many rows along an axis.
 ///
-/// Bits 0..7 axis, 7..37 rows (0: the whole axis), 37..64 pass. Pass 0 is none, before the first.
+/// Bits 0..7 axis, 7..37 rows (0: the whole axis), 37..64 round. Round 0 is none, before the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Plan {
-    pub(crate) pass: u32,
+    pub(crate) round: u32,
     pub(crate) axis: u32,
     pub(crate) rows: u32,
 }
 
 impl Plan {
-    /// The division of pass `number`, counted from 0, into chunks of `rows` along `axis`.
+    /// The division of round `number`, counted from 0, into chunks of `rows` along `axis`.
     pub(crate) fn new(number: u32, shape: &[usize], axis: usize, rows: usize) -> Result<Self> {
         let Some(&len) = shape.get(axis) else {
             let ndim = shape.len();
@@ -45,8 +45,8 @@ impl Plan {
         if rows == 0 {
             return Err(invalid("chunks of 0 rows".into()));
         }
-        if number >= MAX_PASS {
-            return Err(invalid(format!("pass {number}: the last is {}", MAX_PASS - 1)));
+        if number >= MAX_ROUND {
+            return Err(invalid(format!("round {number}: the last is {}", MAX_ROUND - 1)));
         }
         let whole = rows >= len;
         let (many, axis_bits) = (rows as u64, axis as u64);
@@ -56,31 +56,31 @@ impl Plan {
             )));
         }
         let rows = if whole { 0 } else { small(many) };
-        let plan = Self { pass: number + 1, axis: small(axis_bits), rows };
+        let plan = Self { round: number + 1, axis: small(axis_bits), rows };
         plan.chunks(shape)?;
         Ok(plan)
     }
 
     pub(crate) fn of(word: u64) -> Self {
         Self {
-            pass: small(bits(word, 37, 64)),
+            round: small(bits(word, 37, 64)),
             axis: small(bits(word, 0, 7)),
             rows: small(bits(word, 7, 37)),
         }
     }
 
     pub(crate) fn word(self) -> u64 {
-        u64::from(self.pass) << 37 | u64::from(self.rows) << 7 | u64::from(self.axis)
+        u64::from(self.round) << 37 | u64::from(self.rows) << 7 | u64::from(self.axis)
     }
 
-    /// The pass as users count it.
+    /// The round as users count it.
     pub(crate) fn number(self) -> i64 {
-        i64::from(self.pass) - 1
+        i64::from(self.round) - 1
     }
 
     /// How many chunks it makes of an array of that shape.
     pub(crate) fn chunks(self, shape: &[usize]) -> Result<u32> {
-        if self.pass == 0 {
+        if self.round == 0 {
             return Ok(0);
         }
         let Some(&len) = shape.get(self.axis as usize) else {
@@ -106,7 +106,7 @@ impl Plan {
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "axis {} in pass {} ", self.axis, self.number())?;
+        write!(f, "axis {} in round {} ", self.axis, self.number())?;
         match self.rows {
             0 => f.write_str("into one chunk"),
             rows => write!(f, "into chunks of {rows} rows"),
@@ -116,10 +116,10 @@ impl fmt::Display for Plan {
 
 /// Which chunk is next, and which entry took the one before.
 ///
-/// Bits 0..7 entry, 7..37 next, 37..64 pass.
+/// Bits 0..7 entry, 7..37 next, 37..64 round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
-    pub(crate) pass: u32,
+    pub(crate) round: u32,
     pub(crate) next: u32,
     pub(crate) entry: usize,
 }
@@ -127,7 +127,7 @@ pub(crate) struct Cursor {
 impl Cursor {
     pub(crate) fn of(word: u64) -> Self {
         Self {
-            pass: small(bits(word, 37, 64)),
+            round: small(bits(word, 37, 64)),
             next: small(bits(word, 7, 37)),
             entry: small(bits(word, 0, 7)) as usize,
         }
@@ -135,16 +135,16 @@ impl Cursor {
 
     pub(crate) fn word(self) -> u64 {
         let entry = self.entry as u64 & MAX_ENTRY;
-        u64::from(self.pass) << 37 | u64::from(self.next) << 7 | entry
+        u64::from(self.round) << 37 | u64::from(self.next) << 7 | entry
     }
 }
 
 /// What an entry is about.
 ///
-/// Bits 0..7 state, 7..37 chunk, 37..64 pass.
+/// Bits 0..7 state, 7..37 chunk, 37..64 round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Task {
-    pub(crate) pass: u32,
+    pub(crate) round: u32,
     pub(crate) chunk: u32,
     state: u64,
 }
@@ -157,26 +157,26 @@ const HOLDS_AGAIN: u64 = 3;
 impl Task {
     pub(crate) fn of(word: u64) -> Self {
         Self {
-            pass: small(bits(word, 37, 64)),
+            round: small(bits(word, 37, 64)),
             chunk: small(bits(word, 7, 37)),
             state: bits(word, 0, 7),
         }
     }
 
     pub(crate) fn word(self) -> u64 {
-        u64::from(self.pass) << 37 | u64::from(self.chunk) << 7 | self.state
+        u64::from(self.round) << 37 | u64::from(self.chunk) << 7 | self.state
     }
 
-    pub(crate) fn idle(pass: u32, chunk: u32) -> Self {
-        Self { pass, chunk, state: IDLE }
+    pub(crate) fn idle(round: u32, chunk: u32) -> Self {
+        Self { round, chunk, state: IDLE }
     }
 
-    pub(crate) fn wants(pass: u32, chunk: u32) -> Self {
-        Self { pass, chunk, state: WANTS }
+    pub(crate) fn wants(round: u32, chunk: u32) -> Self {
+        Self { round, chunk, state: WANTS }
     }
 
-    pub(crate) fn holds(pass: u32, chunk: u32, again: bool) -> Self {
-        Self { pass, chunk, state: if again { HOLDS_AGAIN } else { HOLDS } }
+    pub(crate) fn holds(round: u32, chunk: u32, again: bool) -> Self {
+        Self { round, chunk, state: if again { HOLDS_AGAIN } else { HOLDS } }
     }
 
     /// Whether it is held, by its owner or until somebody takes it.
@@ -184,7 +184,7 @@ impl Task {
         matches!(self.state, HOLDS | HOLDS_AGAIN)
     }
 
-    pub(crate) fn is_held_in(self, pass: u32) -> bool {
-        self.is_held() && self.pass == pass
+    pub(crate) fn is_held_in(self, round: u32) -> bool {
+        self.is_held() && self.round == round
     }
 }

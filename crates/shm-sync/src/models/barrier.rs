@@ -7,7 +7,7 @@ use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::barrier::{Barrier, Blocked, Broken, How, Taken};
 use crate::event::Event;
-use crate::system::Limit;
+use crate::system::Timeout;
 
 /// What each participant writes, for the others to read in the next phase.
 #[derive(Default)]
@@ -29,11 +29,11 @@ impl Model {
     }
 
     fn join_in(&self, slot: u32, size: u32) -> Taken {
-        self.barrier(size).join(owner(slot), &self.system, Limit::Never).unwrap()
+        self.barrier(size).join(owner(slot), &self.system, Timeout::Forever).unwrap()
     }
 
     fn wait(&self, slot: u32, taken: &mut Taken, size: u32) -> Result<bool, Broken> {
-        match self.barrier(size).wait(owner(slot), taken, &self.system, Limit::Never) {
+        match self.barrier(size).wait(owner(slot), taken, &self.system, Timeout::Forever) {
             Ok(last) => Ok(last),
             Err(Blocked::Broken(broken)) => Err(broken),
             Err(blocked) => panic!("{blocked:?}"),
@@ -122,7 +122,7 @@ fn one_leaves_who_came_with_the_other() {
         model.spawn(|model| {
             let taken = model.join_in(1, 2);
             let both = Event(&model.area.progress.count);
-            both.wait_past(&model.system, 0, Limit::Never).unwrap();
+            both.wait_past(&model.system, 0, Timeout::Forever).unwrap();
             model.leave(1, &taken, 2);
         });
         let mut taken = model.join_in(0, 2);
@@ -192,8 +192,8 @@ fn one_dies_as_it_comes_and_goes() {
         let model = Model::empty(2);
         let come_and_go = |model: &Model, slot: u32| {
             let barrier = model.barrier(2);
-            if let Ok(mut taken) = barrier.join(owner(slot), &model.system, Limit::Now) {
-                let _ = barrier.wait(owner(slot), &mut taken, &model.system, Limit::Now);
+            if let Ok(mut taken) = barrier.join(owner(slot), &model.system, Timeout::NoWait) {
+                let _ = barrier.wait(owner(slot), &mut taken, &model.system, Timeout::NoWait);
                 barrier.leave(owner(slot), &taken, &model.system);
             }
         };

@@ -6,9 +6,9 @@ use std::rc::Rc;
 use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::claims::{Claim, Claims, Found, Plan};
-use crate::system::{Limit, Waiter};
+use crate::system::{Timeout, Waiter};
 
-/// What has become of a chunk in a pass.
+/// What has become of a chunk in a round.
 #[derive(Default)]
 struct Chunk {
     /// Somebody has begun to work on it.
@@ -20,7 +20,7 @@ struct Chunk {
 
 struct Data {
     data: Vec<Bytes>,
-    /// Of one pass after the other.
+    /// Of one round after the other.
     chunks: Vec<Chunk>,
     shape: [usize; 1],
     /// How many may die.
@@ -30,10 +30,10 @@ struct Data {
 type Model = World<Data>;
 
 impl Model {
-    fn empty(lines: usize, chunks: usize, passes: usize, deaths: u32) -> Rc<Self> {
+    fn empty(lines: usize, chunks: usize, rounds: usize, deaths: u32) -> Rc<Self> {
         let shape = [chunks];
         let data = (0..chunks).map(|_| Bytes::default()).collect();
-        let chunks = (0..chunks * passes).map(|_| Chunk::default()).collect();
+        let chunks = (0..chunks * rounds).map(|_| Chunk::default()).collect();
         Self::new(lines, Data { data, chunks, shape, deaths })
     }
 
@@ -41,23 +41,23 @@ impl Model {
         Claims { words: &self.area.claims, lines: &self.lines, shape: &self.data.shape }
     }
 
-    fn plan(&self, pass: u32) -> Plan {
-        Plan::new(pass, &self.data.shape, 0, 1).unwrap()
+    fn plan(&self, round: u32) -> Plan {
+        Plan::new(round, &self.data.shape, 0, 1).unwrap()
     }
 
-    fn chunk(&self, pass: u32, claim: Claim) -> &Chunk {
-        &self.data.chunks[pass as usize * self.data.data.len() + claim.chunk as usize]
+    fn chunk(&self, round: u32, claim: Claim) -> &Chunk {
+        &self.data.chunks[round as usize * self.data.data.len() + claim.chunk as usize]
     }
 
-    /// The next chunk, as a pass hands it out.
-    fn claim(&self, slot: u32, pass: u32) -> Option<Claim> {
+    /// The next chunk, as a round hands it out.
+    fn claim(&self, slot: u32, round: u32) -> Option<Claim> {
         let claims = self.claims();
-        let mut waiter = Waiter::new(Limit::Never);
+        let mut waiter = Waiter::new(Timeout::Forever);
         loop {
             let seen = claims.events().count();
-            match claims.find(owner(slot), self.plan(pass), &self.system).unwrap() {
+            match claims.find(owner(slot), self.plan(round), &self.system).unwrap() {
                 Found::Chunk(claim) => {
-                    let chunk = self.chunk(pass, claim);
+                    let chunk = self.chunk(round, claim);
                     assert_eq!(chunk.done.get(), 0, "a chunk that is done is handed out");
                     // One that died may not have touched it yet.
                     assert!(
@@ -73,46 +73,46 @@ impl Model {
     }
 
     /// Writes to a chunk.
-    fn work_on(&self, pass: u32, claim: Claim) -> &Chunk {
-        let chunk = self.chunk(pass, claim);
+    fn work_on(&self, round: u32, claim: Claim) -> &Chunk {
+        let chunk = self.chunk(round, claim);
         chunk.touched.set(true);
         self.data.data[claim.chunk as usize].write();
         chunk
     }
 
-    fn finish(&self, slot: u32, pass: u32, claim: Claim) {
-        let chunk = self.work_on(pass, claim);
+    fn finish(&self, slot: u32, round: u32, claim: Claim) {
+        let chunk = self.work_on(round, claim);
         chunk.finished.set(chunk.finished.get() + 1);
-        self.claims().done(owner(slot), self.plan(pass).pass, claim, &self.system);
+        self.claims().done(owner(slot), self.plan(round).round, claim, &self.system);
         chunk.done.set(chunk.done.get() + 1);
     }
 
-    /// Works until all chunks of a pass are done, whoever has done them.
-    fn work(&self, slot: u32, pass: u32) {
-        while let Some(claim) = self.claim(slot, pass) {
-            self.finish(slot, pass, claim);
+    /// Works until all chunks of a round are done, whoever has done them.
+    fn work(&self, slot: u32, round: u32) {
+        while let Some(claim) = self.claim(slot, round) {
+            self.finish(slot, round, claim);
         }
     }
 
     /// That, and sees what all have done.
-    fn work_and_look(&self, slot: u32, pass: u32) {
-        self.work(slot, pass);
+    fn work_and_look(&self, slot: u32, round: u32) {
+        self.work(slot, round);
         for data in &self.data.data {
             data.read();
         }
     }
 
     /// Takes a chunk, and gives it back.
-    fn give_back(&self, slot: u32, pass: u32) {
-        if let Some(claim) = self.claim(slot, pass) {
-            self.work_on(pass, claim);
-            let plan = self.plan(pass);
-            self.claims().give_back(owner(slot), plan.pass, claim, &self.system);
+    fn give_back(&self, slot: u32, round: u32) {
+        if let Some(claim) = self.claim(slot, round) {
+            self.work_on(round, claim);
+            let plan = self.plan(round);
+            self.claims().give_back(owner(slot), plan.round, claim, &self.system);
         }
     }
 
-    fn begin(&self, pass: u32) {
-        assert!(self.claims().begin(self.plan(pass)).unwrap());
+    fn begin(&self, round: u32) {
+        assert!(self.claims().begin(self.plan(round)).unwrap());
     }
 
     /// In the end every chunk is done, and once, unless its worker died while it said so.
@@ -189,10 +189,10 @@ fn a_chunk_is_given_back() {
     });
 }
 
-/// A worker of the pass before comes late, and finds nothing to do.
+/// A worker of the round before comes late, and finds nothing to do.
 #[test]
 fn the_next_pass_begins_beside_a_late_worker() {
-    explore("claims: 2 passes of 1 chunk, 1 worker of both, 1 late of the first", Some(3), || {
+    explore("claims: 2 rounds of 1 chunk, 1 worker of both, 1 late of the first", Some(3), || {
         let model = Model::empty(2, 1, 2, 0);
         model.begin(0);
         model.spawn(|model| model.work(1, 0));

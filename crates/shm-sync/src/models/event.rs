@@ -3,7 +3,7 @@
 use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::event::Event;
-use crate::system::Limit;
+use crate::system::Timeout;
 
 type Model = World<Bytes>;
 
@@ -14,7 +14,7 @@ impl Model {
 
     fn wait_past(&self, seen: u64) -> u64 {
         let event = Event(&self.area.progress.count);
-        event.wait_past(&self.system, seen, Limit::Never).unwrap()
+        event.wait_past(&self.system, seen, Timeout::Forever).unwrap()
     }
 
     fn wait_for(&self, count: u64) {

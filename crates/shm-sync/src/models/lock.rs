@@ -7,7 +7,7 @@ use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::atomic::step;
 use crate::lock::{Class, Granted, Lock};
-use crate::system::{Limit, Liveness};
+use crate::system::{Liveness, Timeout};
 use crate::words::low_half;
 
 /// What the lock guards: in two halves, one for each claimer.
@@ -34,12 +34,12 @@ impl Model {
     }
 
     fn alone(&self, slot: u32) -> Granted {
-        self.lock().lock_alone(owner(slot), &self.system, Limit::Never).unwrap()
+        self.lock().lock_alone(owner(slot), &self.system, Timeout::Forever).unwrap()
     }
 
     fn shared(&self, slot: u32, class: Class) -> Granted {
         self.lock()
-            .lock_shared(owner(slot), class, &self.system, Limit::Never, || false, || Ok(false))
+            .lock_shared(owner(slot), class, &self.system, Timeout::Forever, || false, || Ok(false))
             .unwrap()
     }
 
@@ -47,12 +47,12 @@ impl Model {
         self.lock().unlock_shared(owner(slot), &self.system);
     }
 
-    /// Writes everything, and mends what is torn.
+    /// Writes everything, and mends what is poisoned.
     fn write(&self, slot: u32) {
         self.data.asked[slot as usize].set(true);
         let mut granted = self.alone(slot);
-        self.check_torn(granted.is_torn());
-        granted.set_torn(false);
+        self.check_poisoned(granted.is_poisoned());
+        granted.set_poisoned(false);
         self.data.half_written.set(true);
         self.data.halves[0].write();
         step();
@@ -62,10 +62,10 @@ impl Model {
         self.data.asked[slot as usize].set(false);
     }
 
-    /// Torn is said if somebody died while it wrote, and only if one is dead who had asked to.
-    fn check_torn(&self, torn: bool) {
-        if !torn {
-            assert!(!self.data.half_written.get(), "torn data are not told");
+    /// Poisoned is said if somebody died while it wrote, and only if one is dead who had asked to.
+    fn check_poisoned(&self, poisoned: bool) {
+        if !poisoned {
+            assert!(!self.data.half_written.get(), "poisoned data are not told");
             return;
         }
         let dead = |slot| !self.system.is_alive(owner(slot)).unwrap();
@@ -75,7 +75,7 @@ impl Model {
 
     fn read(&self, slot: u32) {
         let granted = self.shared(slot, Class::Readers);
-        self.check_torn(granted.is_torn());
+        self.check_poisoned(granted.is_poisoned());
         for half in &self.data.halves {
             half.read();
         }
@@ -92,7 +92,7 @@ impl Model {
     /// Becomes the only one, if that can be had at once, and mends nothing.
     fn try_write(&self, slot: u32) {
         self.data.asked[slot as usize].set(true);
-        let tried = self.lock().lock_alone(owner(slot), &self.system, Limit::Now);
+        let tried = self.lock().lock_alone(owner(slot), &self.system, Timeout::NoWait);
         if let Ok(granted) = tried {
             self.data.halves.iter().for_each(Bytes::write);
             self.lock().leave(owner(slot), &self.system, granted);
@@ -105,7 +105,7 @@ impl Model {
         let (me, class) = (owner(slot), Class::Claimers);
         if self
             .lock()
-            .lock_shared(me, class, &self.system, Limit::Now, || false, || Ok(false))
+            .lock_shared(me, class, &self.system, Timeout::NoWait, || false, || Ok(false))
             .is_ok()
         {
             self.data.halves[slot as usize % 2].write();
@@ -117,7 +117,7 @@ impl Model {
     fn end(&self, slot: u32) {
         self.join();
         self.write(slot);
-        assert!(!self.lock().is_torn());
+        assert!(!self.lock().is_poisoned());
         for (slot, line) in (0..).zip(&self.lines) {
             let marks = low_half(line.marks.look());
             assert!(marks == 0 || !self.system.is_alive(owner(slot)).unwrap(), "marks are left");
@@ -257,8 +257,8 @@ fn a_writer_dies_and_a_try_finds_it() {
         let model = Model::empty(2);
         model.spawn_victim(victim, owner(1), |model| model.write(1));
         model.join();
-        let granted = model.lock().lock_alone(owner(0), &model.system, Limit::Now).unwrap();
-        model.check_torn(granted.is_torn());
+        let granted = model.lock().lock_alone(owner(0), &model.system, Timeout::NoWait).unwrap();
+        model.check_poisoned(granted.is_poisoned());
     });
 }
 
@@ -300,7 +300,7 @@ fn a_claimer_dies() {
         let model = Model::empty(2);
         model.spawn_victim(victim, owner(1), |model| model.claim(1));
         model.read(0);
-        assert!(!model.lock().is_torn());
+        assert!(!model.lock().is_poisoned());
         model.end(0);
     });
 }
@@ -339,7 +339,7 @@ fn a_claimer_lets_another_of_its_process_in() {
                 owner(0),
                 Class::Claimers,
                 &model.system,
-                Limit::Never,
+                Timeout::Forever,
                 inside,
                 || Ok(false),
             );

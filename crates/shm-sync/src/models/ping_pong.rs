@@ -4,21 +4,21 @@
 use std::rc::Rc;
 
 use super::explore;
-use super::pass::Model;
+use super::round::Model;
 use super::world::owner;
 use crate::claims::Found;
 use crate::lock::Class;
-use crate::system::Limit;
+use crate::system::Timeout;
 
 /// Both arrays. Each has its own words and sleepers; the threads belong to the first.
 fn arrays() -> (Rc<Model>, Rc<Model>) {
     (Model::empty(), Model::empty())
 }
 
-/// Reads one array while it does what is left of the pass over the other.
+/// Reads one array while it does what is left of the round over the other.
 fn step(slot: u32, source: &Model, destination: &Model) {
     let (lock, me) = (source.lock(), owner(slot));
-    let (limit, system) = (Limit::Never, &source.system);
+    let (limit, system) = (Timeout::Forever, &source.system);
     lock.lock_shared(me, Class::Readers, system, limit, || false, || Ok(false)).unwrap();
     while destination.do_one(slot) {}
     lock.unlock_shared(me, system);
@@ -43,11 +43,11 @@ fn two_workers_swap_two_arrays() {
 /// whoever has done that chunk wakes the worker.
 #[test]
 fn the_last_chunk_is_done_beside_a_writer() {
-    explore("ping-pong: 1 ends a pass, 1 writes both arrays, 1 comes late", Some(2), || {
+    explore("ping-pong: 1 ends a round, 1 writes both arrays, 1 comes late", Some(2), || {
         let (one, two) = arrays();
         assert!(two.do_one(0));
         let (lock, claims, plan, me) = (two.lock(), two.claims(), two.plan(), owner(0));
-        let (limit, system) = (Limit::Never, &two.system);
+        let (limit, system) = (Timeout::Forever, &two.system);
         lock.lock_shared(me, Class::Claimers, system, limit, || false, || Ok(false)).unwrap();
         let Found::Chunk(claim) = claims.find(me, plan, system).unwrap() else { unreachable!() };
         let reader = owner(1);
@@ -62,11 +62,12 @@ fn the_last_chunk_is_done_beside_a_writer() {
         });
         let other = two.clone();
         one.spawn(move |one| {
-            let granted = other.lock().lock_alone(owner(2), &other.system, Limit::Never).unwrap();
+            let granted =
+                other.lock().lock_alone(owner(2), &other.system, Timeout::Forever).unwrap();
             one.write(2);
             other.lock().leave(owner(2), &other.system, granted);
         });
-        claims.done(me, plan.pass, claim, system);
+        claims.done(me, plan.round, claim, system);
         claims.tell_if_over(plan, &lock, system);
         lock.unlock_shared(me, system);
         one.join();

@@ -4,7 +4,7 @@ use crate::handle::Handle;
 
 /// An array of any kind, to be handed to another process: [`Array`](crate::Array) and
 /// [`ErasedArray`](crate::ErasedArray).
-pub trait Passable: Sealed {}
+pub trait Transferable: Sealed {}
 
 /// What the crate itself asks of it.
 pub trait Sealed {

@@ -1,4 +1,4 @@
-//! A pass beside a writer: claims under the lock, as users have them.
+//! A round beside a writer: claims under the lock, as users have them.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::claims::{Claims, Found, Plan};
 use crate::lock::{Class, Lock};
-use crate::system::{Limit, Stop, Waiter};
+use crate::system::{Stop, Timeout, Waiter};
 
 pub(super) type Model = World<[Bytes; 2]>;
 
@@ -35,12 +35,12 @@ impl Model {
     /// done.
     pub(super) fn do_one(&self, slot: u32) -> bool {
         let (me, plan, claims) = (owner(slot), self.plan(), self.claims());
-        let mut waiter = Waiter::new(Limit::Never);
+        let mut waiter = Waiter::new(Timeout::Forever);
         loop {
             let seen = claims.events().count();
             let (inside, is_over) = (|| claims.holds_any(me), || claims.is_over(plan));
             let (lock, class) = (self.lock(), Class::Claimers);
-            match lock.lock_shared(me, class, &self.system, Limit::Never, inside, is_over) {
+            match lock.lock_shared(me, class, &self.system, Timeout::Forever, inside, is_over) {
                 Ok(_) => {}
                 Err(Stop::Needless) => return false,
                 Err(stop) => panic!("{stop:?}"),
@@ -48,7 +48,7 @@ impl Model {
             let found = claims.find(me, plan, &self.system).unwrap();
             if let Found::Chunk(claim) = found {
                 self.data[claim.chunk as usize].write();
-                claims.done(me, plan.pass, claim, &self.system);
+                claims.done(me, plan.round, claim, &self.system);
                 claims.tell_if_over(plan, &lock, &self.system);
             }
             lock.unlock_shared(me, &self.system);
@@ -64,7 +64,7 @@ impl Model {
 
     pub(super) fn write(&self, slot: u32) {
         let lock = self.lock();
-        let granted = lock.lock_alone(owner(slot), &self.system, Limit::Never).unwrap();
+        let granted = lock.lock_alone(owner(slot), &self.system, Timeout::Forever).unwrap();
         for data in &self.data {
             data.write();
         }
@@ -81,7 +81,7 @@ impl Model {
 
 #[test]
 fn two_threads_of_a_worker_and_a_writer() {
-    explore("pass: 2 threads of one worker do a chunk each, beside a writer", Some(2), || {
+    explore("round: 2 threads of one worker do a chunk each, beside a writer", Some(2), || {
         let model = Model::empty();
         model.spawn(|model| model.write(1));
         model.spawn(|model| assert!(model.do_one(0)));
@@ -92,7 +92,7 @@ fn two_threads_of_a_worker_and_a_writer() {
 
 #[test]
 fn a_worker_dies_beside_a_writer() {
-    explore_deaths("pass: a worker dies, another thread writes and works", Some(2), |victim| {
+    explore_deaths("round: a worker dies, another thread writes and works", Some(2), |victim| {
         let model = Model::empty();
         model.spawn_victim(victim, owner(1), |model| {
             model.do_one(1);

@@ -2,18 +2,18 @@
 //!
 //! ```no_run
 //! use std::process::Command;
-//! use shmarray::pass;
+//! use shmarray::transfer;
 //! use shmarray::prelude::*;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // In the parent:
 //! let image: SharedArray<f32, Ix2> = SharedArray::builder((480, 640)).zeros()?;
 //! let mut worker = Command::new("worker");
-//! pass::inherit(&mut worker, "image", &image)?;
+//! transfer::inherit(&mut worker, "image", &image)?;
 //! worker.spawn()?;
 //!
 //! // In the worker:
-//! let image: SharedArray<f32, Ix2> = pass::take("image")?.typed()?;
+//! let image: SharedArray<f32, Ix2> = transfer::take("image")?.typed()?;
 //! # Ok(())
 //! # }
 //! ```
@@ -28,17 +28,17 @@ use shm_pass::Outgoing;
 
 use crate::handle::Handle;
 use crate::mode::Mode;
-use crate::{Array, ErasedArray, Passable};
+use crate::{Array, ErasedArray, Transferable};
 
 /// Gives an array to the children of a command, under a key: 1 to 64 of `A-Z a-z 0-9 _ -`.
 ///
 /// No other child gets its descriptor. The array stays while the command or a child has it.
 ///
 /// # Errors
-/// [`NoHandle`](shm_core::ErrorKind::NoHandle) on backend `mmap`;
+/// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`;
 /// [`Transport`](shm_core::ErrorKind::Transport) for the key;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached).
-pub fn inherit(command: &mut Command, key: &str, array: &impl Passable) -> Result<()> {
+pub fn inherit(command: &mut Command, key: &str, array: &impl Transferable) -> Result<()> {
     let (payload, fd) = array.handle().handover("inheriting")?;
     shm_pass::inherit(command, key, payload, fd)
 }
@@ -55,9 +55,9 @@ pub fn take(key: &str) -> Result<Received> {
 /// Sends arrays over a socket, all in one message.
 ///
 /// # Errors
-/// [`NoHandle`](shm_core::ErrorKind::NoHandle) on backend `mmap`, before anything is sent;
+/// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`, before anything is sent;
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over.
-pub fn send(socket: &UnixStream, arrays: &[&dyn Passable], timeout: Duration) -> Result<()> {
+pub fn send(socket: &UnixStream, arrays: &[&dyn Transferable], timeout: Duration) -> Result<()> {
     let outgoing = arrays.iter().map(|array| {
         let (payload, fd) = array.handle().handover("sending")?;
         Outgoing::new(payload, fd)

@@ -6,7 +6,7 @@ use shm_core::{Result, SlotLocks};
 use shm_presence::{Owner, is_held};
 
 use crate::Participant;
-use crate::lock::{is_begun, is_torn, is_waited_for};
+use crate::lock::{is_begun, is_poisoned, is_waited_for};
 use crate::words::{Line, LockWords, MAX_LINES, SyncArea, low_half};
 
 /// The lock of an array, as it was at one moment.
@@ -24,7 +24,7 @@ pub struct LockState {
     /// The slots of the living who share it: guards for reading, or claims of chunks.
     pub sharers: Vec<u32>,
     /// Whether somebody died or panicked while it may have been writing, and nobody has mended that.
-    pub torn: bool,
+    pub poisoned: bool,
 }
 
 /// The words that a segment had when its bytes were copied.
@@ -32,13 +32,13 @@ pub struct LockState {
 /// The words are read one after the other while others write them, so two of them may never have
 /// been in the segment together.
 #[derive(Clone, Copy, Debug)]
-pub struct Seen<'a> {
+pub struct Snapshot<'a> {
     sync_area: &'a [u8],
     slot_table: &'a [u8],
     locks: SlotLocks<'a>,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Snapshot<'a> {
     /// From private copies of the sync area and the slot table; either may be short, as if zeros
     /// followed. Who lives is asked with `locks`, whose file may be open for reading only.
     pub fn new(sync_area: &'a [u8], slot_table: &'a [u8], locks: SlotLocks<'a>) -> Self {
@@ -82,15 +82,15 @@ impl<'a> Seen<'a> {
                 sharers.push(slot);
             }
         }
-        let left_torn = holder.is_some() && !holder_alive && is_begun(lock);
-        let torn = is_torn(lock) || left_torn;
+        let left_poisoned = holder.is_some() && !holder_alive && is_begun(lock);
+        let poisoned = is_poisoned(lock) || left_poisoned;
         Ok(LockState {
             holder: holder.map(Owner::slot),
             holder_alive,
             holder_waits: holder_alive && !is_begun(lock) && !sharers.is_empty(),
             is_waited_for: holder.is_some() && is_waited_for(lock),
             sharers,
-            torn,
+            poisoned,
         })
     }
 

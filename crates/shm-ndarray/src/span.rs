@@ -1,5 +1,5 @@
 //! Where the elements of a window lie in a region: everything that pointers rely on is checked here.
-#![allow(unsafe_code)] // Makes raw views from a region's address; the invariant is on `Place`.
+#![allow(unsafe_code)] // Makes raw views from a region's address; the invariant is on `ElementSpan`.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -35,7 +35,7 @@ const DATA_ALIGN: usize = 64;
 /// # unsafe impl Sync for Memory {}
 /// use ndarray::{Ix1, Ix2, array, s};
 /// use shm_core::{Element, Header, Layout, Order, Spec, Stamp, Window};
-/// use shm_ndarray::{Place, slice_window};
+/// use shm_ndarray::{ElementSpan, slice_window};
 ///
 /// # fn main() -> shm_core::Result<()> {
 /// # let stamp = Stamp { uuid: Default::default(), created: 0, creator: 0 };
@@ -43,20 +43,20 @@ const DATA_ALIGN: usize = 64;
 /// let header = Header::new(&Spec::new("grid".parse()?, f32::dtype(), layout), stamp)?;
 /// # let region = Box::new(Memory(UnsafeCell::new([0; 32768])));
 /// let whole = Window::whole(header.layout());
-/// let grid = Place::<f32, Ix2>::new(&header, &whole)?;
+/// let grid = ElementSpan::<f32, Ix2>::new(&header, &whole)?;
 /// // SAFETY: `region` is the one that `header` describes.
 /// let grid = unsafe { grid.elements_mut(&region)? };
 /// grid.copy_from(&array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])?;
 ///
 /// let column = slice_window(&whole, s![..;-1, 2].as_ref())?;
-/// let column = Place::<f32, Ix1>::new(&header, &column)?;
+/// let column = ElementSpan::<f32, Ix1>::new(&header, &column)?;
 /// // SAFETY: as above.
 /// let column = unsafe { column.elements(&region)? };
 /// assert_eq!(column.to_array(), array![6.0, 3.0]);
 /// # Ok(())
 /// # }
 /// ```
-pub struct Place<T, D> {
+pub struct ElementSpan<T, D> {
     // Invariant, established by `raw`:
     // - each element of the window lies, as a whole, in the bytes `lowest..end` of the region, and
     //   at a multiple of `alignment::<T>()` from its start; `lowest <= end` also if there is no
@@ -72,7 +72,7 @@ pub struct Place<T, D> {
     elements: PhantomData<fn() -> T>,
 }
 
-impl<T: Element, D: Dimension> Place<T, D> {
+impl<T: Element, D: Dimension> ElementSpan<T, D> {
     /// Checks that a window of the array that `header` describes consists of elements `T` in `D`
     /// dimensions.
     ///
@@ -284,15 +284,15 @@ fn corrupt(reason: String) -> shm_core::Error {
     ErrorKind::Corrupt { what, reason }.into()
 }
 
-impl<T, D: Clone> Clone for Place<T, D> {
+impl<T, D: Clone> Clone for ElementSpan<T, D> {
     fn clone(&self) -> Self {
         Self { shape: self.shape.clone(), inverted: self.inverted.clone(), ..*self }
     }
 }
 
-impl<T, D: fmt::Debug> fmt::Debug for Place<T, D> {
+impl<T, D: fmt::Debug> fmt::Debug for ElementSpan<T, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place")
+        f.debug_struct("ElementSpan")
             .field("dtype", &std::any::type_name::<T>())
             .field("lowest", &self.lowest)
             .field("end", &self.end)

@@ -6,7 +6,7 @@ use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
 use crate::barrier::{Barrier, Blocked, Taken};
-use crate::system::Limit;
+use crate::system::Timeout;
 use crate::{Attachment, Shared};
 
 impl<'a, A: Attachment> Shared<'a, A> {
@@ -17,8 +17,8 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// # Errors
     /// [`InvalidBarrier`](shm_core::ErrorKind::InvalidBarrier) for 0 participants, or more than
     /// there are slots; if others use it for another number; if all places are taken.
-    /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes.
-    pub fn place(self, size: u32, limit: Limit) -> Result<Place<'a, A>> {
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes.
+    pub fn seat(self, size: u32, limit: Timeout) -> Result<Seat<'a, A>> {
         let most = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
         if size == 0 || size > most {
             return Err(self.invalid(format!("{size} participants; there can be 1 to {most}")));
@@ -26,7 +26,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
         let me = self.me()?;
         let taken = barrier(self, size).join(me, self.kernel(), limit);
         let taken = taken.map_err(|blocked| self.blocked(blocked, size))?;
-        Ok(Place { shared: self, me, taken, size })
+        Ok(Seat { shared: self, me, taken, size })
     }
 
     fn invalid(self, reason: String) -> shm_core::Error {
@@ -52,23 +52,23 @@ impl<'a, A: Attachment> Shared<'a, A> {
 
 /// A place at a barrier. Dropping it gives it up; whoever waits then, or comes to wait before
 /// somebody else has taken it, is told that the barrier is broken.
-pub struct Place<'a, A: Attachment> {
+pub struct Seat<'a, A: Attachment> {
     shared: Shared<'a, A>,
     me: Owner,
     taken: Taken,
     size: u32,
 }
 
-impl<A: Attachment> Place<'_, A> {
+impl<A: Attachment> Seat<'_, A> {
     /// Waits until all participants wait. What they wrote before, this one sees afterwards. True
     /// in exactly one of them: the last to come.
     ///
     /// # Errors
     /// [`BarrierBroken`](shm_core::ErrorKind::BarrierBroken), with the slot, if one of them died,
-    /// left or gave up; [`Locked`](shm_core::ErrorKind::Locked) if the limit passes: then the
+    /// left or gave up; [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes: then the
     /// barrier is broken for all. [`ForkedChild`](shm_core::ErrorKind::ForkedChild) for a copy in
     /// a forked child.
-    pub fn wait(&mut self, limit: Limit) -> Result<bool> {
+    pub fn wait(&mut self, limit: Timeout) -> Result<bool> {
         if !self.shared.is_mine(self.me) {
             let operation = "waiting at a barrier on its parent's place";
             return Err(ErrorKind::ForkedChild { operation }.into());
@@ -88,7 +88,7 @@ fn barrier<A: Attachment>(shared: Shared<'_, A>, size: u32) -> Barrier<'_> {
     Barrier { words: &shared.area().barrier, lines: shared.lines(), size }
 }
 
-impl<A: Attachment> Drop for Place<'_, A> {
+impl<A: Attachment> Drop for Seat<'_, A> {
     fn drop(&mut self) {
         if self.shared.is_mine(self.me) {
             let barrier = barrier(self.shared, self.size);
@@ -97,9 +97,9 @@ impl<A: Attachment> Drop for Place<'_, A> {
     }
 }
 
-impl<A: Attachment> fmt::Debug for Place<'_, A> {
+impl<A: Attachment> fmt::Debug for Seat<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place")
+        f.debug_struct("Seat")
             .field("taken", &self.taken)
             .field("size", &self.size)
             .finish_non_exhaustive()

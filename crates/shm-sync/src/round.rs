@@ -1,4 +1,4 @@
-//! A pass over an array, chunk by chunk, shared by any number of workers.
+//! A round over an array, chunk by chunk, shared by any number of workers.
 
 use std::fmt;
 use std::ops::Range;
@@ -8,53 +8,53 @@ use shm_core::Result;
 use shm_presence::Owner;
 
 use crate::claims::{self, Claims, Counts, Found, Plan};
-use crate::guard::Together;
-use crate::system::{Limit, Waiter};
+use crate::guard::SharedGuard;
+use crate::system::{Timeout, Waiter};
 use crate::{Attachment, Shared};
 
 impl<'a, A: Attachment> Shared<'a, A> {
-    /// Begins or joins pass `number`, counted from 0, which divides `axis` into chunks of `rows`
-    /// (the last may have fewer). All who take part say the same. A pass that is over stays over.
+    /// Begins or joins round `number`, counted from 0, which divides `axis` into chunks of `rows`
+    /// (the last may have fewer). All who take part say the same. A round that is over stays over.
     ///
     /// # Errors
-    /// [`InvalidPass`](shm_core::ErrorKind::InvalidPass) for an axis that is not there, chunks of
-    /// no rows, more than 1 073 741 823 chunks; if the pass is divided in another way already; if
-    /// an earlier pass is not done.
-    pub fn pass(self, number: u32, axis: usize, rows: usize) -> Result<Pass<'a, A>> {
+    /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for an axis that is not there, chunks of
+    /// no rows, more than 1 073 741 823 chunks; if the round is divided in another way already; if
+    /// an earlier round is not done.
+    pub fn round(self, number: u32, axis: usize, rows: usize) -> Result<Round<'a, A>> {
         let plan = Plan::new(number, self.header().layout().shape(), axis, rows)?;
-        let pass = Pass { shared: self, plan };
-        pass.claims().begin(plan)?;
-        Ok(pass)
+        let round = Round { shared: self, plan };
+        round.claims().begin(plan)?;
+        Ok(round)
     }
 }
 
-/// A pass over an array.
-pub struct Pass<'a, A> {
+/// A round over an array.
+pub struct Round<'a, A> {
     shared: Shared<'a, A>,
     plan: Plan,
 }
 
-impl<A> Clone for Pass<'_, A> {
+impl<A> Clone for Round<'_, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<A> Copy for Pass<'_, A> {}
+impl<A> Copy for Round<'_, A> {}
 
-/// How far a pass is.
+/// How far a round is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct PassProgress {
+pub struct RoundProgress {
     /// Chunks that are done. It may be more by now, never less.
     pub done: u32,
     /// Chunks that somebody holds, and those that were given back or whose holder died.
     pub held: u32,
-    /// Chunks of the pass.
+    /// Chunks of the round.
     pub chunks: u32,
 }
 
-impl<'a, A: Attachment> Pass<'a, A> {
+impl<'a, A: Attachment> Round<'a, A> {
     fn claims(&self) -> Claims<'a> {
         Claims {
             words: &self.shared.area().claims,
@@ -68,13 +68,13 @@ impl<'a, A: Attachment> Pass<'a, A> {
     /// needs no lock, so nobody who has the lock is waited for then.
     ///
     /// # Errors
-    /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes;
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes;
     /// [`Corrupt`](shm_core::ErrorKind::Corrupt) for words that nobody can have written by these
     /// rules; those of [`Shared::exclusive`].
-    pub fn claim(&self, limit: Limit) -> Result<Option<Claim<'a, A>>> {
+    pub fn claim(&self, limit: Timeout) -> Result<Option<Claim<'a, A>>> {
         let kernel = self.shared.kernel();
         let claims = self.claims();
-        let began = matches!(limit, Limit::After(_)).then(Instant::now);
+        let began = matches!(limit, Timeout::After(_)).then(Instant::now);
         let mut waiter = Waiter::since(limit, began);
         loop {
             let seen = claims.events().count();
@@ -85,8 +85,8 @@ impl<'a, A: Attachment> Pass<'a, A> {
             let me = self.shared.me()?;
             match claims.find(me, self.plan, kernel)? {
                 Found::Chunk(claim) => {
-                    let (pass, ended) = (*self, false);
-                    return Ok(Some(Claim { pass, me, claim, ended, _lock: lock }));
+                    let (round, ended) = (*self, false);
+                    return Ok(Some(Claim { round, me, claim, ended, _lock: lock }));
                 }
                 Found::Done => return Ok(None),
                 Found::Held => drop(lock),
@@ -102,21 +102,21 @@ impl<'a, A: Attachment> Pass<'a, A> {
     ///
     /// # Errors
     /// [`Corrupt`](shm_core::ErrorKind::Corrupt).
-    pub fn progress(&self) -> Result<PassProgress> {
-        let Counts { pass, held, done, chunks } = self.claims().count()?;
-        if pass == self.plan.pass {
-            return Ok(PassProgress { done, held, chunks });
+    pub fn progress(&self) -> Result<RoundProgress> {
+        let Counts { round, held, done, chunks } = self.claims().count()?;
+        if round == self.plan.round {
+            return Ok(RoundProgress { done, held, chunks });
         }
         let chunks = self.plan.chunks(self.shared.header().layout().shape())?;
-        Ok(PassProgress { done: chunks, held: 0, chunks })
+        Ok(RoundProgress { done: chunks, held: 0, chunks })
     }
 
     /// Waits until more than `seen` chunks are done, or all are, and tells how far it is.
     ///
     /// # Errors
-    /// [`Locked`](shm_core::ErrorKind::Locked) if the limit passes; those of
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes; those of
     /// [`progress`](Self::progress).
-    pub fn wait_past(&self, seen: u32, limit: Limit) -> Result<PassProgress> {
+    pub fn wait_past(&self, seen: u32, limit: Timeout) -> Result<RoundProgress> {
         let claims = self.claims();
         let mut waiter = Waiter::new(limit);
         loop {
@@ -137,37 +137,37 @@ impl<'a, A: Attachment> Pass<'a, A> {
 /// A forked child does not hold what its parent does: dropping its copy does nothing.
 #[must_use = "a chunk that is dropped is handed out again"]
 pub struct Claim<'a, A: Attachment> {
-    pass: Pass<'a, A>,
+    round: Round<'a, A>,
     me: Owner,
     claim: claims::Claim,
     ended: bool,
     // Given up last: while the entry says that a chunk is held, the lock is shared.
-    _lock: Together<'a, A>,
+    _lock: SharedGuard<'a, A>,
 }
 
 impl<A: Attachment> Claim<'_, A> {
-    /// Its number in the pass.
+    /// Its number in the round.
     pub fn index(&self) -> u32 {
         self.claim.chunk
     }
 
     /// Its rows along the axis that is divided.
     pub fn rows(&self) -> Range<usize> {
-        self.pass.plan.range(self.pass.shared.header().layout().shape(), self.claim.chunk)
+        self.round.plan.range(self.round.shared.header().layout().shape(), self.claim.chunk)
     }
 
     /// Whether somebody held it before and did not finish: what is in it is anything between
     /// untouched and done.
-    pub fn is_again(&self) -> bool {
+    pub fn is_retry(&self) -> bool {
         self.claim.again
     }
 
-    /// The chunk is done: it is never handed out again in this pass.
+    /// The chunk is done: it is never handed out again in this round.
     pub fn done(mut self) {
         if let Some(me) = self.end() {
-            let Pass { shared, plan } = self.pass;
-            let claims = self.pass.claims();
-            claims.done(me, plan.pass, self.claim, shared.kernel());
+            let Round { shared, plan } = self.round;
+            let claims = self.round.claims();
+            claims.done(me, plan.round, self.claim, shared.kernel());
             claims.tell_if_over(plan, &shared.lock(), shared.kernel());
         }
     }
@@ -175,22 +175,22 @@ impl<A: Attachment> Claim<'_, A> {
     /// Who ends it, unless that has happened, or this is a forked child's copy.
     fn end(&mut self) -> Option<Owner> {
         let ended = std::mem::replace(&mut self.ended, true);
-        (!ended && self.pass.shared.is_mine(self.me)).then_some(self.me)
+        (!ended && self.round.shared.is_mine(self.me)).then_some(self.me)
     }
 }
 
 impl<A: Attachment> Drop for Claim<'_, A> {
     fn drop(&mut self) {
         if let Some(me) = self.end() {
-            let (claims, kernel) = (self.pass.claims(), self.pass.shared.kernel());
-            claims.give_back(me, self.pass.plan.pass, self.claim, kernel);
+            let (claims, kernel) = (self.round.claims(), self.round.shared.kernel());
+            claims.give_back(me, self.round.plan.round, self.claim, kernel);
         }
     }
 }
 
-impl<A> fmt::Debug for Pass<'_, A> {
+impl<A> fmt::Debug for Round<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Pass({:?})", self.plan)
+        write!(f, "Round({:?})", self.plan)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use shm_core::Result;
 
-use crate::Specimen;
+use crate::SegmentInfo;
 use crate::opened::FileId;
 use crate::processes::{self, Closed};
 
@@ -27,7 +27,7 @@ pub struct Holders {
 impl Holders {
     /// Who has that segment open or mapped, by process id. Forked children that still have it are
     /// among them.
-    pub fn of(&self, specimen: &Specimen) -> &[Holder] {
+    pub fn of(&self, specimen: &SegmentInfo) -> &[Holder] {
         self.by_file.get(&specimen.file_id()).map_or(&[], Vec::as_slice)
     }
 

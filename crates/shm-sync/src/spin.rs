@@ -21,14 +21,14 @@ const MOST: u32 = 1023;
 
 /// What a waiter has learnt.
 #[derive(Debug, Default)]
-pub(crate) struct Patience {
+pub(crate) struct AdaptiveSpin {
     /// So many waits are not spun in from now on.
     skips: u32,
     /// So many were not, after the last that was in vain; less a quarter for each that was not.
     skipped: u32,
 }
 
-impl Patience {
+impl AdaptiveSpin {
     /// Looks until it is over, for as long as that is worth it; tells whether it is.
     pub(crate) fn spin_until(&mut self, is_over: impl Fn() -> bool) -> bool {
         if cfg!(loom) {
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     /// Waits in vain; tells whether it looked at all.
-    fn is_spun_in(patience: &mut Patience) -> bool {
+    fn is_spun_in(patience: &mut AdaptiveSpin) -> bool {
         let looked = Cell::new(false);
         let is_over = patience.spin_until(|| {
             looked.set(true);
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn waits_in_vain_make_it_spin_less_and_less() {
-        let mut patience = Patience::default();
+        let mut patience = AdaptiveSpin::default();
         for skipped in [3, 15, 63, 255, MOST, MOST] {
             assert!(is_spun_in(&mut patience));
             for _ in 0..skipped {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn waits_that_end_soon_make_it_spin_again() {
-        let mut patience = Patience { skips: 0, skipped: MOST };
+        let mut patience = AdaptiveSpin { skips: 0, skipped: MOST };
         for _ in 0..40 {
             assert!(patience.spin_until(|| true));
         }

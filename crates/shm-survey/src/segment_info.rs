@@ -6,9 +6,9 @@ use std::time::SystemTime;
 use rustix::fs::{SealFlags, fcntl_get_seals};
 use shm_core::{BackendKind, ErrorKind, Header, Result, SLOT_COUNT, SLOT_LEN, SYNC_LEN, SlotLocks};
 use shm_map::{read_header, system_error};
-use shm_sync::{LockState, Participant, Seen};
+use shm_sync::{LockState, Participant, Snapshot};
 
-use crate::Place;
+use crate::Locator;
 use crate::opened::{Facts, FileId, Opened, read_at};
 
 /// What the kernel enforces of a frozen segment.
@@ -21,8 +21,8 @@ const FROZEN: SealFlags =
 /// more segments than half of what this process may open, the later ones are opened anew when they
 /// are looked at, and may be gone.
 #[derive(Debug)]
-pub struct Specimen {
-    place: Place,
+pub struct SegmentInfo {
+    place: Locator,
     header: Header,
     backend: BackendKind,
     facts: Facts,
@@ -45,9 +45,9 @@ impl AsFd for File<'_> {
     }
 }
 
-impl Specimen {
+impl SegmentInfo {
     /// Reads what a file says of itself; keeps it open or not.
-    pub(crate) fn read(place: Place, opened: Opened, keep: bool) -> Result<Self> {
+    pub(crate) fn read(place: Locator, opened: Opened, keep: bool) -> Result<Self> {
         let Opened { fd, backend, facts } = opened;
         let header = read_header(fd.as_fd(), facts.len)?;
         let is_frozen = backend == BackendKind::Memfd
@@ -56,7 +56,7 @@ impl Specimen {
     }
 
     /// Where it was seen.
-    pub fn place(&self) -> &Place {
+    pub fn place(&self) -> &Locator {
         &self.place
     }
 
@@ -128,13 +128,13 @@ impl Specimen {
         self.seen(|seen| seen.lock_state())
     }
 
-    fn seen<T>(&self, look: impl FnOnce(Seen<'_>) -> Result<T>) -> Result<T> {
+    fn seen<T>(&self, look: impl FnOnce(Snapshot<'_>) -> Result<T>) -> Result<T> {
         let file = self.file()?;
         let mut area = [0; SYNC_LEN as usize];
         let mut table = vec![0; (self.header.slot_count().min(SLOT_COUNT) * SLOT_LEN) as usize];
         read_all(file.as_fd(), &mut area, self.header.sync_offset())?;
         read_all(file.as_fd(), &mut table, self.header.slots_offset())?;
-        look(Seen::new(&area, &table, SlotLocks { fd: file.as_fd(), first: 0 }))
+        look(Snapshot::new(&area, &table, SlotLocks { fd: file.as_fd(), first: 0 }))
     }
 
     /// Reads bytes of the array's data; `offset` counts bytes from the first element. The bytes are

@@ -15,7 +15,7 @@ pub(crate) const TEMPORARY: &str = ".shmarray-tmp-";
 /// Where a segment was seen, as the command writes it and takes it back
 /// ([`FromStr`], [`find`](crate::find)).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Place {
+pub enum Locator {
     /// An entry of `/dev/shm`; written as the entry. In an [`Unreadable`](crate::Unreadable), what
     /// no name can have is written out: `\u{1b}`, `\xff`.
     Entry(String),
@@ -29,7 +29,7 @@ pub enum Place {
     },
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Entry(entry) => f.write_str(entry),
@@ -39,7 +39,7 @@ impl fmt::Display for Place {
 }
 
 /// `PID:FD`, or an entry of `/dev/shm`: the name of an array or of a temporary entry.
-impl FromStr for Place {
+impl FromStr for Locator {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
@@ -56,7 +56,7 @@ impl FromStr for Place {
     }
 }
 
-impl Place {
+impl Locator {
     /// The entry of that name, if an array or a temporary entry can have it.
     pub(crate) fn entry(text: &str) -> Result<Self> {
         // What follows the prefix obeys the rules of names, too.
@@ -86,10 +86,10 @@ mod tests {
     #[test]
     fn a_place_is_taken_back_as_it_was_written() {
         for text in ["12:34", "elevation", ".shmarray-tmp-0123", "12:x", ":3", "+1:2", "a:1"] {
-            assert_eq!(text.parse::<Place>().unwrap().to_string(), text);
+            assert_eq!(text.parse::<Locator>().unwrap().to_string(), text);
         }
-        assert_eq!("12:34".parse::<Place>().unwrap(), Place::Descriptor { pid: 12, fd: 34 });
-        assert!(matches!("99999999999:1".parse(), Ok(Place::Entry(_))));
+        assert_eq!("12:34".parse::<Locator>().unwrap(), Locator::Descriptor { pid: 12, fd: 34 });
+        assert!(matches!("99999999999:1".parse(), Ok(Locator::Entry(_))));
     }
 
     #[test]
@@ -98,7 +98,7 @@ mod tests {
         let temporary =
             [".shmarray-tmp-", ".shmarray-tmp-../a", ".shmarray-tmp-a\n", ".shmarray-x"];
         for text in traversals.into_iter().chain(temporary).chain(["\u{1b}[2J", "a\0"]) {
-            let error = text.parse::<Place>().unwrap_err();
+            let error = text.parse::<Locator>().unwrap_err();
             assert!(matches!(error.kind(), ErrorKind::InvalidName { .. }), "{error}");
             assert!(!error.to_string().contains(char::is_control), "{error:?}");
         }

@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_core::{Error, Result};
-use shm_presence::fork::{self, Kept};
+use shm_presence::fork::{self, ForkSafe};
 use shm_presence::pause;
 
-use super::directory::{FileId, Place};
+use super::directory::{FileId, SegmentPath};
 use super::names::remove_if_last;
 
 /// The most names that are remembered; the oldest are forgotten, and stay until collected.
@@ -26,12 +26,12 @@ const MOST_TURNS: u32 = 64;
 /// on its way to `exec`.
 const LAST_LOOKS: u32 = 4;
 
-static LEFT: Kept<VecDeque<Left>> = Kept::new(VecDeque::new());
+static LEFT: ForkSafe<VecDeque<Left>> = ForkSafe::new(VecDeque::new());
 
 /// A name that somebody else still used when this process left it.
 #[derive(Debug)]
 struct Left {
-    place: Place,
+    place: SegmentPath,
     file: FileId,
     born: u64,
     /// Turns until it is looked at, and how many it was the last time: twice as many each time.
@@ -40,13 +40,13 @@ struct Left {
 }
 
 impl Left {
-    fn new(place: Place, file: FileId) -> Self {
+    fn new(place: SegmentPath, file: FileId) -> Self {
         Self { place, file, born: fork::generation(), wait: 0, turns: 1 }
     }
 }
 
 /// Removes the name if the one who leaves was the last.
-pub(crate) fn leave(place: &Place, file: FileId) -> Result<()> {
+pub(crate) fn leave(place: &SegmentPath, file: FileId) -> Result<()> {
     look_again();
     if remove_if_last(place, file)? {
         remember(file, || Left::new(place.clone(), file));

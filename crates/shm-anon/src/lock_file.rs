@@ -23,7 +23,7 @@ const _: () = assert!(SLOT_COUNT as u64 <= SPACING);
 const MOST: usize = SLOT_COUNT as usize;
 
 /// The file that new arrays get a range of.
-pub(crate) struct Companion {
+pub(crate) struct LockFile {
     file: Option<Arc<OwnedFd>>,
     born: u64,
     next: u64,
@@ -56,7 +56,7 @@ impl Refusal {
     }
 }
 
-impl Companion {
+impl LockFile {
     pub(crate) const NONE: Self = Self { file: None, born: 0, next: 0 };
 
     /// A range that no other array of this process or of its ancestors has.
