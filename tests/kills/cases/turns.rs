@@ -25,7 +25,7 @@ fn step(arrays: [&Array; 2], number: u32) {
     }
 }
 
-/// Each step reads what the one before wrote, and nothing but the passes keeps the workers in step.
+/// Each step reads what the one before wrote, and nothing but the rounds keeps the workers in step.
 pub(super) fn ping_pong() {
     on_each(|backend| {
         let (one, two) = (create(backend), create(backend));
@@ -65,7 +65,7 @@ pub(super) fn latecomer() {
     });
 }
 
-/// Whoever reads or writes an array does not keep others from learning that its pass is over.
+/// Whoever reads or writes an array does not keep others from learn that its round is over.
 pub(super) fn over() {
     on_each(|backend| {
         let (first, second) = (create(backend), create(backend));
