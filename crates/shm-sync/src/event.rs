@@ -34,7 +34,7 @@ impl Event<'_> {
     pub(crate) fn sleep(
         &self,
         system: &impl Wait,
-        waiter: &mut Waiter,
+        waiter: &mut Waiter<'_>,
         seen: u64,
     ) -> Result<bool, Stop> {
         let word = self.0.load(SeqCst);

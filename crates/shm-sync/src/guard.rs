@@ -12,7 +12,7 @@ use crate::{Attachment, Shared};
 
 impl<'a, A: Attachment> Shared<'a, A> {
     #[inline]
-    fn lock(self) -> Lock<'a> {
+    pub(crate) fn lock(self) -> Lock<'a> {
         Lock { words: &self.area().lock, lines: self.lines() }
     }
 
@@ -75,18 +75,41 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// As for [`exclusive`](Self::exclusive).
     #[inline]
     pub fn reading(self, limit: Timeout) -> Result<SharedGuard<'a, A>> {
-        self.together(Class::Readers, limit)
+        let me = self.me()?;
+        let locked = self.lock().lock_shared(
+            me,
+            Class::Readers,
+            self.kernel(),
+            limit,
+            || false,
+            || Ok(false),
+        );
+        match locked {
+            Ok(granted) => Ok(self.with_others(me, granted)),
+            Err(stop) => Err(self.locked(stop)),
+        }
+    }
+
+    /// Waits until nobody holds the lock alone or reads, and holds it with others who claim. None once
+    /// `is_over` says that there is nothing left to claim.
+    #[inline]
+    pub(crate) fn claiming(
+        self,
+        limit: Timeout,
+        is_over: impl Fn() -> Result<bool>,
+    ) -> Result<Option<SharedGuard<'a, A>>> {
+        let me = self.me()?;
+        let inside = || self.holds_chunks();
+        match self.lock().lock_shared(me, Class::Claimers, self.kernel(), limit, inside, is_over) {
+            Ok(granted) => Ok(Some(self.with_others(me, granted))),
+            Err(Stop::Needless) => Ok(None),
+            Err(stop) => Err(self.locked(stop)),
+        }
     }
 
     #[inline]
-    pub(crate) fn together(self, class: Class, limit: Timeout) -> Result<SharedGuard<'a, A>> {
-        let me = self.me()?;
-        let inside = || class == Class::Claimers && self.holds_chunks();
-        let granted = self.lock().lock_shared(me, class, self.kernel(), limit, inside);
-        match granted {
-            Ok(granted) => Ok(SharedGuard { shared: self, held: Held::new(me, granted, false) }),
-            Err(stop) => Err(self.locked(stop)),
-        }
+    fn with_others(self, me: Owner, granted: Granted) -> SharedGuard<'a, A> {
+        SharedGuard { shared: self, held: Held::new(me, granted, false) }
     }
 
     fn holds_chunks(self) -> bool {

@@ -180,7 +180,8 @@ impl Lock<'_> {
     ///
     /// `is_inside` tells whether another thread of this process shares for certain: then nobody is
     /// alone, and whoever waits to be lets this one in too. So a process that holds one chunk can
-    /// have another.
+    /// have another. `is_needless` tells whether there is nothing to share it for any more, which
+    /// stops the wait: who waits on for a turn keeps those out whom it may have to let go.
     #[inline]
     pub(crate) fn lock_shared(
         &self,
@@ -189,16 +190,18 @@ impl Lock<'_> {
         system: &impl System,
         limit: Timeout,
         is_inside: impl Fn() -> bool,
+        is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
         let word = self.mark(me)?;
         if Owner::in_word(word).is_none() && word & CLAIMS == class.bit() {
             return Ok(Granted { state: word & STATE });
         }
-        self.wait_to_share(me, class, system, limit, word, is_inside)
+        self.wait_to_share(me, class, system, limit, word, is_inside, is_needless)
     }
 
     /// Shares with others of that class. The own line is marked already; `word` was found afterwards.
     #[cold]
+    #[allow(clippy::too_many_arguments)] // what `lock_shared` was asked, and what it found
     fn wait_to_share(
         self,
         me: Owner,
@@ -207,14 +210,18 @@ impl Lock<'_> {
         limit: Timeout,
         mut word: u64,
         is_inside: impl Fn() -> bool,
+        is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
-        let mut waiter = Waiter::new(limit);
+        let mut waiter = Waiter::new(limit).unless(&is_needless);
         loop {
             let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
                 return Ok(Granted { state: word & STATE });
             }
             self.unlock_shared(me, system);
+            if is_needless()? {
+                return Err(Stop::Needless);
+            }
             if free {
                 return self.take_turn(me, class, system, &mut waiter);
             }
@@ -264,7 +271,7 @@ impl Lock<'_> {
         me: Owner,
         class: Class,
         system: &impl System,
-        waiter: &mut Waiter,
+        waiter: &mut Waiter<'_>,
     ) -> Result<Granted, Stop> {
         let state = self.enter(me, system, waiter, INTENT)?;
         let marked = self.drain(system, waiter).and_then(|_| Ok(self.mark(me)?));
@@ -295,7 +302,7 @@ impl Lock<'_> {
         &self,
         me: Owner,
         system: &impl System,
-        waiter: &mut Waiter,
+        waiter: &mut Waiter<'_>,
         intent: u64,
     ) -> Result<u64, Stop> {
         // Whoever has slept may not be the only one whom a wake-up was meant for.
@@ -318,7 +325,7 @@ impl Lock<'_> {
 
     /// Waits until nobody shares; the word keeps newcomers out. Tells whether it had to look for
     /// them, which leaves [`INTENT`] in the word.
-    fn drain(&self, system: &impl System, waiter: &mut Waiter) -> Result<bool, Stop> {
+    fn drain(&self, system: &impl System, waiter: &mut Waiter<'_>) -> Result<bool, Stop> {
         if self.words.word.load(SeqCst) & MARKED == 0 {
             return Ok(false);
         }
@@ -360,7 +367,7 @@ impl Lock<'_> {
     fn wait_for_holder(
         &self,
         system: &impl System,
-        waiter: &mut Waiter,
+        waiter: &mut Waiter<'_>,
         word: u64,
         whom: Whom,
     ) -> Result<bool, Stop> {
@@ -421,6 +428,22 @@ impl Lock<'_> {
         }
     }
 
+    /// Whether somebody waits for whoever is alone.
+    #[inline]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.held().is_some_and(is_waited_for)
+    }
+
+    /// Wakes all who wait for whoever is alone, to look whether they need the lock at all any more.
+    /// If two are about to sleep, and one says so again in between, the other sleeps on for a tick.
+    #[cold]
+    pub(crate) fn wake_all(&self, system: &impl System) {
+        // Who is about to sleep finds that the word has changed.
+        self.words.word.fetch_and(!(WRITERS_WAIT | READERS_WAIT), SeqCst);
+        system.wake(&self.words.word, Whom::Writers, u32::MAX);
+        system.wake(&self.words.word, Whom::Readers, u32::MAX);
+    }
+
     /// Wakes those whom the word said to be waiting: all who can share, and one who cannot.
     fn wake(&self, system: &impl System, word: u64) {
         if word & WRITERS_WAIT != 0 {
@@ -449,6 +472,11 @@ pub(crate) fn is_poisoned(word: u64) -> bool {
 #[cfg(not(loom))]
 pub(crate) fn is_begun(word: u64) -> bool {
     word & INTENT == 0
+}
+
+/// Whether a lock's word says that others wait for whoever it names.
+pub(crate) fn is_waited_for(word: u64) -> bool {
+    word & (WRITERS_WAIT | READERS_WAIT) != 0
 }
 
 fn is_marked(line: &Line) -> bool {

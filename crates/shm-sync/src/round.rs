@@ -9,7 +9,6 @@ use shm_presence::Owner;
 
 use crate::claims::{self, Claims, Counts, Found, Plan};
 use crate::guard::SharedGuard;
-use crate::lock::Class;
 use crate::system::{Timeout, Waiter};
 use crate::{Attachment, Shared};
 
@@ -65,7 +64,8 @@ impl<'a, A: Attachment> Round<'a, A> {
     }
 
     /// Takes the next chunk: one that nobody has had, or one that was given back, or that a dead
-    /// worker held. Where all are held by others it waits for these. None if every chunk is done.
+    /// worker held. Where all are held by others it waits for these. None if every chunk is done: that
+    /// needs no lock, so nobody who has the lock is waited for then.
     ///
     /// # Errors
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes;
@@ -78,10 +78,10 @@ impl<'a, A: Attachment> Round<'a, A> {
         let mut waiter = Waiter::since(limit, began);
         loop {
             let seen = claims.events().count();
-            let lock = self.shared.together(
-                Class::Claimers,
-                limit.less(began.map_or(Duration::ZERO, |began| began.elapsed())),
-            )?;
+            let rest = limit.less(began.map_or(Duration::ZERO, |began| began.elapsed()));
+            let Some(lock) = self.shared.claiming(rest, || claims.is_over(self.plan))? else {
+                return Ok(None);
+            };
             let me = self.shared.me()?;
             match claims.find(me, self.plan, kernel)? {
                 Found::Chunk(claim) => {
@@ -165,12 +165,10 @@ impl<A: Attachment> Claim<'_, A> {
     /// The chunk is done: it is never handed out again in this round.
     pub fn done(mut self) {
         if let Some(me) = self.end() {
-            self.round.claims().done(
-                me,
-                self.round.plan.round,
-                self.claim,
-                self.round.shared.kernel(),
-            );
+            let Round { shared, plan } = self.round;
+            let claims = self.round.claims();
+            claims.done(me, plan.round, self.claim, shared.kernel());
+            claims.tell_if_over(plan, &shared.lock(), shared.kernel());
         }
     }
 

@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // makes references to the words of a mapped segment
 
 use std::fmt;
+use std::time::Duration;
 
 use shm_core::{ErrorKind, Header, Region, Result, SYNC_LEN, SlotLocks};
 use shm_presence::{Identity, Owner};
@@ -185,15 +186,17 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// The error that tells why an algorithm stopped: what was waited for in vain.
     #[cold]
     pub(crate) fn stopped(self, stop: Stop, reason: impl FnOnce() -> String) -> shm_core::Error {
-        match stop {
-            Stop::Failed(error) => error,
-            Stop::TimedOut { waited } => ErrorKind::TimedOut {
-                name: self.header().name().to_string(),
-                reason: reason(),
-                waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
-            }
-            .into(),
+        let waited = match stop {
+            Stop::Failed(error) => return error,
+            Stop::TimedOut { waited } => waited,
+            Stop::Needless => Duration::ZERO,
+        };
+        ErrorKind::TimedOut {
+            name: self.header().name().to_string(),
+            reason: reason(),
+            waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
         }
+        .into()
     }
 }
 

@@ -6,7 +6,7 @@ use shm_core::{Result, SlotLocks};
 use shm_presence::{Owner, is_held};
 
 use crate::Participant;
-use crate::lock::{is_begun, is_poisoned};
+use crate::lock::{is_begun, is_poisoned, is_waited_for};
 use crate::words::{Line, LockWords, MAX_LINES, SyncArea, low_half};
 
 /// The lock of an array, as it was at one moment.
@@ -17,6 +17,10 @@ pub struct LockState {
     pub holder: Option<u32>,
     /// Whether that one lives, by the kernel's word.
     pub holder_alive: bool,
+    /// Whether that one keeps others out, but waits itself until those who share have let go.
+    pub holder_waits: bool,
+    /// Whether others sleep until that one has let go. The words do not say who.
+    pub is_waited_for: bool,
     /// The slots of the living who share it: guards for reading, or claims of chunks.
     pub sharers: Vec<u32>,
     /// Whether somebody died or panicked while it may have been writing, and nobody has mended that.
@@ -80,7 +84,14 @@ impl<'a> Snapshot<'a> {
         }
         let left_poisoned = holder.is_some() && !holder_alive && is_begun(lock);
         let poisoned = is_poisoned(lock) || left_poisoned;
-        Ok(LockState { holder: holder.map(Owner::slot), holder_alive, sharers, poisoned })
+        Ok(LockState {
+            holder: holder.map(Owner::slot),
+            holder_alive,
+            holder_waits: holder_alive && !is_begun(lock) && !sharers.is_empty(),
+            is_waited_for: holder.is_some() && is_waited_for(lock),
+            sharers,
+            poisoned,
+        })
     }
 
     fn is_alive(&self, owner: Owner) -> Result<bool> {

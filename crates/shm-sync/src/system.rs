@@ -69,6 +69,8 @@ pub(crate) enum Stop {
         /// How long it had waited.
         waited: Duration,
     },
+    /// What it waited for is not needed any more.
+    Needless,
     /// The system failed.
     Failed(Error),
 }
@@ -92,8 +94,10 @@ const OFTEN: Duration = Duration::from_millis(12);
 const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// One wait, from the first look to the end.
-pub(crate) struct Waiter {
+pub(crate) struct Waiter<'a> {
     limit: Timeout,
+    /// Whether the wait has become needless.
+    is_needless: Option<&'a dyn Fn() -> Result<bool>>,
     start: Option<Instant>,
     spins: u32,
     tick: Duration,
@@ -102,7 +106,7 @@ pub(crate) struct Waiter {
     asks: Option<Duration>,
 }
 
-impl Waiter {
+impl<'a> Waiter<'a> {
     pub(crate) fn new(limit: Timeout) -> Self {
         Self::since(limit, None)
     }
@@ -115,7 +119,12 @@ impl Waiter {
     /// One that began to wait earlier.
     pub(crate) fn since(limit: Timeout, start: Option<Instant>) -> Self {
         let (spins, tick) = (SPINS, TICKS[0]);
-        Self { limit, start, spins, tick, has_asked: false, asks: None }
+        Self { limit, is_needless: None, start, spins, tick, has_asked: false, asks: None }
+    }
+
+    /// The same, but it stops once that is so. It looks before each sleep, so also after each.
+    pub(crate) fn unless(self, is_needless: &'a dyn Fn() -> Result<bool>) -> Self {
+        Self { is_needless: Some(is_needless), ..self }
     }
 
     /// Somebody else is waited for now, about whom nobody has asked yet.
@@ -141,6 +150,11 @@ impl Waiter {
         seen: u64,
         whom: Whom,
     ) -> Result<bool, Stop> {
+        if let Some(is_needless) = self.is_needless
+            && is_needless()?
+        {
+            return Err(Stop::Needless);
+        }
         let passed = match self.rest() {
             Ok(rest) => {
                 let now = system.now();
