@@ -32,6 +32,7 @@ use shm_presence::Owner;
 use crate::atomic::Ordering::SeqCst;
 use crate::event::Event;
 use crate::liveness::Liveness;
+use crate::lock::Lock;
 use crate::sleep::Sleep;
 use crate::words::{ClaimWords, Entry, Line};
 
@@ -135,6 +136,21 @@ impl Claims<'_> {
             Greater => return Ok(Counts { round: plan.round, held: 0, done: chunks, chunks }),
         };
         Ok(Counts { round: plan.round, held, done: begun.saturating_sub(held), chunks })
+    }
+
+    /// Whether every chunk of that round is done. Once it is so, it stays so.
+    pub(crate) fn is_over(&self, plan: Plan) -> Result<bool> {
+        let counts = self.count()?;
+        Ok(counts.round != plan.round || counts.done >= counts.chunks)
+    }
+
+    /// For a worker that has done a chunk: if it was the last, this wakes the claimers that wait for
+    /// the lock. They may hold a lock that the holder of this one waits for.
+    pub(crate) fn tell_if_over(&self, plan: Plan, lock: &Lock<'_>, system: &impl Sleep) {
+        // The waiters find corrupt words themselves.
+        if lock.words.is_waited_for() && self.is_over(plan).unwrap_or(false) {
+            lock.words.wake_all(system);
+        }
     }
 
     /// Takes a chunk of that round, if one can be had at once. The caller holds the lock shared.

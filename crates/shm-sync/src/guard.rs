@@ -14,7 +14,7 @@ use crate::waiter::Stop;
 
 impl<A: SharedWords> Shared<A> {
     #[inline]
-    fn lock(&self) -> Lock<'_> {
+    pub(crate) fn lock(&self) -> Lock<'_> {
         Lock { words: &self.area().lock, lines: self.lines() }
     }
 
@@ -74,24 +74,36 @@ impl<A: SharedWords> Shared<A> {
     /// As for [`exclusive`](Self::exclusive).
     #[inline]
     pub fn reading<'w>(self, wait: impl Into<Wait<'w>>) -> Result<SharedGuard<A>> {
-        self.lock_shared(Class::Readers, wait)
+        let me = self.me()?;
+        let (inside, needless) = (|| false, || Ok(false));
+        let lock = self.lock();
+        match lock.lock_shared(me, Class::Readers, self.kernel(), wait, inside, needless) {
+            Ok(granted) => Ok(self.shared_guard(me, granted)),
+            Err(stop) => Err(self.locked(stop)),
+        }
+    }
+
+    /// Waits until no reader and no writer holds the lock, and holds it with other claimers. None once
+    /// `is_over` says that there is nothing left to claim.
+    #[inline]
+    pub(crate) fn claiming<'w>(
+        self,
+        wait: impl Into<Wait<'w>>,
+        is_over: impl Fn() -> Result<bool>,
+    ) -> Result<Option<SharedGuard<A>>> {
+        let me = self.me()?;
+        let inside = || self.holds_chunks();
+        let lock = self.lock();
+        match lock.lock_shared(me, Class::Claimers, self.kernel(), wait, inside, is_over) {
+            Ok(granted) => Ok(Some(self.shared_guard(me, granted))),
+            Err(Stop::Needless) => Ok(None),
+            Err(stop) => Err(self.locked(stop)),
+        }
     }
 
     #[inline]
-    pub(crate) fn lock_shared<'w>(
-        self,
-        class: Class,
-        wait: impl Into<Wait<'w>>,
-    ) -> Result<SharedGuard<A>> {
-        let me = self.me()?;
-        let inside = || class == Class::Claimers && self.holds_chunks();
-        let granted = self.lock().lock_shared(me, class, self.kernel(), wait, inside);
-        match granted {
-            Ok(granted) => {
-                Ok(SharedGuard { shared: self, grant: PackedGrant::new(me, granted, false) })
-            }
-            Err(stop) => Err(self.locked(stop)),
-        }
+    fn shared_guard(self, me: Owner, granted: Granted) -> SharedGuard<A> {
+        SharedGuard { shared: self, grant: PackedGrant::new(me, granted, false) }
     }
 
     fn holds_chunks(&self) -> bool {

@@ -185,7 +185,8 @@ impl Lock<'_> {
     ///
     /// `is_inside` tells whether another thread of this process shares for certain. Then no writer holds
     /// the lock, and one that waits for it lets this thread in too. So a process that holds one chunk
-    /// can have another.
+    /// can have another. `is_needless` tells whether there is nothing left to share the lock for, which
+    /// stops the wait: a waiter for a turn keeps others out, for whom it may have to let go elsewhere.
     #[inline]
     pub(crate) fn lock_shared<'w>(
         &self,
@@ -194,17 +195,19 @@ impl Lock<'_> {
         system: &impl System,
         wait: impl Into<Wait<'w>>,
         is_inside: impl Fn() -> bool,
+        is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
         let word = self.mark(me)?;
         if Owner::in_word(word).is_none() && word & CLAIMS == class.bit() {
             return Ok(Granted { state: word & STATE });
         }
-        self.wait_to_share(me, class, system, wait, word, is_inside)
+        self.wait_to_share(me, class, system, wait, word, is_inside, is_needless)
     }
 
     /// The rest of [`lock_shared`](Self::lock_shared). The own line is marked already; `word` was loaded
     /// afterwards.
     #[cold]
+    #[allow(clippy::too_many_arguments)] // what `lock_shared` was asked, and what it found
     fn wait_to_share<'w>(
         self,
         me: Owner,
@@ -213,14 +216,19 @@ impl Lock<'_> {
         wait: impl Into<Wait<'w>>,
         mut word: u64,
         is_inside: impl Fn() -> bool,
+        is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
-        let mut waiter = Waiter::new(wait.into());
+        let mut wait = wait.into();
+        let mut waiter = Waiter::new(wait.reborrow()).unless(&is_needless);
         loop {
             let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
                 return Ok(Granted { state: word & STATE });
             }
             self.unlock_shared(me, system);
+            if is_needless()? {
+                return Err(Stop::Needless);
+            }
             if free {
                 return self.take_turn(me, class, system, &mut waiter);
             }
@@ -439,6 +447,22 @@ impl LockWords {
         }
     }
 
+    /// Whether a waiter sleeps until the exclusive holder lets go.
+    #[inline]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        is_waited_for(self.word.load(SeqCst))
+    }
+
+    /// Wakes all waiters, so that each looks whether it still needs the lock. If two waiters are about to
+    /// sleep, and one sets the waiting bit again in between, the other sleeps on for a tick.
+    #[cold]
+    pub(crate) fn wake_all(&self, system: &impl Sleep) {
+        // A waiter that is about to sleep finds that the word has changed.
+        self.word.fetch_and(!(WRITERS_WAIT | READERS_WAIT), SeqCst);
+        system.wake(&self.word, Whom::Writers, u32::MAX);
+        system.wake(&self.word, Whom::Readers, u32::MAX);
+    }
+
     /// Wakes the sleepers that `word` tells of: all sharers, and one writer.
     fn wake(&self, system: &impl Sleep, word: u64) {
         if word & WRITERS_WAIT != 0 {
@@ -467,6 +491,11 @@ pub(crate) fn is_poisoned(word: u64) -> bool {
 #[cfg(not(loom))]
 pub(crate) fn is_begun(word: u64) -> bool {
     word & INTENT == 0
+}
+
+/// Whether a lock's word says that others wait for its holder.
+pub(crate) fn is_waited_for(word: u64) -> bool {
+    word & (WRITERS_WAIT | READERS_WAIT) != 0
 }
 
 fn is_marked(line: &Line) -> bool {

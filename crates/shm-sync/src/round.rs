@@ -10,7 +10,6 @@ use shm_presence::Owner;
 use crate::claims::{self, Claims, Counts, Found, Plan};
 use crate::guard::SharedGuard;
 use crate::kernel::Kernel;
-use crate::lock::Class;
 use crate::shared::{Shared, SharedWords};
 use crate::wait::{Timeout, Wait};
 use crate::waiter::Waiter;
@@ -58,7 +57,8 @@ impl<A: SharedWords> Shared<A> {
 
 impl<A: SharedWords> Round<A> {
     /// Takes the next chunk: a new one, one that was given back, or one of a dead worker. Where other
-    /// workers hold all the rest, it waits for these. None if every chunk is done.
+    /// workers hold all the rest, it waits for these. None if every chunk is done: that needs no lock, so
+    /// it waits for no holder of the lock then.
     ///
     /// # Errors
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
@@ -76,7 +76,10 @@ impl<A: SharedWords> Round<A> {
         let mut waiter = Waiter::since(wait, began);
         loop {
             let seen = claims.events().count();
-            let lock = self.shared.clone().lock_shared(Class::Claimers, waiter.rest_of_wait())?;
+            let is_over = || claims.is_over(self.plan);
+            let Some(lock) = self.shared.clone().claiming(waiter.rest_of_wait(), is_over)? else {
+                return Ok(None);
+            };
             let me = self.shared.me()?;
             match claims.find(me, self.plan, kernel)? {
                 Found::Chunk(claim) => {
@@ -160,7 +163,10 @@ impl<A: SharedWords> Claim<A> {
     /// The chunk is done: it is never handed out again in this round.
     pub fn done(mut self) {
         if let Some(me) = self.end() {
-            self.shared().claims().done(me, self.plan.round, self.claim, &Kernel);
+            let (shared, plan) = (self.shared(), self.plan);
+            let claims = shared.claims();
+            claims.done(me, plan.round, self.claim, &Kernel);
+            claims.tell_if_over(plan, &shared.lock(), &Kernel);
         }
     }
 

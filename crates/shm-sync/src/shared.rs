@@ -235,10 +235,15 @@ impl<A: SharedWords> Shared<A> {
                 let (name, reason, waited_ms) = (name(), reason(), ms(waited));
                 ErrorKind::TimedOut { name, reason, waited_ms }.into()
             }
+            Stop::Needless => {
+                let (name, reason, waited_ms) = (name(), reason(), 0);
+                ErrorKind::TimedOut { name, reason, waited_ms }.into()
+            }
             Stop::Interrupted { waited } => {
                 ErrorKind::Interrupted { name: name(), waited_ms: ms(waited) }.into()
             }
         }
+        .into()
     }
 }
 

@@ -5,7 +5,7 @@ use std::mem::offset_of;
 use shm_core::{Result, SlotLocks};
 use shm_presence::{Owner, is_held};
 
-use crate::lock::{is_begun, is_poisoned};
+use crate::lock::{is_begun, is_poisoned, is_waited_for};
 use crate::participant::Participant;
 use crate::words::{Line, LockWords, MAX_LINES, SyncArea, low_half};
 
@@ -17,6 +17,10 @@ pub struct LockState {
     pub holder: Option<u32>,
     /// Whether that holder lives, by the kernel's word.
     pub holder_alive: bool,
+    /// Whether that holder keeps others out, but itself waits until the sharers have let go.
+    pub holder_waits: bool,
+    /// Whether others sleep until that holder has let go. The words do not say which.
+    pub is_waited_for: bool,
     /// The slots of the living sharers: with guards for reading, or with chunks.
     pub sharers: Vec<u32>,
     /// Whether a writer died or panicked, and no later one has cleared the poison.
@@ -80,7 +84,14 @@ impl<'a> Snapshot<'a> {
         }
         let left_poisoned = holder.is_some() && !holder_alive && is_begun(lock);
         let poisoned = is_poisoned(lock) || left_poisoned;
-        Ok(LockState { holder: holder.map(Owner::slot), holder_alive, sharers, poisoned })
+        Ok(LockState {
+            holder: holder.map(Owner::slot),
+            holder_alive,
+            holder_waits: holder_alive && !is_begun(lock) && !sharers.is_empty(),
+            is_waited_for: holder.is_some() && is_waited_for(lock),
+            sharers,
+            poisoned,
+        })
     }
 
     fn is_alive(&self, owner: Owner) -> Result<bool> {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use shm_core::Error;
+use shm_core::{Error, Result};
 
 use crate::atomic::{AtomicU64, spin_loop};
 use crate::sleep::{Sleep, Whom};
@@ -21,6 +21,8 @@ pub(crate) enum Stop {
         /// How long it had waited.
         waited: Duration,
     },
+    /// What the waiter waited for is not needed any more.
+    Needless,
     /// The system failed.
     Failed(Error),
 }
@@ -48,6 +50,8 @@ const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 /// One wait, from the first look to the end.
 pub(crate) struct Waiter<'h> {
     wait: Wait<'h>,
+    /// Whether the wait has become needless.
+    is_needless: Option<&'h dyn Fn() -> Result<bool>>,
     /// The hook has given up.
     interrupted: bool,
     start: Option<Instant>,
@@ -71,7 +75,22 @@ impl<'h> Waiter<'h> {
     /// A waiter that began to wait earlier.
     pub(crate) fn since(wait: Wait<'h>, start: Option<Instant>) -> Self {
         let (spins, tick) = (SPINS, TICKS[0]);
-        Self { wait, interrupted: false, start, spins, tick, has_asked: false, asks: None }
+        Self {
+            wait,
+            is_needless: None,
+            interrupted: false,
+            start,
+            spins,
+            tick,
+            has_asked: false,
+            asks: None,
+        }
+    }
+
+    /// The same, but it stops once `is_needless` says so. The waiter asks before each sleep, so also
+    /// after each wake-up and tick.
+    pub(crate) fn unless(self, is_needless: &'h dyn Fn() -> Result<bool>) -> Self {
+        Self { is_needless: Some(is_needless), ..self }
     }
 
     /// What is left of this wait, for another that is a part of it.
@@ -106,6 +125,11 @@ impl<'h> Waiter<'h> {
         seen: u64,
         whom: Whom,
     ) -> Result<bool, Stop> {
+        if let Some(is_needless) = self.is_needless
+            && is_needless()?
+        {
+            return Err(Stop::Needless);
+        }
         let passed = match self.rest() {
             Ok(rest) => {
                 let now = system.now();

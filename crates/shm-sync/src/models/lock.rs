@@ -40,7 +40,7 @@ impl Model {
 
     fn shared(&self, slot: u32, class: Class) -> Granted {
         self.lock()
-            .lock_shared(owner(slot), class, &self.system, Timeout::Forever, || false)
+            .lock_shared(owner(slot), class, &self.system, Timeout::Forever, || false, || Ok(false))
             .unwrap()
     }
 
@@ -104,7 +104,11 @@ impl Model {
     /// Claims, if that can be had at once.
     fn try_claim(&self, slot: u32) {
         let (me, class) = (owner(slot), Class::Claimers);
-        if self.lock().lock_shared(me, class, &self.system, Timeout::NoWait, || false).is_ok() {
+        if self
+            .lock()
+            .lock_shared(me, class, &self.system, Timeout::NoWait, || false, || Ok(false))
+            .is_ok()
+        {
             self.data.halves[slot as usize % 2].write();
             self.unshare(slot);
         }
@@ -340,6 +344,7 @@ fn a_claimer_lets_another_of_its_process_in() {
                 &model.system,
                 Timeout::Forever,
                 inside,
+                || Ok(false),
             );
             granted.unwrap();
             model.data.halves[half].write();
