@@ -283,7 +283,8 @@ fn watchers_are_woken() {
         let (progress, soon) = (tiles.progress(), Duration::from_millis(5));
         assert_eq!(progress.add(5), 100);
         assert!(
-            kind(&progress.wait_past(105, Timeout::After(soon)).unwrap_err()).starts_with("TimedOut")
+            kind(&progress.wait_past(105, Timeout::After(soon)).unwrap_err())
+                .starts_with("TimedOut")
         );
     }
 }

@@ -8,7 +8,7 @@ use super::round::Model;
 use super::world::owner;
 use crate::claims::Found;
 use crate::lock::Class;
-use crate::system::Timeout;
+use crate::wait::Timeout;
 
 /// Both arrays. Each has its own words and sleepers; the threads belong to the first.
 fn arrays() -> (Rc<Model>, Rc<Model>) {
@@ -63,9 +63,9 @@ fn the_last_chunk_is_done_beside_a_writer() {
         let other = two.clone();
         one.spawn(move |one| {
             let granted =
-                other.lock().lock_alone(owner(2), &other.system, Timeout::Forever).unwrap();
+                other.lock().lock_exclusive(owner(2), &other.system, Timeout::Forever).unwrap();
             one.write(2);
-            other.lock().leave(owner(2), &other.system, granted);
+            other.lock().unlock(owner(2), &other.system, granted);
         });
         claims.done(me, plan.round, claim, system);
         claims.tell_if_over(plan, &lock, system);

@@ -8,7 +8,8 @@ use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::claims::{Claims, Found, Plan};
 use crate::lock::{Class, Lock};
-use crate::system::{Stop, Timeout, Waiter};
+use crate::wait::Timeout;
+use crate::waiter::{Stop, Waiter};
 
 pub(super) type Model = World<[Bytes; 2]>;
 
@@ -35,7 +36,7 @@ impl Model {
     /// done.
     pub(super) fn do_one(&self, slot: u32) -> bool {
         let (me, plan, claims) = (owner(slot), self.plan(), self.claims());
-        let mut waiter = Waiter::new(Timeout::Forever);
+        let mut waiter = Waiter::new(Timeout::Forever.into());
         loop {
             let seen = claims.events().count();
             let (inside, is_over) = (|| claims.holds_any(me), || claims.is_over(plan));
@@ -64,11 +65,11 @@ impl Model {
 
     pub(super) fn write(&self, slot: u32) {
         let lock = self.lock();
-        let granted = lock.lock_alone(owner(slot), &self.system, Timeout::Forever).unwrap();
+        let granted = lock.lock_exclusive(owner(slot), &self.system, Timeout::Forever).unwrap();
         for data in &self.data {
             data.write();
         }
-        lock.leave(owner(slot), &self.system, granted);
+        lock.unlock(owner(slot), &self.system, granted);
     }
 
     fn end(&self) {
