@@ -1,17 +1,21 @@
-//! The choice, as a pure function: no system call, no environment, nothing remembered.
+//! The choice, as a pure function: it makes no system call, reads no environment and keeps no state.
 
 use shm_core::{BackendKind, Error, ErrorKind, Result};
 
-use crate::selection::{Candidate, SelectedBy, Selection, Verdict, Why};
-use crate::{Availability, Facts, Needs, Settings, Workers};
+use crate::facts::{Availability, Facts};
+use crate::needs::{Needs, Workers};
+use crate::os::SHM_PLACE;
+use crate::selection::{Candidate, Selection, Verdict, Why};
+use crate::settings::{SelectedBy, Settings};
 
 /// Chooses a backend. See the [crate] for who decides and in which order.
 ///
 /// # Errors
-/// Where a backend is asked for: [`ErrorKind::BackendNotCompiled`], [`ErrorKind::BackendRefused`]
-/// with the system's reason, or [`ErrorKind::BackendCannot`] for `mmap` with spawned workers. Where the
-/// order is automatic and nothing is left: [`ErrorKind::NoSpace`] if `shm` is only too small for
-/// the array, and otherwise [`ErrorKind::BackendRefused`] with the reason for each candidate.
+/// If the array, the environment or the process asks for a backend:
+/// [`ErrorKind::BackendNotCompiled`], [`ErrorKind::BackendRefused`] with the system's reason, or
+/// [`ErrorKind::BackendCannot`] for `mmap` with spawned workers. If the order is automatic and no
+/// backend is left: [`ErrorKind::NoSpace`] if `shm` is too small for this array only, and otherwise
+/// [`ErrorKind::BackendRefused`] with the reason for each candidate.
 pub fn choose(facts: &Facts, settings: &Settings, needs: &Needs) -> Result<Selection> {
     let asked = match needs.backend {
         Some(backend) => Some((backend, SelectedBy::Named)),
@@ -49,17 +53,16 @@ pub fn choose(facts: &Facts, settings: &Settings, needs: &Needs) -> Result<Selec
     })
 }
 
-/// The order of choice; for spawned workers `mmap` is listed, so that its verdict is given.
+/// The order of choice. It lists `mmap` for spawned workers too, so that `mmap` gets its verdict.
 fn order(needs: &Needs) -> [BackendKind; 3] {
     use BackendKind::{Memfd, Mmap, Shm};
     match needs.workers {
         Workers::Forked => [Shm, Mmap, Memfd],
-        Workers::Unknown if needs.historical => [Shm, Mmap, Memfd],
         Workers::Unknown | Workers::Spawned => [Shm, Memfd, Mmap],
     }
 }
 
-/// Why a backend cannot be used, even where it is asked for.
+/// Why a backend cannot be used, even if the array asks for it.
 fn impossible(facts: &Facts, needs: &Needs, backend: BackendKind) -> Option<Why> {
     match facts.availability(backend) {
         Availability::NotCompiled => Some(Why::NotCompiled { feature: backend.feature() }),
@@ -70,7 +73,7 @@ fn impossible(facts: &Facts, needs: &Needs, backend: BackendKind) -> Option<Why>
 }
 
 /// Why a backend is not chosen automatically, though it can be used. Only `shm` has a space of its
-/// own; the others have what the machine has.
+/// own; the other backends take theirs from the memory of the machine.
 fn too_small(
     facts: &Facts,
     settings: &Settings,
@@ -92,7 +95,7 @@ fn too_small(
     }
 }
 
-/// A backend was asked for and cannot be had.
+/// The error for a backend that was asked for and cannot be used.
 fn refusal(backend: BackendKind, why: &Why) -> Error {
     match why {
         Why::NotCompiled { feature } => ErrorKind::BackendNotCompiled { backend, feature },
@@ -107,11 +110,11 @@ fn refusal(backend: BackendKind, why: &Why) -> Error {
     .into()
 }
 
-/// The automatic order has come to its end.
+/// The error if the automatic order has come to its end.
 fn nothing_left(judged: &[(BackendKind, Option<Why>); 3]) -> Error {
     let [(backend, why), others @ ..] = judged;
     if let Some(Why::ArrayTooLarge { free, bytes }) = why {
-        return ErrorKind::NoSpace { needs: *bytes, has: Some(*free), place: "/dev/shm".into() }
+        return ErrorKind::NoSpace { needs: *bytes, has: Some(*free), place: SHM_PLACE.into() }
             .into();
     }
     let mut reason: String = why.iter().map(ToString::to_string).collect();

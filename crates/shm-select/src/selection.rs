@@ -4,11 +4,14 @@ use std::fmt;
 
 use shm_core::BackendKind;
 
-use crate::settings::{BACKEND_VARIABLE, MIN_FREE_VARIABLE};
-use crate::{Facts, Needs, Workers};
+use crate::facts::Facts;
+use crate::needs::{Needs, Workers};
+use crate::os::SHM_PLACE;
+use crate::settings::{MIN_FREE_VARIABLE, SelectedBy};
 
-/// Which backend was chosen, and why. It displays as an explanation of several lines.
+/// Which backend was chosen, and why. Its `Display` is an explanation of several lines.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Selection {
     /// The backend.
     pub chosen: BackendKind,
@@ -18,12 +21,12 @@ pub struct Selection {
     pub candidates: Vec<Candidate>,
     /// What the array asked for.
     pub needs: Needs,
-    /// What the choice rests on.
+    /// The machine, as the choice saw it.
     pub facts: Facts,
 }
 
 impl Selection {
-    /// Why this array alone did not get what it would otherwise have got: it is too large for it.
+    /// The backend that this array alone did not get, as the array is too large for it.
     pub fn fell_from(&self) -> Option<&Candidate> {
         self.candidates.iter().find(|candidate| {
             self.source == SelectedBy::Automatic
@@ -51,13 +54,12 @@ impl Selection {
         Some(self)
     }
 
-    /// What may go wrong with this choice: `mmap` was the last that was left, and it is not known
-    /// whether the workers can reach it.
+    /// What may go wrong with this choice: `mmap` was the last backend left, and it is not known whether
+    /// the workers can reach it.
     pub fn warning(&self) -> Option<&'static str> {
         let last_resort = self.chosen == BackendKind::Mmap
             && self.source == SelectedBy::Automatic
-            && self.needs.workers == Workers::Unknown
-            && !self.needs.historical;
+            && self.needs.workers == Workers::Unknown;
         last_resort.then_some(
             "mmap reaches forked descendants only, and it is not known that the workers are forked",
         )
@@ -69,9 +71,6 @@ impl fmt::Display for Selection {
         write!(f, "{}, {}", self.chosen, self.source)?;
         if self.source == SelectedBy::Automatic {
             write!(f, " for {} workers", self.needs.workers)?;
-            if self.needs.historical {
-                f.write_str(" in the historical order")?;
-            }
         }
         if self.fell_from().is_some() {
             f.write_str(", for this array alone")?;
@@ -86,36 +85,13 @@ impl fmt::Display for Selection {
     }
 }
 
-/// Who decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SelectedBy {
-    /// The variable `SHMARRAY_BACKEND`.
-    Environment,
-    /// The process, for all its arrays.
-    Set,
-    /// The array names its backend.
-    Named,
-    /// The automatic order.
-    Automatic,
-}
-
-impl fmt::Display for SelectedBy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Environment => write!(f, "as {BACKEND_VARIABLE} asks"),
-            Self::Set => f.write_str("as set for this process"),
-            Self::Named => f.write_str("as asked for this array"),
-            Self::Automatic => f.write_str("chosen automatically"),
-        }
-    }
-}
-
-/// One backend, and what was found about it.
+/// One backend, and the verdict on it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The backend.
     pub backend: BackendKind,
-    /// Whether it was taken.
+    /// What became of it.
     pub verdict: Verdict,
 }
 
@@ -127,12 +103,13 @@ impl fmt::Display for Candidate {
 
 /// What became of a candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Verdict {
     /// It was chosen.
     Taken,
-    /// It would do as well, but another one goes before it.
+    /// It would do as well, but another backend goes before it.
     NotNeeded,
-    /// It does not do, automatically at least.
+    /// It is not chosen, automatically at least.
     PassedOver(Why),
 }
 
@@ -148,6 +125,7 @@ impl fmt::Display for Verdict {
 
 /// Why a candidate was passed over.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Why {
     /// This build does not contain it.
     NotCompiled {
@@ -161,14 +139,14 @@ pub enum Why {
     },
     /// It reaches forked descendants only, and the workers are spawned.
     NeedsFork,
-    /// Too little is free in `/dev/shm` for the process to choose it.
+    /// The space behind `shm` is too small for the process to choose it.
     LowSpace {
         /// Bytes free when the process resolved its choice.
         free: u64,
         /// Bytes that have to be exceeded.
         min_free: u64,
     },
-    /// Too little is free in `/dev/shm` for this array.
+    /// The space behind `shm` is too small for this array.
     ArrayTooLarge {
         /// Bytes free now.
         free: u64,
@@ -189,11 +167,11 @@ impl fmt::Display for Why {
             }
             Self::LowSpace { free, min_free } => write!(
                 f,
-                "/dev/shm had {free} bytes free; more than {min_free} are asked for \
+                "{SHM_PLACE} had {free} bytes free; more than {min_free} are asked for \
                  ({MIN_FREE_VARIABLE})"
             ),
             Self::ArrayTooLarge { free, bytes } => {
-                write!(f, "/dev/shm has {free} bytes free; this array needs {bytes}")
+                write!(f, "{SHM_PLACE} has {free} bytes free; this array needs {bytes}")
             }
         }
     }

@@ -31,7 +31,6 @@ pub struct Builder<T, D, M = ReadWrite> {
     naming: Naming,
     backend: Option<BackendKind>,
     workers: Workers,
-    historical_order: bool,
     order: Order,
     commit: Commit,
     pages: Pages,
@@ -56,7 +55,6 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             naming: Naming::Unique("array".into()),
             backend: None,
             workers: Workers::default(),
-            historical_order: false,
             order: Order::default(),
             commit: Commit::default(),
             pages: Pages::default(),
@@ -90,12 +88,6 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// get `mmap`: not by choice, and not if it is asked for.
     pub fn workers(mut self, workers: Workers) -> Self {
         self.workers = workers;
-        self
-    }
-
-    /// Prefer `mmap` to `memfd` wherever fork exists, as GridR did.
-    pub fn historical_order(mut self) -> Self {
-        self.historical_order = true;
         self
     }
 
@@ -233,8 +225,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             Some(backend) => (backend, None),
             None => {
                 let bytes = Some(segment_len(&spec)?);
-                let (workers, historical) = (self.workers, self.historical_order);
-                let needs = Needs { backend: None, bytes, workers, historical };
+                let needs = Needs { bytes, workers: self.workers, ..Needs::default() };
                 let selection = choice::select(&needs)?;
                 (selection.chosen, Some(selection))
             }

@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Cgroup, CgroupVersion, Preference, Space};
+use crate::memory::{Cgroup, CgroupVersion, Space};
+use crate::settings::Preference;
 use BackendKind::{Memfd, Mmap, Shm};
 use Workers::{Forked, Spawned, Unknown};
 
@@ -76,19 +77,6 @@ fn windows_has_shm() {
     for one in [Unknown, Forked, Spawned] {
         assert_eq!(automatic(&facts, &workers(one)).unwrap(), Shm);
     }
-}
-
-#[test]
-fn the_historical_order_prefers_mmap_but_not_for_spawned_workers() {
-    let historical = |one| Needs { historical: true, ..workers(one) };
-    let full = machine(limited(0));
-    assert_eq!(automatic(&full, &historical(Unknown)).unwrap(), Mmap);
-    assert_eq!(automatic(&full, &historical(Forked)).unwrap(), Mmap);
-    assert_eq!(automatic(&full, &historical(Spawned)).unwrap(), Memfd);
-    let roomy = machine(Space::Unlimited);
-    assert_eq!(automatic(&roomy, &historical(Unknown)).unwrap(), Shm);
-    let selection = choose(&full, &Settings::default(), &historical(Unknown)).unwrap();
-    assert_eq!(selection.warning(), None);
 }
 
 #[test]
@@ -295,9 +283,8 @@ prop_compose! {
         backend in prop::option::of(any_backend()),
         bytes in prop::option::of(any::<u64>()),
         workers in prop::sample::select(vec![Unknown, Forked, Spawned]),
-        historical in any::<bool>(),
     ) -> Needs {
-        Needs { backend, bytes, workers, historical }
+        Needs { backend, bytes, workers }
     }
 }
 

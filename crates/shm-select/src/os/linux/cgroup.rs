@@ -1,13 +1,13 @@
 //! The memory limit of this process's control group, both versions. See cgroups(7).
 //!
-//! Limits hold for everything below, so the tightest one from the own group up to the root is the
-//! one that counts. Inside a container the path may lead nowhere in the part of the tree that is
-//! visible; then its root answers.
+//! A limit holds for every group below it, so the tightest limit counts, from the process's own group
+//! up to the root. Inside a container the path may lead nowhere in the visible part of the tree; then
+//! the root of that part answers.
 
 use std::path::{Component, Path};
 
-use super::platform::{number, text};
-use crate::{Cgroup, CgroupVersion};
+use super::{number, text};
+use crate::memory::{Cgroup, CgroupVersion};
 
 /// Reads the limit, given the list of groups (`/proc/self/cgroup`) and where the trees are mounted
 /// (`/sys/fs/cgroup`). `None` if no memory controller answers.
@@ -31,21 +31,21 @@ fn parse(line: &str) -> Option<(&str, &Path)> {
 fn tightest(version: CgroupVersion, mount: &Path, path: &Path) -> Option<Cgroup> {
     let path = path.strip_prefix("/").ok()?;
     let plain = |part| matches!(part, Component::Normal(_));
-    // A path that leads out of the visible tree (`/../..`) says nothing.
+    // The kernel writes `/../..` for a group outside the visible tree.
     let path = if path.components().all(plain) { path } else { Path::new("") };
     path.ancestors()
         .filter_map(|group| memory(version, &mount.join(group)))
         .min_by_key(|cgroup| cgroup.limit.unwrap_or(u64::MAX))
 }
 
-/// The figures of one group; `None` if it has neither.
+/// The figures of one group; `None` if it has neither limit nor usage.
 fn memory(version: CgroupVersion, group: &Path) -> Option<Cgroup> {
     let (limit, usage) = match version {
         CgroupVersion::V1 => ("memory.limit_in_bytes", "memory.usage_in_bytes"),
         CgroupVersion::V2 => ("memory.max", "memory.current"),
     };
-    // Version 2 writes `max` for none, which is no number; version 1 the largest multiple of a
-    // page, of 64 KiB at most.
+    // For no limit, version 2 writes `max`, and version 1 the largest multiple of a page, which has
+    // at most 64 KiB.
     let limit = number(&group.join(limit)).filter(|&limit| limit < i64::MAX as u64 - 0xffff);
     let usage = number(&group.join(usage));
     (limit.is_some() || usage.is_some()).then_some(Cgroup { version, limit, usage })
