@@ -18,6 +18,9 @@ pub struct Facts {
     pub os: &'static str,
     /// Whether each backend can be used. A backend that is not listed is not compiled in.
     pub backends: Vec<(BackendKind, Availability)>,
+    /// Backends that can be used as far as asking shows, but on which the system refused to make a
+    /// segment, with the error. The automatic order passes them over.
+    pub refused_to_make: Vec<(BackendKind, String)>,
     /// The space behind `shm` when the process resolved its choice.
     pub shm: Space,
     /// The space behind `shm` when it was last measured: the space that an array has to fit into.

@@ -29,6 +29,10 @@
 //! `shm` needs strictly more than `SHMARRAY_SHM_MIN_FREE` bytes free when the process resolves its
 //! choice, and room for the array when the array is made. The choice is the first backend of the order
 //! that is compiled in, works here and has this space. On Windows that is always `shm`.
+//!
+//! Whether a backend works, the probe can only guess. If the system refuses to make the array on the
+//! chosen backend, [`Selector::refused`] gives the next choice of the same order. An array whose name is
+//! a promise ([`Needs::named`]) gets `shm`, or with forked workers `mmap`, or an error.
 #![deny(unsafe_code)]
 
 mod choose;
@@ -38,18 +42,22 @@ mod needs;
 mod os;
 mod probe;
 mod published;
+mod refusal;
 mod selection;
 mod selector;
 mod settings;
+mod verdict;
 
 pub use choose::choose;
 pub use facts::{Availability, Facts};
 pub use memory::{Cgroup, CgroupVersion, Space};
 pub use needs::{Needs, Workers};
 pub use probe::probe;
-pub use selection::{Candidate, Selection, Verdict, Why};
+pub use refusal::Reach;
+pub use selection::Selection;
 pub use selector::Selector;
 pub use settings::{
     BACKEND_VARIABLE, DEFAULT_SHM_MIN_FREE, Environment, MIN_FREE_VARIABLE, Preference, SelectedBy,
     Settings,
 };
+pub use verdict::{Candidate, Verdict, Why};

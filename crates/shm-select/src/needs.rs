@@ -14,6 +14,9 @@ pub struct Needs {
     pub bytes: Option<u64>,
     /// How the processes that share the array start.
     pub workers: Workers,
+    /// Whether others are to find the array by its name. Then the automatic order takes no backend on
+    /// which they cannot; otherwise the name is only a label.
+    pub named: bool,
 }
 
 /// How the processes that share an array start.

@@ -30,6 +30,7 @@ pub fn probe(compiled: &[BackendKind]) -> Facts {
     Facts {
         os: std::env::consts::OS,
         backends: BackendKind::ALL.map(|backend| (backend, availability(backend))).to_vec(),
+        refused_to_make: Vec::new(),
         shm: space,
         shm_now: space,
         overcommit: os::overcommit(),

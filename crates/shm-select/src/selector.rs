@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use shm_core::{BackendKind, ErrorKind, Result};
+use shm_core::{BackendKind, Error, ErrorKind, Result};
 
 use crate::choose::choose;
 use crate::facts::Facts;
@@ -10,6 +10,7 @@ use crate::needs::Needs;
 use crate::os;
 use crate::probe::probe;
 use crate::published::Published;
+use crate::refusal::Reach;
 use crate::selection::Selection;
 use crate::settings::{Environment, Settings};
 
@@ -99,6 +100,42 @@ impl Selector {
         };
         report(&selection, &resolved.warned);
         Ok(selection)
+    }
+
+    /// The choice that is left for an array, after making it on the chosen backend failed with this
+    /// error: see [`Selection::refused`]. If no size and no free space explains the system's refusal
+    /// ([`Reach::Process`]), this process no longer chooses the backend by itself, until `set_backend`.
+    ///
+    /// # Errors
+    /// Those of [`Selection::refused`].
+    pub fn refused(&self, selection: Selection, error: Error) -> Result<Selection> {
+        let (from, reason) = (selection.chosen, error.to_string());
+        let reach = Reach::of(&error);
+        let next = selection.refused(error)?;
+        if reach == Some(Reach::Process) {
+            self.remember(from, &reason);
+        }
+        let (from, chosen) = (from.as_str(), next.chosen.as_str());
+        tracing::warn!(chosen, from, reason, "backend fallback: the system refused");
+        if let Some(warning) = next.warning() {
+            tracing::warn!(chosen, "{warning}");
+        }
+        Ok(next)
+    }
+
+    /// Adds a refusal to the facts that the process has resolved; none if it is to resolve anew.
+    fn remember(&self, backend: BackendKind, reason: &str) {
+        while let Some(state) = self.state.load()
+            && let Some(Resolved { facts, environment, warned }) = &state.resolved
+            && facts.refused_to_make.iter().all(|(listed, _)| *listed != backend)
+        {
+            let mut facts = facts.clone();
+            facts.refused_to_make.push((backend, reason.to_owned()));
+            let (environment, warned) =
+                (environment.clone(), AtomicBool::new(warned.load(Ordering::Relaxed)));
+            let resolved = Some(Resolved { facts, environment, warned });
+            self.state.compare_exchange(Some(state), State { set: state.set, resolved });
+        }
     }
 
     fn resolved(&self) -> (Option<BackendKind>, &'static Resolved) {
