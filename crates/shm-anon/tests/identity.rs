@@ -44,7 +44,7 @@ fn attach(name: &Name) -> Array {
 }
 
 fn take(identity: &Identity, array: &Array) -> Result<Owner> {
-    identity.take(array.segment.slot_locks()?, 8, |_| 1)
+    identity.take(|| array.segment.open_locks(), 8, |_| 1)
 }
 
 fn held(array: &Array, slot: u32) -> bool {

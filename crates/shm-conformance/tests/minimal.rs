@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -81,7 +81,7 @@ impl Sink for Data<'_> {
         Ok(())
     }
 
-    fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         let mut bytes = vec![0; len];
         let count =
             pread(file, &mut bytes[..], offset).map_err(|errno| os("pread", errno.into()))?;

@@ -3,7 +3,6 @@
 use std::fs::File;
 #[cfg(feature = "npz")]
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
@@ -110,8 +109,7 @@ impl NpyFile {
             Source::Plain(file) => {
                 let all = self.header.layout().nbytes();
                 pieces(start, all, to.best_piece().max(1), progress, |done, len| {
-                    to.copy_from(file.as_fd(), start + done, len)
-                        .map_err(|error| at_path(path, error))
+                    to.copy_from(file, start + done, len).map_err(|error| at_path(path, error))
                 })
             }
             #[cfg(feature = "npz")]
@@ -136,7 +134,7 @@ impl Sink for Memory<'_> {
         Ok(())
     }
 
-    fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         let count = retry_on_intr(|| pread(file, &mut self.0[..len], offset))
             .map_err(|errno| Error::os("pread", "a file", errno.into()))?;
         self.advance(count);

@@ -141,11 +141,7 @@ impl SegmentInfo {
             let mut table = vec![0; (self.header.slot_count().min(SLOT_COUNT) * SLOT_LEN) as usize];
             read_all(file, &mut area, self.header.sync_offset())?;
             read_all(file, &mut table, self.header.slots_offset())?;
-            look(Snapshot::new(
-                &area,
-                &table,
-                SlotLocks { fd: std::os::fd::AsFd::as_fd(file), first: 0 },
-            ))
+            look(Snapshot::new(&area, &table, SlotLocks { file, first: 0 }))
         })
     }
 

@@ -146,7 +146,7 @@ fn memfd_by_name() {
     assert!(!found.has_name());
     assert_eq!(data(&found), [5; 800]);
     assert_eq!(descriptor(&found).0, me());
-    let locator = format!("{}:{}", me(), array.segment.fd().as_raw_fd());
+    let locator = format!("{}:{}", me(), array.segment.file().as_raw_fd());
     let again = find(&locator).unwrap();
     assert_eq!(again.locator().to_string(), locator);
     assert_eq!(again.header(), found.header());
@@ -172,7 +172,7 @@ fn memfd_by_name() {
 /// Also one that looks like `PID:FD`.
 fn entry_comes_first() {
     let array = memfd(&unique_name("fd"), 5);
-    let locator = format!("{}:{}", me(), array.segment.fd().as_raw_fd());
+    let locator = format!("{}:{}", me(), array.segment.file().as_raw_fd());
     let same = memfd(&Name::new(locator.clone()).unwrap(), 6);
     assert_eq!(data(&find(&locator).unwrap()), [5; 800]);
     let entry = named(&Name::new(locator.clone()).unwrap(), 8);
@@ -197,7 +197,7 @@ fn removed() {
     assert!(!segment.is_frozen());
     assert_eq!(
         descriptor(&segment),
-        (me(), u32::try_from(array.segment.fd().as_raw_fd()).unwrap())
+        (me(), u32::try_from(array.segment.file().as_raw_fd()).unwrap())
     );
     assert_eq!(data(&find(&segment.locator().to_string()).unwrap()), [2; 800]);
     let error = find(name.as_str()).unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::sync::Arc;
 
 use shm_core::{
@@ -106,7 +106,8 @@ impl Handle {
         operation: &'static str,
     ) -> Result<(PayloadRef<'_>, BorrowedFd<'_>)> {
         let (segment, backend) = (self.segment(), self.backend());
-        let Some(fd) = segment.fd() else { return Err(backend_cannot(operation, backend)) };
+        let Some(file) = segment.file() else { return Err(backend_cannot(operation, backend)) };
+        let fd = file.as_fd();
         let origin = (backend == BackendKind::Memfd)
             .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
         let (header, frozen) = (segment.header(), segment.is_frozen());
