@@ -278,6 +278,14 @@ pub enum ErrorKind {
         /// Milliseconds waited.
         waited_ms: u64,
     },
+    /// The caller's hook gave up a wait.
+    #[error("array {name:?}: the wait was interrupted after {waited_ms} ms")]
+    Interrupted {
+        /// The array's name.
+        name: String,
+        /// Milliseconds waited.
+        waited_ms: u64,
+    },
 
     /// A participant died or panicked while it may have been writing.
     #[error(

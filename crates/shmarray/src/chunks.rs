@@ -83,7 +83,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 #[must_use = "it hands out chunks only if it is iterated over"]
 pub struct Chunks<'a, T: Element, D: Dimension> {
     array: &'a GuardedArray<T, D>,
-    round: Round<'a, Attachment>,
+    round: Round<&'a Attachment>,
     axis: Axis,
     limit: Timeout,
     ended: bool,
@@ -155,7 +155,7 @@ impl<'a, T: Element, D: Dimension> Iterator for Chunks<'a, T, D> {
 pub struct Chunk<'a, T, D> {
     // Invariant: not handed out for longer than the claim is held.
     view: ArrayViewMut<'a, T, D>,
-    claim: Claim<'a, Attachment>,
+    claim: Claim<&'a Attachment>,
 }
 
 impl<T, D> Chunk<'_, T, D> {

@@ -72,6 +72,7 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             TimedOut { name: name(), reason: text("held in slot 13"), waited_ms: 14 },
             &["\"elevation\"", "slot 13", "14 ms"],
         ),
+        (Interrupted { name: name(), waited_ms: 14 }, &["\"elevation\"", "interrupted", "14 ms"]),
         (Poisoned { name: name() }, &["\"elevation\"", "set_poisoned(false)"]),
         (InvalidBarrier { name: name(), reason: reason() }, &["\"elevation\"", "of 17"]),
         (
