@@ -148,15 +148,18 @@ impl SegmentInfo {
     /// those of different moments if somebody writes meanwhile.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidWindow`] beyond the data; [`ErrorKind::Truncated`] if the file became
+    /// [`ErrorKind::OutOfBounds`] beyond the data; [`ErrorKind::Truncated`] if the file became
     /// shorter; [`ErrorKind::Os`]; where it is [opened anew](Self), what [`find`](crate::find)
     /// yields.
     pub fn read_at(&self, to: &mut [u8], offset: u64) -> Result<()> {
         let nbytes = self.header.layout().nbytes() as u64;
         let end = offset.checked_add(to.len() as u64);
         if end.is_none_or(|end| end > nbytes) {
-            let reason = format!("{} bytes at {offset} of {nbytes} bytes of data", to.len());
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let reason = format!(
+                "{} bytes at {offset} are out of bounds for {nbytes} bytes of data",
+                to.len()
+            );
+            return Err(ErrorKind::OutOfBounds { reason }.into());
         }
         read_all(self.file()?.as_fd(), to, self.header.data_offset() + offset)
     }
