@@ -173,7 +173,7 @@ fn refused(arguments: &[String]) {
         return;
     }
     let error = take(&identity, &array).unwrap_err();
-    let ErrorKind::Os { call, object, source } = error.kind() else { panic!("{error}") };
+    let ErrorKind::Os { call, object, error: source } = error.kind() else { panic!("{error}") };
     assert_eq!((*call, source.raw_os_error()), ("open(O_TMPFILE)", Some(libc::ENOENT)));
     assert!(object.starts_with("/proc/self/not-there, for the locks"), "{object}");
     assert_eq!(identity.owner(), None);

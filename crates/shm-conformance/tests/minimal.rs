@@ -73,8 +73,8 @@ impl Sink for Data<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let room = self.inner.header.segment_len() - self.at;
         if bytes.len() as u64 > room {
-            let (expected, found) = (room.to_string(), bytes.len().to_string());
-            return Err(ErrorKind::SegmentMismatch { what: "size", expected, found }.into());
+            let (what, has) = ("the contents", bytes.len() as u64);
+            return Err(ErrorKind::Oversized { what, max: room, has }.into());
         }
         self.inner.file.write_all_at(bytes, self.at).map_err(|error| os("pwrite", error))?;
         self.at += bytes.len() as u64;

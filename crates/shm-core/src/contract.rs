@@ -132,8 +132,7 @@ pub trait Sink {
     ///
     /// # Errors
     /// [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace);
-    /// [`ErrorKind::SegmentMismatch`](crate::ErrorKind::SegmentMismatch) for more bytes than the
-    /// array has.
+    /// [`ErrorKind::Oversized`](crate::ErrorKind::Oversized) for more bytes than the array has.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 
     /// Writes the first `len` bytes of these, repeated without end; none, if there are none.

@@ -239,9 +239,8 @@ fn check_room_for(more: usize, room: u64) -> Result<()> {
     if more as u64 <= room {
         return Ok(());
     }
-    let (expected, found) = (format!("at most {room} more"), more.to_string());
-    Err(ErrorKind::SegmentMismatch { what: "size of the contents in bytes", expected, found }
-        .into())
+    let what = "what is written to the rest of a new array";
+    Err(ErrorKind::Oversized { what, max: room, has: more as u64 }.into())
 }
 
 fn read_at(file: &File, to: &mut [u8], offset: u64) -> Result<usize> {

@@ -25,7 +25,7 @@ impl Reach {
             // The entry of this name only: another name may be free to use.
             ErrorKind::AccessDenied { .. } => Some(Self::Array),
             ErrorKind::BackendRefused { .. } => Some(Self::Process),
-            ErrorKind::Os { source, .. } if is_lasting(source.kind()) => Some(Self::Process),
+            ErrorKind::Os { error, .. } if is_lasting(error.kind()) => Some(Self::Process),
             ErrorKind::Os { .. } => Some(Self::Array),
             _ => None,
         }
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     fn os(kind: io::ErrorKind) -> ErrorKind {
-        ErrorKind::Os { call: "linkat", object: "/dev/shm/a".into(), source: kind.into() }
+        ErrorKind::Os { call: "linkat", object: "/dev/shm/a".into(), error: kind.into() }
     }
 
     #[test]

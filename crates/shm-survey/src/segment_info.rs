@@ -119,14 +119,17 @@ impl SegmentInfo {
     /// writes meanwhile, the bytes are those of different moments.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidWindow`] beyond the data; [`ErrorKind::Truncated`] if the file became
+    /// [`ErrorKind::OutOfBounds`] beyond the data; [`ErrorKind::Truncated`] if the file became
     /// shorter; [`ErrorKind::Os`]; if it is [opened again](Self), those of [`find`](crate::find).
     pub fn read_at(&self, to: &mut [u8], offset: u64) -> Result<()> {
         let nbytes = self.header.layout().nbytes() as u64;
         let end = offset.checked_add(to.len() as u64);
         if end.is_none_or(|end| end > nbytes) {
-            let reason = format!("{} bytes at {offset} of {nbytes} bytes of data", to.len());
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let reason = format!(
+                "{} bytes at {offset} are out of bounds for {nbytes} bytes of data",
+                to.len()
+            );
+            return Err(ErrorKind::OutOfBounds { reason }.into());
         }
         self.with_file(|file| read_all(file, to, self.header.data_offset() + offset))
     }

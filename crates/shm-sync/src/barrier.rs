@@ -20,7 +20,7 @@ use crate::atomic::{
     store_before_load,
 };
 use crate::spin::AdaptiveSpin;
-use crate::system::{Stop, System, Timeout, Waiter, Whom};
+use crate::system::{Stop, System, Timeout, Wait, Waiter, Whom};
 use crate::words::{BarrierWords, Line, low_half};
 
 mod state;
@@ -72,9 +72,9 @@ impl Barrier<'_> {
         &self,
         me: Owner,
         system: &impl System,
-        limit: Timeout,
+        wait: Wait<'_>,
     ) -> Result<Taken, Blocked> {
-        let mut waiter = Waiter::new(limit);
+        let mut waiter = Waiter::new(wait);
         loop {
             let mut word = self.words.state.load(SeqCst);
             let mut state = State::of(word);
@@ -144,10 +144,11 @@ impl Barrier<'_> {
         me: Owner,
         taken: &mut Taken,
         system: &impl System,
-        limit: Timeout,
+        wait: Wait<'_>,
     ) -> Result<bool, Blocked> {
         let Some(phase) = self.arrive(me, taken, system)? else { return Ok(true) };
-        let mut waiter = Waiter::often(limit);
+        let timeout = wait.timeout();
+        let mut waiter = Waiter::often(wait);
         loop {
             let word = self.words.state.load(SeqCst);
             let state = State::of(word);
@@ -159,7 +160,7 @@ impl Barrier<'_> {
                 continue;
             }
             let changed = || low_half(self.words.state.load(SeqCst)) != low_half(word);
-            if !matches!(limit, Timeout::NoWait) && taken.patience.spin_until(changed) {
+            if !matches!(timeout, Timeout::NoWait) && taken.patience.spin_until(changed) {
                 continue;
             }
             let Some(word) = self.say_asleep(word) else { continue };

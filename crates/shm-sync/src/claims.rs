@@ -32,7 +32,7 @@ use shm_presence::Owner;
 
 use crate::atomic::Ordering::SeqCst;
 use crate::event::Event;
-use crate::system::{Liveness, System};
+use crate::system::{Liveness, Sleep};
 use crate::words::{ClaimWords, Entry, Line};
 
 mod bits;
@@ -161,16 +161,16 @@ impl Claims<'_> {
     }
 
     /// The chunk is done, and never handed out again in this round.
-    pub(crate) fn done(&self, me: Owner, round: u32, claim: Claim, system: &impl System) {
+    pub(crate) fn done(&self, me: Owner, round: u32, claim: Claim, system: &impl Sleep) {
         self.end(me, round, claim, Task::idle(round, claim.chunk), system);
     }
 
     /// The chunk goes back, to be handed out again.
-    pub(crate) fn give_back(&self, me: Owner, round: u32, claim: Claim, system: &impl System) {
+    pub(crate) fn give_back(&self, me: Owner, round: u32, claim: Claim, system: &impl Sleep) {
         self.end(me, round, claim, Task::holds(round, claim.chunk, true), system);
     }
 
-    fn end(&self, me: Owner, round: u32, claim: Claim, then: Task, system: &impl System) {
+    fn end(&self, me: Owner, round: u32, claim: Claim, then: Task, system: &impl Sleep) {
         let Ok(entry) = self.entry(claim.entry) else { return };
         let held = Task::holds(round, claim.chunk, claim.again).word();
         if entry.task.compare_exchange(held, then.word(), SeqCst, SeqCst).is_ok() {

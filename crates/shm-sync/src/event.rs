@@ -3,7 +3,7 @@
 use shm_core::Result;
 
 use crate::atomic::{AtomicU64, Ordering::SeqCst};
-use crate::system::{Stop, Timeout, Wait, Waiter, Whom};
+use crate::system::{Sleep, Stop, Wait, Waiter, Whom};
 
 /// A count in the upper 63 bits of a word; the lowest bit says that somebody waits, so that
 /// counting costs a system call only then.
@@ -18,7 +18,7 @@ impl Event<'_> {
     }
 
     /// It has happened `times` more. Returns the count before.
-    pub(crate) fn raise(&self, system: &impl Wait, times: u64) -> u64 {
+    pub(crate) fn raise(&self, system: &impl Sleep, times: u64) -> u64 {
         // Not after a look: the line is another's mostly, and would be asked for twice.
         let seen = self.0.fetch_add(times << 1, SeqCst);
         if seen & WAITED_FOR != 0 {
@@ -33,8 +33,8 @@ impl Event<'_> {
     /// kernel who lives. It may return for no reason.
     pub(crate) fn sleep(
         &self,
-        system: &impl Wait,
-        waiter: &mut Waiter,
+        system: &impl Sleep,
+        waiter: &mut Waiter<'_>,
         seen: u64,
     ) -> Result<bool, Stop> {
         let word = self.0.load(SeqCst);
@@ -52,11 +52,11 @@ impl Event<'_> {
     /// Waits until the count is no longer `seen`, and returns it.
     pub(crate) fn wait_past(
         &self,
-        system: &impl Wait,
+        system: &impl Sleep,
         seen: u64,
-        limit: Timeout,
+        wait: Wait<'_>,
     ) -> Result<u64, Stop> {
-        let mut waiter = Waiter::new(limit);
+        let mut waiter = Waiter::new(wait);
         loop {
             let count = self.count();
             if count != seen {

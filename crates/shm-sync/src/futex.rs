@@ -11,13 +11,15 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 use shm_core::{Error, Result};
 use shm_presence::{Owner, is_held};
 
-use crate::Attachment;
+use crate::SharedWords;
 use crate::atomic::Ordering::SeqCst;
-use crate::system::{Liveness, Wait, Whom};
+use crate::system::{Liveness, Sleep, Whom};
 use crate::words::low_half;
 
-/// The kernel, as an attachment reaches it.
-impl<A: Attachment> Wait for A {
+/// The kernel, for sleeping and waking.
+pub(crate) struct Futex;
+
+impl Sleep for Futex {
     fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, until: Duration) -> Result<bool> {
         // Not FUTEX_PRIVATE_FLAG: it is for processes. A timeout of this call is a point in time.
         let tv_sec = i64::try_from(until.as_secs()).unwrap_or(i64::MAX);
@@ -44,7 +46,22 @@ impl<A: Attachment> Wait for A {
     }
 }
 
-impl<A: Attachment> Liveness for A {
+/// The kernel, as an attachment reaches it.
+impl<A: SharedWords> Sleep for A {
+    fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, until: Duration) -> Result<bool> {
+        Futex.wait(word, seen, whom, until)
+    }
+
+    fn now(&self) -> Duration {
+        Futex.now()
+    }
+
+    fn wake(&self, word: &AtomicU64, whom: Whom, count: u32) {
+        Futex.wake(word, whom, count);
+    }
+}
+
+impl<A: SharedWords> Liveness for A {
     fn is_alive(&self, owner: Owner) -> Result<bool> {
         let Some(line) = self.words().lines().get(owner.slot() as usize) else { return Ok(false) };
         if low_half(line.holder.load(SeqCst)) != owner.generation() {

@@ -6,18 +6,19 @@ use shm_core::Result;
 use shm_presence::Owner;
 
 use crate::claims::Claims;
+use crate::futex::Futex;
 use crate::lock::{Class, Granted, Lock, STATE};
-use crate::system::{Stop, Timeout};
-use crate::{Attachment, Shared};
+use crate::system::{Stop, Wait};
+use crate::{Shared, SharedWords};
 
-impl<'a, A: Attachment> Shared<'a, A> {
+impl<A: SharedWords> Shared<A> {
     #[inline]
-    fn lock(self) -> Lock<'a> {
+    fn lock(&self) -> Lock<'_> {
         Lock { words: &self.area().lock, lines: self.lines() }
     }
 
     #[cold]
-    fn locked(self, stop: Stop) -> shm_core::Error {
+    fn locked(&self, stop: Stop) -> shm_core::Error {
         self.stopped(stop, || match self.lock().holder() {
             Some(holder) => {
                 format!("held by slot {}, generation {}", holder.slot(), holder.generation())
@@ -31,42 +32,36 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// each other as processes do: whoever holds it already and asks again waits for itself.
     ///
     /// # Errors
-    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes;
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up;
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
     /// slots; [`Os`](shm_core::ErrorKind::Os).
     // Whatever is put on the stack before the first access to the lock holds it up: registers, a return
     // address.
     #[inline(always)]
-    pub fn exclusive(self, limit: Timeout) -> Result<ExclusiveGuard<'a, A>> {
+    pub fn exclusive<'w>(self, wait: impl Into<Wait<'w>>) -> Result<ExclusiveGuard<A>> {
         if let Some(me) = self.identity().owner()
             && let Some(granted) = self.lock().enter_at_once(me)
         {
             return Ok(self.alone(me, granted));
         }
-        self.wait_for_all(limit)
+        self.wait_for_all(wait)
     }
 
     /// The rest of [`exclusive`](Self::exclusive), for who has no slot yet or is not alone at once.
     #[cold]
     #[inline(never)]
-    fn wait_for_all(self, limit: Timeout) -> Result<ExclusiveGuard<'a, A>> {
+    fn wait_for_all<'w>(self, wait: impl Into<Wait<'w>>) -> Result<ExclusiveGuard<A>> {
         let me = self.me()?;
-        match self.lock().wait_to_be_alone(me, self.kernel(), limit) {
+        match self.lock().wait_to_be_alone(me, self.kernel(), wait.into()) {
             Ok(granted) => Ok(self.alone(me, granted)),
             Err(stop) => Err(self.locked(stop)),
         }
     }
 
     #[inline]
-    fn alone(self, me: Owner, granted: Granted) -> ExclusiveGuard<'a, A> {
+    fn alone(self, me: Owner, granted: Granted) -> ExclusiveGuard<A> {
         ExclusiveGuard { shared: self, held: Held::new(me, granted, std::thread::panicking()) }
-    }
-
-    /// The rest of letting go, for whom others wait.
-    #[cold]
-    #[inline(never)]
-    fn leave_and_wake(self, me: Owner, granted: Granted) {
-        self.lock().leave_and_wake(me, self.kernel(), granted);
     }
 
     /// Waits until nobody holds the lock alone or holds chunks, and holds it with other readers.
@@ -74,28 +69,32 @@ impl<'a, A: Attachment> Shared<'a, A> {
     /// # Errors
     /// As for [`exclusive`](Self::exclusive).
     #[inline]
-    pub fn reading(self, limit: Timeout) -> Result<SharedGuard<'a, A>> {
-        self.together(Class::Readers, limit)
+    pub fn reading<'w>(self, wait: impl Into<Wait<'w>>) -> Result<SharedGuard<A>> {
+        self.together(Class::Readers, wait)
     }
 
     #[inline]
-    pub(crate) fn together(self, class: Class, limit: Timeout) -> Result<SharedGuard<'a, A>> {
+    pub(crate) fn together<'w>(
+        self,
+        class: Class,
+        wait: impl Into<Wait<'w>>,
+    ) -> Result<SharedGuard<A>> {
         let me = self.me()?;
         let inside = || class == Class::Claimers && self.holds_chunks();
-        let granted = self.lock().lock_shared(me, class, self.kernel(), limit, inside);
+        let granted = self.lock().lock_shared(me, class, self.kernel(), wait, inside);
         match granted {
             Ok(granted) => Ok(SharedGuard { shared: self, held: Held::new(me, granted, false) }),
             Err(stop) => Err(self.locked(stop)),
         }
     }
 
-    fn holds_chunks(self) -> bool {
+    fn holds_chunks(&self) -> bool {
         let claims = Claims { words: &self.area().claims, lines: self.lines(), shape: &[] };
         self.identity().owner().is_some_and(|me| claims.holds_any(me))
     }
 
     /// Whether a holder of the exclusive lock died or panicked, and nobody has mended the data.
-    pub fn is_poisoned(self) -> bool {
+    pub fn is_poisoned(&self) -> bool {
         if let Err(error) = self.lock().let_go_if_dead(self.kernel()) {
             tracing::warn!(%error, "cannot tell whether the holder of a lock lives");
         }
@@ -108,12 +107,12 @@ impl<'a, A: Attachment> Shared<'a, A> {
 /// Dropped while panicking, it leaves the data poisoned. A forked child does not hold what its parent
 /// does: dropping its copy does nothing.
 #[must_use = "the lock is given up at once if it is dropped"]
-pub struct ExclusiveGuard<'a, A: Attachment> {
-    shared: Shared<'a, A>,
+pub struct ExclusiveGuard<A: SharedWords> {
+    shared: Shared<A>,
     held: Held,
 }
 
-impl<A: Attachment> ExclusiveGuard<'_, A> {
+impl<A: SharedWords> ExclusiveGuard<A> {
     /// Whether somebody died or panicked while it held the lock alone, and nobody has mended that.
     pub fn is_poisoned(&self) -> bool {
         self.held.granted().is_poisoned()
@@ -125,7 +124,7 @@ impl<A: Attachment> ExclusiveGuard<'_, A> {
     }
 }
 
-impl<A: Attachment> Drop for ExclusiveGuard<'_, A> {
+impl<A: SharedWords> Drop for ExclusiveGuard<A> {
     #[inline]
     fn drop(&mut self) {
         let Some(me) = self.held.owner() else { return };
@@ -137,30 +136,34 @@ impl<A: Attachment> Drop for ExclusiveGuard<'_, A> {
         }
         let granted = self.held.granted();
         if !self.shared.lock().leave_at_once(me, granted) {
-            self.shared.leave_and_wake(me, granted);
+            self.shared.lock().words.leave_and_wake(me, &Futex, granted);
         }
     }
 }
 
 /// The lock, held together with others of the same kind.
 #[must_use = "the lock is given up at once if it is dropped"]
-pub struct SharedGuard<'a, A: Attachment> {
-    shared: Shared<'a, A>,
+pub struct SharedGuard<A: SharedWords> {
+    shared: Shared<A>,
     held: Held,
 }
 
-impl<A: Attachment> SharedGuard<'_, A> {
+impl<A: SharedWords> SharedGuard<A> {
+    pub(crate) fn shared(&self) -> &Shared<A> {
+        &self.shared
+    }
+
     /// Whether the data may be torn.
     pub fn is_poisoned(&self) -> bool {
         self.held.granted().is_poisoned()
     }
 }
 
-impl<A: Attachment> Drop for SharedGuard<'_, A> {
+impl<A: SharedWords> Drop for SharedGuard<A> {
     #[inline]
     fn drop(&mut self) {
         if let Some(me) = self.held.owner().filter(|me| self.shared.is_mine(*me)) {
-            self.shared.lock().unlock_shared(me, self.shared.kernel());
+            self.shared.lock().unlock_shared(me, &Futex);
         }
     }
 }
@@ -203,13 +206,13 @@ impl Held {
     }
 }
 
-impl<A: Attachment> fmt::Debug for ExclusiveGuard<'_, A> {
+impl<A: SharedWords> fmt::Debug for ExclusiveGuard<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ExclusiveGuard").field("holder", &self.held.owner()).finish_non_exhaustive()
     }
 }
 
-impl<A: Attachment> fmt::Debug for SharedGuard<'_, A> {
+impl<A: SharedWords> fmt::Debug for SharedGuard<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SharedGuard").field("holder", &self.held.owner()).finish_non_exhaustive()
     }

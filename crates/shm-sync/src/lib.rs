@@ -1,7 +1,7 @@
 //! Locks, claims, barriers and progress in shared bytes, which survive the death of their holders.
 //!
 //! [`Shared`] is where everything begins: the words of a mapped segment ([`Words`]), and who this
-//! process is in them ([`Attachment`]). From it come
+//! process is in them ([`SharedWords`]). From it come
 //! - [`ExclusiveGuard`] and [`SharedGuard`]: the lock of an array, held alone or with others
 //!   (`lock.rs`);
 //! - [`Round`] and [`Claim`]: an array chunk by chunk, each chunk handed out until it is done
@@ -50,7 +50,7 @@ mod spin;
 mod system;
 mod words;
 
-pub use system::Timeout;
+pub use system::{Timeout, Wait};
 #[cfg(not(loom))]
 pub use {
     guard::{ExclusiveGuard, SharedGuard},
@@ -58,6 +58,6 @@ pub use {
     progress::ProgressCounter,
     round::{Claim, Round, RoundProgress},
     seat::Seat,
-    shared::{Attachment, Shared, Words, participants},
+    shared::{Shared, SharedWords, Words, participants},
     snapshot::{LockState, Snapshot},
 };

@@ -28,7 +28,7 @@ use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
 use crate::atomic::{Ordering::SeqCst, store_before_load};
-use crate::system::{Stop, System, Timeout, Waiter, Whom};
+use crate::system::{Sleep, Stop, System, Wait, Waiter, Whom};
 use crate::words::{Line, LockWords, low_half};
 
 /// Somebody waits to be alone.
@@ -128,7 +128,7 @@ impl Lock<'_> {
     }
 
     /// Lets go of what was granted, if that can be had with one access: mostly nobody waits, has marked a
-    /// line or tore the data. Otherwise nothing is done, which [`leave_and_wake`](Self::leave_and_wake) is for.
+    /// line or tore the data. Otherwise nothing is done, which [`leave_and_wake`](LockWords::leave_and_wake) is for.
     #[inline]
     pub(crate) fn leave_at_once(&self, me: Owner, granted: Granted) -> bool {
         let (mine, free) = (granted.state | me.bits(), granted.state);
@@ -137,15 +137,15 @@ impl Lock<'_> {
 
     /// Both steps, as `guard.rs` does them.
     #[cfg(loom)]
-    pub(crate) fn lock_alone(
+    pub(crate) fn lock_alone<'w>(
         self,
         me: Owner,
         system: &impl System,
-        limit: Timeout,
+        wait: impl Into<Wait<'w>>,
     ) -> Result<Granted, Stop> {
         match self.enter_at_once(me) {
             Some(granted) => Ok(granted),
-            None => self.wait_to_be_alone(me, system, limit),
+            None => self.wait_to_be_alone(me, system, wait.into()),
         }
     }
 
@@ -155,12 +155,12 @@ impl Lock<'_> {
         self,
         me: Owner,
         system: &impl System,
-        limit: Timeout,
+        wait: Wait<'_>,
     ) -> Result<Granted, Stop> {
         if let Some(granted) = self.enter_after_a_look(me) {
             return Ok(granted);
         }
-        let mut waiter = Waiter::new(limit);
+        let mut waiter = Waiter::new(wait);
         let state = self.enter(me, system, &mut waiter, 0)?;
         match self.drain(system, &mut waiter) {
             Ok(looked) => {
@@ -182,33 +182,33 @@ impl Lock<'_> {
     /// alone, and whoever waits to be lets this one in too. So a process that holds one chunk can
     /// have another.
     #[inline]
-    pub(crate) fn lock_shared(
+    pub(crate) fn lock_shared<'w>(
         &self,
         me: Owner,
         class: Class,
         system: &impl System,
-        limit: Timeout,
+        wait: impl Into<Wait<'w>>,
         is_inside: impl Fn() -> bool,
     ) -> Result<Granted, Stop> {
         let word = self.mark(me)?;
         if Owner::in_word(word).is_none() && word & CLAIMS == class.bit() {
             return Ok(Granted { state: word & STATE });
         }
-        self.wait_to_share(me, class, system, limit, word, is_inside)
+        self.wait_to_share(me, class, system, wait, word, is_inside)
     }
 
     /// Shares with others of that class. The own line is marked already; `word` was found afterwards.
     #[cold]
-    fn wait_to_share(
+    fn wait_to_share<'w>(
         self,
         me: Owner,
         class: Class,
         system: &impl System,
-        limit: Timeout,
+        wait: impl Into<Wait<'w>>,
         mut word: u64,
         is_inside: impl Fn() -> bool,
     ) -> Result<Granted, Stop> {
-        let mut waiter = Waiter::new(limit);
+        let mut waiter = Waiter::new(wait.into());
         loop {
             let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
@@ -227,7 +227,7 @@ impl Lock<'_> {
 
     /// Ends what [`lock_shared`](Self::lock_shared) began.
     #[inline]
-    pub(crate) fn unlock_shared(&self, me: Owner, system: &impl System) {
+    pub(crate) fn unlock_shared(&self, me: Owner, system: &impl Sleep) {
         let Some(line) = self.lines.get(me.slot() as usize) else { return };
         line.marks.fetch_sub(1, SeqCst);
         store_before_load();
@@ -237,7 +237,7 @@ impl Lock<'_> {
     }
 
     #[cold]
-    fn tell_who_drains(self, system: &impl System) {
+    fn tell_who_drains(self, system: &impl Sleep) {
         self.words.unmarked.fetch_add(1, SeqCst);
         system.wake(&self.words.unmarked, Whom::Writers, u32::MAX);
     }
@@ -264,7 +264,7 @@ impl Lock<'_> {
         me: Owner,
         class: Class,
         system: &impl System,
-        waiter: &mut Waiter,
+        waiter: &mut Waiter<'_>,
     ) -> Result<Granted, Stop> {
         let state = self.enter(me, system, waiter, INTENT)?;
         let marked = self.drain(system, waiter).and_then(|_| Ok(self.mark(me)?));
@@ -295,7 +295,7 @@ impl Lock<'_> {
         &self,
         me: Owner,
         system: &impl System,
-        waiter: &mut Waiter,
+        waiter: &mut Waiter<'_>,
         intent: u64,
     ) -> Result<u64, Stop> {
         // Whoever has slept may not be the only one whom a wake-up was meant for.
@@ -318,7 +318,7 @@ impl Lock<'_> {
 
     /// Waits until nobody shares; the word keeps newcomers out. Tells whether it had to look for
     /// them, which leaves [`INTENT`] in the word.
-    fn drain(&self, system: &impl System, waiter: &mut Waiter) -> Result<bool, Stop> {
+    fn drain(&self, system: &impl System, waiter: &mut Waiter<'_>) -> Result<bool, Stop> {
         if self.words.word.load(SeqCst) & MARKED == 0 {
             return Ok(false);
         }
@@ -360,7 +360,7 @@ impl Lock<'_> {
     fn wait_for_holder(
         &self,
         system: &impl System,
-        waiter: &mut Waiter,
+        waiter: &mut Waiter<'_>,
         word: u64,
         whom: Whom,
     ) -> Result<bool, Stop> {
@@ -377,8 +377,16 @@ impl Lock<'_> {
         {
             return Ok(false);
         }
-        if waiter.sleep(system, &self.words.word, flagged, whom)? {
-            self.let_go_if_dead(system)?;
+        match waiter.sleep(system, &self.words.word, flagged, whom) {
+            Ok(true) => self.let_go_if_dead(system)?,
+            Ok(false) => {}
+            Err(stop) => {
+                if let (Stop::Interrupted { .. }, Whom::Writers) = (&stop, whom) {
+                    // The wake-up may have been the one that a single writer gets: it is passed on.
+                    system.wake(&self.words.word, Whom::Writers, 1);
+                }
+                return Err(stop);
+            }
         }
         Ok(true)
     }
@@ -396,25 +404,29 @@ impl Lock<'_> {
         if self.words.word.compare_exchange(word, free, SeqCst, SeqCst).is_ok() {
             let (slot, generation) = (holder.slot(), holder.generation());
             tracing::info!(slot, generation, poisoned = poisoned != 0, "a dead holder is let go");
-            self.wake(system, word);
+            self.words.wake(system, word);
         }
         Ok(())
     }
 
     /// Takes the own name out of the word. If it is not there any more, it is left as it is.
-    pub(crate) fn leave(&self, me: Owner, system: &impl System, granted: Granted) {
+    pub(crate) fn leave(&self, me: Owner, system: &impl Sleep, granted: Granted) {
         if !self.leave_at_once(me, granted) {
-            self.leave_and_wake(me, system, granted);
+            self.words.leave_and_wake(me, system, granted);
         }
     }
+}
 
-    /// As [`leave`](Self::leave), where other bits are set: wakes those who wait.
+impl LockWords {
+    /// The rest of [`Lock::leave`], where other bits are set: wakes those who wait.
+    // A method of the words alone, so that no guard has to be in memory for the call.
     #[cold]
-    pub(crate) fn leave_and_wake(self, me: Owner, system: &impl System, granted: Granted) {
-        let mut word = self.words.word.load(SeqCst);
+    #[inline(never)]
+    pub(crate) fn leave_and_wake(&self, me: Owner, system: &impl Sleep, granted: Granted) {
+        let mut word = self.word.load(SeqCst);
         while word & Owner::BITS == me.bits() {
             let free = granted.state | word & MARKED;
-            match self.words.word.compare_exchange(word, free, SeqCst, SeqCst) {
+            match self.word.compare_exchange(word, free, SeqCst, SeqCst) {
                 Ok(_) => return self.wake(system, word),
                 Err(now) => word = now,
             }
@@ -422,12 +434,12 @@ impl Lock<'_> {
     }
 
     /// Wakes those whom the word said to be waiting: all who can share, and one who cannot.
-    fn wake(&self, system: &impl System, word: u64) {
+    fn wake(&self, system: &impl Sleep, word: u64) {
         if word & WRITERS_WAIT != 0 {
-            system.wake(&self.words.word, Whom::Writers, 1);
+            system.wake(&self.word, Whom::Writers, 1);
         }
         if word & READERS_WAIT != 0 {
-            system.wake(&self.words.word, Whom::Readers, u32::MAX);
+            system.wake(&self.word, Whom::Readers, u32::MAX);
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use shm_core::Result;
 use shm_presence::is_held;
 
-use crate::Attachment;
+use crate::SharedWords;
 use crate::atomic::Ordering::Relaxed;
 use crate::words::{Line, low_half};
 
@@ -41,7 +41,7 @@ impl Participant {
 }
 
 /// Everybody who has or had a slot. Relaxed loads only: the words may be in read-only memory.
-pub(crate) fn list(lines: &[Line], attachment: &impl Attachment) -> Result<Vec<Participant>> {
+pub(crate) fn list(lines: &[Line], attachment: &impl SharedWords) -> Result<Vec<Participant>> {
     let me = attachment.identity().owner();
     let found = (0..).zip(lines).filter_map(|(slot, line)| {
         Participant::of(slot, line.holder.load(Relaxed), line.since.load(Relaxed))

@@ -3,6 +3,8 @@
 
 use std::fmt;
 use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
 
 use shm_core::{ErrorKind, Header, Region, Result, SYNC_LEN, SlotLocks};
 use shm_presence::{Identity, Owner};
@@ -12,8 +14,11 @@ use crate::atomic::Ordering::SeqCst;
 use crate::system::Stop;
 use crate::words::{Line, MAX_LINES, SyncArea, low_half};
 
-/// What an attachment to a segment has to offer.
-pub trait Attachment: Sync {
+/// An attachment to a segment, for the words that processes share in it.
+///
+/// References and [`Arc`]s of one are one too: with the first, guards and seats borrow the
+/// attachment, with the second they own it.
+pub trait SharedWords {
     /// The words of the segment.
     fn words(&self) -> &Words<'_>;
 
@@ -34,6 +39,54 @@ pub trait Attachment: Sync {
 
     /// The segment's header.
     fn header(&self) -> &Header;
+}
+
+impl<A: SharedWords + ?Sized> SharedWords for &A {
+    #[inline]
+    fn words(&self) -> &Words<'_> {
+        (**self).words()
+    }
+
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        (**self).slot_locks()
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        (**self).open_locks()
+    }
+
+    #[inline]
+    fn identity(&self) -> &Identity {
+        (**self).identity()
+    }
+
+    fn header(&self) -> &Header {
+        (**self).header()
+    }
+}
+
+impl<A: SharedWords + ?Sized> SharedWords for Arc<A> {
+    #[inline]
+    fn words(&self) -> &Words<'_> {
+        (**self).words()
+    }
+
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        (**self).slot_locks()
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        (**self).open_locks()
+    }
+
+    #[inline]
+    fn identity(&self) -> &Identity {
+        (**self).identity()
+    }
+
+    fn header(&self) -> &Header {
+        (**self).header()
+    }
 }
 
 /// The words that a mapped segment has for what processes do together.
@@ -88,56 +141,52 @@ impl<'a> Words<'a> {
 ///
 /// # Errors
 /// [`ErrorKind::Os`].
-pub fn participants(attachment: &impl Attachment) -> Result<Vec<Participant>> {
+pub fn participants(attachment: &impl SharedWords) -> Result<Vec<Participant>> {
     crate::participant::list(attachment.words().lines, attachment)
 }
 
 /// An attachment that may write its words: where everything else begins.
-pub struct Shared<'a, A>(&'a A);
+///
+/// `A` is `&Attachment` to borrow the attachment, `Arc<Attachment>` to own it: so do all guards,
+/// rounds, seats and counters that come from here.
+#[derive(Clone, Copy)]
+pub struct Shared<A>(A);
 
-impl<A> Clone for Shared<'_, A> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<A> Copy for Shared<'_, A> {}
-
-impl<'a, A: Attachment> Shared<'a, A> {
+impl<A: SharedWords> Shared<A> {
     /// # Safety
     /// The attachment's words are mapped for writing.
     #[inline]
-    pub unsafe fn new(attachment: &'a A) -> Self {
+    pub unsafe fn new(attachment: A) -> Self {
         Self(attachment)
     }
 
     #[inline]
-    pub(crate) fn identity(self) -> &'a Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         self.0.identity()
     }
 
     #[inline]
-    pub(crate) fn area(self) -> &'a SyncArea {
+    pub(crate) fn area(&self) -> &SyncArea {
         self.0.words().area
     }
 
     #[inline]
-    pub(crate) fn lines(self) -> &'a [Line] {
+    pub(crate) fn lines(&self) -> &[Line] {
         self.0.words().lines()
     }
 
-    pub(crate) fn header(self) -> &'a Header {
+    pub(crate) fn header(&self) -> &Header {
         self.0.header()
     }
 
     #[inline]
-    pub(crate) fn kernel(self) -> &'a A {
-        self.0
+    pub(crate) fn kernel(&self) -> &A {
+        &self.0
     }
 
     /// Who this process is in the segment. The first call takes a slot.
     #[inline]
-    pub(crate) fn me(self) -> Result<Owner> {
+    pub(crate) fn me(&self) -> Result<Owner> {
         match self.identity().owner() {
             Some(me) => Ok(me),
             None => self.take_slot(),
@@ -145,7 +194,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
     }
 
     #[cold]
-    fn take_slot(self) -> Result<Owner> {
+    fn take_slot(&self) -> Result<Owner> {
         let count = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
         let mut disowned = 0;
         let me = self.identity().take(
@@ -165,12 +214,12 @@ impl<'a, A: Attachment> Shared<'a, A> {
 
     /// Whether this process is the one that took that slot, and not a forked child of it.
     #[inline]
-    pub(crate) fn is_mine(self, me: Owner) -> bool {
+    pub(crate) fn is_mine(&self, me: Owner) -> bool {
         self.identity().is(me)
     }
 
     /// Raises the generation of a slot that was just taken.
-    fn begin(self, slot: u32) -> u32 {
+    fn begin(&self, slot: u32) -> u32 {
         let Some(line) = self.lines().get(slot as usize) else { return 1 };
         let last = low_half(line.holder.load(SeqCst));
         let generation = last.wrapping_add(1).max(1);
@@ -182,7 +231,7 @@ impl<'a, A: Attachment> Shared<'a, A> {
 
     /// Nobody can have been this owner before: whatever words name it are garbage, and would be
     /// waited for as long as it lives. Tells how many there were.
-    fn disown(self, new: Owner) -> usize {
+    fn disown(&self, new: Owner) -> usize {
         let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.place]);
         let words = of_lines.chain([&self.area().lock.word]);
         let of_new = words.filter(|word| {
@@ -195,20 +244,23 @@ impl<'a, A: Attachment> Shared<'a, A> {
 
     /// The error that tells why an algorithm stopped: what was waited for in vain.
     #[cold]
-    pub(crate) fn stopped(self, stop: Stop, reason: impl FnOnce() -> String) -> shm_core::Error {
+    pub(crate) fn stopped(&self, stop: Stop, reason: impl FnOnce() -> String) -> shm_core::Error {
+        let name = || self.header().name().to_string();
+        let ms = |waited: Duration| u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         match stop {
             Stop::Failed(error) => error,
-            Stop::TimedOut { waited } => ErrorKind::TimedOut {
-                name: self.header().name().to_string(),
-                reason: reason(),
-                waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            Stop::TimedOut { waited } => {
+                let (name, reason, waited_ms) = (name(), reason(), ms(waited));
+                ErrorKind::TimedOut { name, reason, waited_ms }.into()
             }
-            .into(),
+            Stop::Interrupted { waited } => {
+                ErrorKind::Interrupted { name: name(), waited_ms: ms(waited) }.into()
+            }
         }
     }
 }
 
-impl<A: Attachment> fmt::Debug for Shared<'_, A> {
+impl<A: SharedWords> fmt::Debug for Shared<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Shared({:?})", self.header().name().as_str())
     }

@@ -1,5 +1,7 @@
 //! What the algorithms need of the system: waiting, and who is alive. The models have their own.
 
+use std::fmt;
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use shm_core::{Error, Result};
@@ -7,7 +9,7 @@ use shm_presence::Owner;
 
 use crate::atomic::{AtomicU64, spin_loop};
 
-/// Whom a call to [`Wait::wake`] reaches.
+/// Whom a call to [`Sleep::wake`] reaches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Whom {
     /// Those who wait to be the only one.
@@ -17,7 +19,7 @@ pub(crate) enum Whom {
 }
 
 /// Sleeping until a word changes, and waking those who do. See futex(2).
-pub(crate) trait Wait {
+pub(crate) trait Sleep {
     /// Sleeps until that time, unless the low half of `word` differs from that of `seen`. It may
     /// return for no reason; it tells whether the time was over.
     fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, until: Duration) -> Result<bool>;
@@ -36,9 +38,9 @@ pub(crate) trait Liveness {
 }
 
 /// Both.
-pub(crate) trait System: Wait + Liveness {}
+pub(crate) trait System: Sleep + Liveness {}
 
-impl<S: Wait + Liveness> System for S {}
+impl<S: Sleep + Liveness> System for S {}
 
 /// How long to wait for others.
 #[derive(Clone, Copy, Debug)]
@@ -51,13 +53,76 @@ pub enum Timeout {
     After(Duration),
 }
 
-impl Timeout {
-    /// What is left of it after waiting so long already.
-    pub(crate) fn less(self, waited: Duration) -> Self {
-        match self {
-            Self::After(time) => Self::After(time.saturating_sub(waited)),
-            other => other,
-        }
+impl From<Duration> for Timeout {
+    fn from(time: Duration) -> Self {
+        Self::After(time)
+    }
+}
+
+/// What a waiting thread calls in between: `Continue` to wait on, `Break` to give up.
+type Hook<'h> = dyn FnMut() -> ControlFlow<()> + 'h;
+
+/// How a caller waits: for how long, and what it does in between.
+///
+/// Every wait takes one, or a [`Timeout`] where there is no hook.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use shm_sync::{Timeout, Wait};
+///
+/// let mut interrupted = || ControlFlow::Continue(());
+/// let wait = Wait::with_hook(Timeout::Forever, &mut interrupted);
+/// # let _ = wait;
+/// ```
+pub struct Wait<'h> {
+    timeout: Timeout,
+    hook: Option<&'h mut Hook<'h>>,
+}
+
+impl<'h> Wait<'h> {
+    /// A wait that calls `hook` on the waiting thread, at every wake-up and at least every 50
+    /// milliseconds. This crate holds no lock of its own during the call, the lock that forks take
+    /// included; the hook may do anything, but it must not wait for what its caller holds.
+    ///
+    /// `Continue` changes no shared word: an arrival at a barrier stays counted. `Break` gives up
+    /// with [`Interrupted`](shm_core::ErrorKind::Interrupted), and does to others what the end of
+    /// the timeout does: at a barrier it breaks the barrier, unless all have arrived by then.
+    pub fn with_hook(
+        timeout: impl Into<Timeout>,
+        hook: &'h mut dyn FnMut() -> ControlFlow<()>,
+    ) -> Self {
+        Self { timeout: timeout.into(), hook: Some(hook) }
+    }
+
+    /// The same wait, for a call that is one of several.
+    pub fn reborrow(&mut self) -> Wait<'_> {
+        let hook = self.hook.as_mut().map(|hook| &mut **hook as &mut Hook<'_>);
+        Wait { timeout: self.timeout, hook }
+    }
+
+    pub(crate) fn timeout(&self) -> Timeout {
+        self.timeout
+    }
+}
+
+impl From<Timeout> for Wait<'_> {
+    fn from(timeout: Timeout) -> Self {
+        Self { timeout, hook: None }
+    }
+}
+
+impl From<Duration> for Wait<'_> {
+    fn from(time: Duration) -> Self {
+        Timeout::After(time).into()
+    }
+}
+
+impl fmt::Debug for Wait<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wait")
+            .field("timeout", &self.timeout)
+            .field("has_hook", &self.hook.is_some())
+            .finish()
     }
 }
 
@@ -66,6 +131,11 @@ impl Timeout {
 pub(crate) enum Stop {
     /// The limit passed.
     TimedOut {
+        /// How long it had waited.
+        waited: Duration,
+    },
+    /// The caller's hook gave up.
+    Interrupted {
         /// How long it had waited.
         waited: Duration,
     },
@@ -80,7 +150,7 @@ impl From<Error> for Stop {
 }
 
 /// The shortest and the longest sleep before the kernel is asked whether those who are waited for
-/// live. A death is noticed that much later.
+/// live. A death is noticed that much later, and a hook is called no more rarely.
 const TICKS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
 
 /// The first sleep of who sleeps often, and for short: longer than the kernel's own tick (10 ms at
@@ -92,8 +162,10 @@ const OFTEN: Duration = Duration::from_millis(12);
 const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// One wait, from the first look to the end.
-pub(crate) struct Waiter {
-    limit: Timeout,
+pub(crate) struct Waiter<'h> {
+    wait: Wait<'h>,
+    /// The hook has given up.
+    interrupted: bool,
     start: Option<Instant>,
     spins: u32,
     tick: Duration,
@@ -102,20 +174,29 @@ pub(crate) struct Waiter {
     asks: Option<Duration>,
 }
 
-impl Waiter {
-    pub(crate) fn new(limit: Timeout) -> Self {
-        Self::since(limit, None)
+impl<'h> Waiter<'h> {
+    pub(crate) fn new(wait: Wait<'h>) -> Self {
+        Self::since(wait, None)
     }
 
     /// One who sleeps often, and has spun already.
-    pub(crate) fn often(limit: Timeout) -> Self {
-        Self { spins: 0, tick: OFTEN, ..Self::new(limit) }
+    pub(crate) fn often(wait: Wait<'h>) -> Self {
+        Self { spins: 0, tick: OFTEN, ..Self::new(wait) }
     }
 
     /// One that began to wait earlier.
-    pub(crate) fn since(limit: Timeout, start: Option<Instant>) -> Self {
+    pub(crate) fn since(wait: Wait<'h>, start: Option<Instant>) -> Self {
         let (spins, tick) = (SPINS, TICKS[0]);
-        Self { limit, start, spins, tick, has_asked: false, asks: None }
+        Self { wait, interrupted: false, start, spins, tick, has_asked: false, asks: None }
+    }
+
+    /// What is left of this wait, for another that is a part of it.
+    pub(crate) fn rest_of_wait(&mut self) -> Wait<'_> {
+        let mut rest = self.wait.reborrow();
+        if let (Timeout::After(time), Some(start)) = (rest.timeout, self.start) {
+            rest.timeout = Timeout::After(time.saturating_sub(start.elapsed()));
+        }
+        rest
     }
 
     /// Somebody else is waited for now, about whom nobody has asked yet.
@@ -125,7 +206,7 @@ impl Waiter {
 
     /// Whether to look again at once.
     pub(crate) fn spins(&mut self) -> bool {
-        if self.spins == 0 || matches!(self.limit, Timeout::NoWait) {
+        if self.spins == 0 || matches!(self.wait.timeout, Timeout::NoWait) {
             return false;
         }
         self.spins -= 1;
@@ -136,7 +217,7 @@ impl Waiter {
     /// Sleeps unless `word` has changed from `seen`; tells whether it is time to ask the kernel.
     pub(crate) fn sleep(
         &mut self,
-        system: &impl Wait,
+        system: &impl Sleep,
         word: &AtomicU64,
         seen: u64,
         whom: Whom,
@@ -146,11 +227,12 @@ impl Waiter {
                 let now = system.now();
                 let asks = *self.asks.get_or_insert(now.saturating_add(self.tick));
                 let passed = system.wait(word, seen, whom, asks.min(now.saturating_add(rest)))?;
+                self.call_hook()?;
                 // Whoever is woken again and again, by signals or by others, asks all the same.
                 passed || now >= asks
             }
             // Nobody gives up without having asked: the one who is waited for may be dead.
-            Err(stop) if self.has_asked => return Err(stop),
+            Err(stop) if self.has_asked || self.interrupted => return Err(stop),
             Err(_) => true,
         };
         if passed {
@@ -161,27 +243,50 @@ impl Waiter {
         Ok(passed)
     }
 
-    /// What is left of the limit.
+    /// Asks the hook, if there is one, whether to wait on. Its `Break` holds for the rest of the wait.
+    fn call_hook(&mut self) -> Result<(), Stop> {
+        let Some(hook) = &mut self.wait.hook else { return Ok(()) };
+        self.interrupted = hook().is_break();
+        if self.interrupted { Err(Stop::Interrupted { waited: self.waited() }) } else { Ok(()) }
+    }
+
+    /// What is left of the timeout.
     fn rest(&mut self) -> Result<Duration, Stop> {
-        let Timeout::After(limit) = self.limit else {
-            return match self.limit {
-                Timeout::NoWait => Err(Stop::TimedOut { waited: Duration::ZERO }),
-                _ => Ok(Duration::MAX),
-            };
-        };
-        let waited = self.start.get_or_insert_with(Instant::now).elapsed();
-        limit.checked_sub(waited).filter(|rest| !rest.is_zero()).ok_or(Stop::TimedOut { waited })
+        if self.interrupted {
+            return Err(Stop::Interrupted { waited: self.waited() });
+        }
+        match self.wait.timeout {
+            Timeout::NoWait => Err(Stop::TimedOut { waited: Duration::ZERO }),
+            Timeout::Forever => {
+                if self.wait.hook.is_some() {
+                    self.waited(); // from now on, for the error if the hook gives up
+                }
+                Ok(Duration::MAX)
+            }
+            Timeout::After(time) => {
+                let waited = self.waited();
+                let rest = time.checked_sub(waited).filter(|rest| !rest.is_zero());
+                rest.ok_or(Stop::TimedOut { waited })
+            }
+        }
+    }
+
+    /// How long it has waited: since the first call, or since the start that it was given.
+    fn waited(&mut self) -> Duration {
+        self.start.get_or_insert_with(Instant::now).elapsed()
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     /// A system that wakes whoever sleeps, at once and for nothing.
     struct Disturbing(Instant);
 
-    impl Wait for Disturbing {
+    impl Sleep for Disturbing {
         fn wait(&self, _: &AtomicU64, _: u64, _: Whom, _: Duration) -> Result<bool> {
             Ok(false)
         }
@@ -195,7 +300,7 @@ mod tests {
 
     #[test]
     fn whoever_is_woken_all_the_time_asks_the_kernel_all_the_same() {
-        let (mut waiter, word) = (Waiter::new(Timeout::Forever), AtomicU64::new(0));
+        let (mut waiter, word) = (Waiter::new(Timeout::Forever.into()), AtomicU64::new(0));
         for _ in 0..3 {
             let start = Instant::now();
             while !waiter.sleep(&Disturbing(start), &word, 0, Whom::Readers).unwrap() {
@@ -207,11 +312,81 @@ mod tests {
     #[test]
     fn nobody_gives_up_without_having_asked() {
         for limit in [Timeout::NoWait, Timeout::After(Duration::ZERO)] {
-            let (mut waiter, word) = (Waiter::new(limit), AtomicU64::new(0));
+            let (mut waiter, word) = (Waiter::new(limit.into()), AtomicU64::new(0));
             let disturbing = Disturbing(Instant::now());
             let mut sleep = || waiter.sleep(&disturbing, &word, 0, Whom::Readers);
             assert!(sleep().unwrap(), "it asks first");
             assert!(matches!(sleep(), Err(Stop::TimedOut { .. })));
         }
+    }
+
+    /// A system on which every sleep lasts as long as it may, but takes no time.
+    #[derive(Default)]
+    struct Skipping(Cell<Duration>, Cell<u32>);
+
+    impl Sleep for Skipping {
+        fn wait(&self, _: &AtomicU64, _: u64, _: Whom, until: Duration) -> Result<bool> {
+            let slept = until.saturating_sub(self.0.replace(until));
+            assert!(slept <= Duration::from_millis(50), "{slept:?}");
+            self.1.update(|sleeps| sleeps + 1);
+            Ok(true)
+        }
+
+        fn now(&self) -> Duration {
+            self.0.get()
+        }
+
+        fn wake(&self, _: &AtomicU64, _: Whom, _: u32) {}
+    }
+
+    #[test]
+    fn a_hook_is_called_at_every_wake_up_and_every_50_milliseconds() {
+        let (calls, word, system) = (Cell::new(0), AtomicU64::new(0), Skipping::default());
+        let mut hook = || {
+            calls.update(|calls| calls + 1);
+            ControlFlow::Continue(())
+        };
+        let mut waiter = Waiter::new(Wait::with_hook(Timeout::Forever, &mut hook));
+        for sleeps in 1..=20 {
+            assert!(waiter.sleep(&system, &word, 0, Whom::Readers).unwrap());
+            assert_eq!((calls.get(), system.1.get()), (sleeps, sleeps));
+        }
+        let disturbing = Disturbing(Instant::now());
+        for calls_before in 20..40 {
+            waiter.sleep(&disturbing, &word, 0, Whom::Readers).unwrap();
+            assert_eq!(calls.get(), calls_before + 1);
+        }
+    }
+
+    #[test]
+    fn a_hook_that_gives_up_is_not_called_again() {
+        let (mut calls, word, system) = (0, AtomicU64::new(0), Skipping::default());
+        let mut hook = || {
+            calls += 1;
+            ControlFlow::Break(())
+        };
+        let mut waiter = Waiter::new(Wait::with_hook(Timeout::Forever, &mut hook));
+        for _ in 0..2 {
+            let slept = waiter.sleep(&system, &word, 0, Whom::Readers);
+            assert!(matches!(slept, Err(Stop::Interrupted { .. })), "{slept:?}");
+        }
+        assert_eq!((calls, system.1.get()), (1, 1));
+    }
+
+    #[test]
+    fn a_part_of_a_wait_has_its_hook_and_what_is_left_of_its_time() {
+        let mut calls = 0;
+        let mut hook = || {
+            calls += 1;
+            ControlFlow::Continue(())
+        };
+        let (time, word) = (Duration::from_secs(60), AtomicU64::new(0));
+        let began = Instant::now().checked_sub(Duration::from_secs(20));
+        let mut waiter = Waiter::since(Wait::with_hook(time, &mut hook), began);
+        let rest = waiter.rest_of_wait();
+        let Timeout::After(left) = rest.timeout() else { panic!("{rest:?}") };
+        assert!(left <= Duration::from_secs(40));
+        Waiter::new(rest).sleep(&Skipping::default(), &word, 0, Whom::Readers).unwrap();
+        assert_eq!(calls, 1);
     }
 }

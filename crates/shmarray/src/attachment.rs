@@ -48,7 +48,7 @@ impl Attachment {
     }
 }
 
-impl shm_sync::Attachment for Attachment {
+impl shm_sync::SharedWords for Attachment {
     #[inline]
     fn words(&self) -> &Words<'_> {
         &self.words

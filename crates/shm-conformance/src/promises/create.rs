@@ -101,7 +101,7 @@ pub fn refuses_more_than_fits<H: Harness>() {
     let mut copies = |to: &mut dyn Sink| to.copy_from(&file, 0, 9).map(drop);
     for fill in [Fill::InOrder(&mut writes), Fill::InOrder(&mut copies)] {
         let error = H::backend().create(&spec(&name, 1), Some(fill)).map(drop).unwrap_err();
-        assert!(matches!(error.kind(), ErrorKind::SegmentMismatch { .. }), "{error}");
+        assert!(matches!(error.kind(), ErrorKind::Oversized { .. }), "{error}");
         assert_eq!(H::leftovers(&name), [""; 0]);
     }
 }
@@ -225,7 +225,7 @@ pub fn refuses_what_cannot_be<H: Harness>() {
     let error = fault(Spec { layout: narrow, ..good.clone() });
     assert!(matches!(error.kind(), ErrorKind::InvalidDType { .. }), "{error}");
     let error = fault(Spec { align: Align::Page(5000), ..good.clone() });
-    assert!(matches!(error.kind(), ErrorKind::InvalidWindow { .. }), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::InvalidAlignment { .. }), "{error}");
     let most = Layout::new([isize::MAX.unsigned_abs() / 8], Order::C, 8).unwrap();
     let error = fault(Spec { layout: most, ..good });
     assert!(matches!(error.kind(), ErrorKind::ShapeOverflow { .. }), "{error}");

@@ -29,11 +29,11 @@ impl Model {
     }
 
     fn join_in(&self, slot: u32, size: u32) -> Taken {
-        self.barrier(size).join(owner(slot), &self.system, Timeout::Forever).unwrap()
+        self.barrier(size).join(owner(slot), &self.system, Timeout::Forever.into()).unwrap()
     }
 
     fn wait(&self, slot: u32, taken: &mut Taken, size: u32) -> Result<bool, Broken> {
-        match self.barrier(size).wait(owner(slot), taken, &self.system, Timeout::Forever) {
+        match self.barrier(size).wait(owner(slot), taken, &self.system, Timeout::Forever.into()) {
             Ok(last) => Ok(last),
             Err(Blocked::Broken(broken)) => Err(broken),
             Err(blocked) => panic!("{blocked:?}"),
@@ -122,7 +122,7 @@ fn one_leaves_who_came_with_the_other() {
         model.spawn(|model| {
             let taken = model.join_in(1, 2);
             let both = Event(&model.area.progress.count);
-            both.wait_past(&model.system, 0, Timeout::Forever).unwrap();
+            both.wait_past(&model.system, 0, Timeout::Forever.into()).unwrap();
             model.leave(1, &taken, 2);
         });
         let mut taken = model.join_in(0, 2);
@@ -192,8 +192,10 @@ fn one_dies_as_it_comes_and_goes() {
         let model = Model::empty(2);
         let come_and_go = |model: &Model, slot: u32| {
             let barrier = model.barrier(2);
-            if let Ok(mut taken) = barrier.join(owner(slot), &model.system, Timeout::NoWait) {
-                let _ = barrier.wait(owner(slot), &mut taken, &model.system, Timeout::NoWait);
+            if let Ok(mut taken) = barrier.join(owner(slot), &model.system, Timeout::NoWait.into())
+            {
+                let _ =
+                    barrier.wait(owner(slot), &mut taken, &model.system, Timeout::NoWait.into());
                 barrier.leave(owner(slot), &taken, &model.system);
             }
         };

@@ -52,7 +52,7 @@ impl Model {
     /// The next chunk, as a round hands it out.
     fn claim(&self, slot: u32, round: u32) -> Option<Claim> {
         let claims = self.claims();
-        let mut waiter = Waiter::new(Timeout::Forever);
+        let mut waiter = Waiter::new(Timeout::Forever.into());
         loop {
             let seen = claims.events().count();
             match claims.find(owner(slot), self.plan(round), &self.system).unwrap() {

@@ -14,7 +14,7 @@ impl Model {
 
     fn wait_past(&self, seen: u64) -> u64 {
         let event = Event(&self.area.progress.count);
-        event.wait_past(&self.system, seen, Timeout::Forever).unwrap()
+        event.wait_past(&self.system, seen, Timeout::Forever.into()).unwrap()
     }
 
     fn wait_for(&self, count: u64) {

@@ -35,7 +35,7 @@ impl Model {
     /// done.
     fn do_one(&self, slot: u32) -> bool {
         let (me, plan, claims) = (owner(slot), self.plan(), self.claims());
-        let mut waiter = Waiter::new(Timeout::Forever);
+        let mut waiter = Waiter::new(Timeout::Forever.into());
         loop {
             let seen = claims.events().count();
             let inside = || claims.holds_any(me);

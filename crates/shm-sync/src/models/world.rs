@@ -16,7 +16,7 @@ use shm_presence::Owner;
 
 use super::Victim;
 use crate::atomic::{AtomicU64, step};
-use crate::system::{Liveness, Wait, Whom};
+use crate::system::{Liveness, Sleep, Whom};
 use crate::words::{
     BarrierWords, ClaimWords, Entry, Line, LockWords, ProgressWords, SyncArea, low_half,
 };
@@ -191,7 +191,7 @@ impl Sleeper {
     }
 }
 
-impl Wait for System {
+impl Sleep for System {
     fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, _: Duration) -> Result<bool> {
         step();
         // In the queue before it looks: a wake-up falls before the look, or finds it there.
