@@ -32,7 +32,7 @@ fn create_in(
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
     join(fd.as_fd())?;
     let strategy = settle(spec.commit);
-    if spec.commit == Commit::Auto && strategy == Commit::Lazy && !plan.is_pooled() {
+    if spec.commit == Commit::Auto && strategy == Commit::Lazy && !plan.is_hugetlb() {
         check_machine(header.segment_len())?;
     }
     let mapping = establish(fd.as_fd(), &header, plan, strategy, fill)?;

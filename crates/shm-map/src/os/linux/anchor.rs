@@ -8,7 +8,7 @@ use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
 use rustix::process::{Pid, getpid};
 use shm_core::Result;
 
-use crate::system_error;
+use super::limits::system_error;
 
 /// Holds an open file description, and so its OFD locks, and nothing else of it.
 ///

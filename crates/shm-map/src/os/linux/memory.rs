@@ -1,24 +1,37 @@
-//! Shared memory of this system.
+//! Mappings of shared memory, and advice about them.
 
 #![allow(unsafe_code)] // mmap, munmap, mremap, mprotect, madvise
 
 use std::ffi::c_void;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::io;
+use std::os::fd::AsRawFd;
 use std::ptr::{NonNull, null_mut};
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
-use rustix::io::{Errno, retry_on_intr};
+use memmap2::{MmapOptions, MmapRaw};
+use rustix::io::Errno;
 use rustix::mm::{
     Advice, MapFlags, MprotectFlags, MremapFlags, ProtFlags, madvise, mmap, mmap_anonymous,
     mprotect, mremap, munmap,
 };
 use shm_core::Access;
 
-use super::Span;
+use super::file::BorrowedFile;
+use crate::mapping::Span;
 
 const SHARED: MapFlags = MapFlags::SHARED;
 
-pub(super) fn map_anonymous(len: usize) -> Result<Span, Errno> {
+/// Maps the first bytes of a file.
+pub(crate) fn map_file(file: BorrowedFile<'_>, len: usize, access: Access) -> io::Result<MmapRaw> {
+    let mut options = MmapOptions::new();
+    options.len(len);
+    match access {
+        Access::ReadWrite => options.map_raw(file.as_raw_fd()),
+        Access::ReadOnly => options.map_raw_read_only(file.as_raw_fd()),
+    }
+}
+
+/// Maps zeros that only this process and its forked descendants reach.
+pub(crate) fn map_anonymous(len: usize) -> io::Result<Span> {
     map(None, null_mut(), len, Access::ReadWrite, SHARED)
 }
 
@@ -29,17 +42,17 @@ fn protection(access: Access) -> ProtFlags {
     }
 }
 
-fn span(start: *mut c_void, len: usize) -> Result<Span, Errno> {
-    let start = NonNull::new(start.cast()).ok_or(Errno::NOMEM)?;
+fn span(start: *mut c_void, len: usize) -> io::Result<Span> {
+    let start = NonNull::new(start.cast()).ok_or(io::Error::from(Errno::NOMEM))?;
     Ok(Span { start, len, mapped: len, file: None })
 }
 
 /// The same pages once more, read-only.
 ///
 /// mremap(2): "If the value of `old_size` is zero, and `old_address` refers to a shareable
-/// mapping, then `mremap()` will create a new mapping of the same pages." Not so of pages of the
-/// pool, which have a file for that.
-pub(super) fn twin(pages: &Span) -> Result<Span, Errno> {
+/// mapping, then `mremap()` will create a new mapping of the same pages." Not so of hugetlb
+/// pages, which have a file for that.
+pub(crate) fn second_mapping(pages: &Span) -> io::Result<Span> {
     let len = pages.mapped;
     let start = match &pages.file {
         // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
@@ -59,17 +72,17 @@ pub(super) fn twin(pages: &Span) -> Result<Span, Errno> {
 
 /// Maps a file, or anonymous memory, at a multiple of `unit` bytes. Where the address space has no
 /// room for that, the kernel chooses the address.
-pub(super) fn map_aligned(
-    file: Option<BorrowedFd<'_>>,
+pub(crate) fn map_aligned(
+    file: Option<BorrowedFile<'_>>,
     len: usize,
     access: Access,
     unit: usize,
-) -> Result<Span, Errno> {
+) -> io::Result<Span> {
     let first = map(file, null_mut(), len, access, SHARED)?;
     if first.start.addr().get().is_multiple_of(unit) {
         return Ok(first);
     }
-    let room = len.checked_add(unit).ok_or(Errno::NOMEM)?;
+    let room = len.checked_add(unit).ok_or(io::Error::from(Errno::NOMEM))?;
     let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE.union(MapFlags::NORESERVE));
     // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
     let Ok(start) = (unsafe { mmap_anonymous(null_mut(), room, none, private) }) else {
@@ -92,12 +105,12 @@ pub(super) fn map_aligned(
 
 /// With `MAP_FIXED`, `at` is the start of so many bytes of a mapping of one's own.
 fn map(
-    file: Option<BorrowedFd<'_>>,
+    file: Option<BorrowedFile<'_>>,
     at: *mut c_void,
     len: usize,
     access: Access,
     flags: MapFlags,
-) -> Result<Span, Errno> {
+) -> io::Result<Span> {
     let protection = protection(access);
     let start = match file {
         // SAFETY: the kernel chooses an address that is free, or replaces what is the caller's own.
@@ -108,18 +121,11 @@ fn map(
     span(start, len)
 }
 
-/// A file without a name, of so many bytes. See `memfd_create(2)`.
-pub(super) fn unnamed_file(len: usize, flags: MemfdFlags) -> Result<OwnedFd, Errno> {
-    let file = memfd_create("shmarray", flags | MemfdFlags::CLOEXEC)?;
-    retry_on_intr(|| ftruncate(&file, len as u64))?;
-    Ok(file)
-}
-
 /// Asks for huge pages (`MADV_HUGEPAGE`): a wish, without which everything works.
 ///
 /// # Safety
 /// The bytes lie within one mapping that the caller owns.
-pub(super) unsafe fn advise_huge(start: NonNull<u8>, len: usize) {
+pub(crate) unsafe fn advise_huge(start: NonNull<u8>, len: usize) {
     // SAFETY: the caller's word; this advice changes no byte.
     if let Err(errno) = unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxHugepage) } {
         tracing::debug!(%errno, "MADV_HUGEPAGE");
@@ -132,25 +138,34 @@ pub(super) unsafe fn advise_huge(start: NonNull<u8>, len: usize) {
 ///
 /// # Safety
 /// The bytes lie within one mapping that the caller owns.
-pub(super) unsafe fn advise_done(start: NonNull<u8>, len: usize) {
+pub(crate) unsafe fn advise_done(start: NonNull<u8>, len: usize) {
     // SAFETY: the caller's word; this advice changes no byte.
     if let Err(errno) = unsafe { madvise(start.as_ptr().cast(), len, Advice::Sequential) } {
         tracing::debug!(%errno, "MADV_SEQUENTIAL");
     }
 }
 
+/// Reserves and maps pages (`MADV_POPULATE_WRITE`).
+///
 /// # Safety
 /// The bytes lie within one mapping that the caller owns.
-pub(super) unsafe fn populate(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
-    // SAFETY: the caller's word; this advice changes no byte.
-    unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxPopulateWrite) }
+pub(crate) unsafe fn populate(start: NonNull<u8>, len: usize) -> io::Result<()> {
+    loop {
+        // SAFETY: the caller's word; this advice changes no byte.
+        match unsafe { madvise(start.as_ptr().cast(), len, Advice::LinuxPopulateWrite) } {
+            Err(Errno::INTR | Errno::AGAIN) => {} // a signal has had its turn
+            result => return Ok(result?),
+        }
+    }
 }
 
+/// Unmaps pages.
+///
 /// # Safety
 /// They are mappings that the caller owns and that are not used again.
-pub(super) unsafe fn unmap(start: NonNull<u8>, len: usize) -> Result<(), Errno> {
+pub(crate) unsafe fn unmap(start: NonNull<u8>, len: usize) -> io::Result<()> {
     // SAFETY: the caller's word.
-    unsafe { munmap(start.as_ptr().cast(), len) }
+    Ok(unsafe { munmap(start.as_ptr().cast(), len) }?)
 }
 
 #[cfg(test)]

@@ -2,7 +2,10 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use super::Home;
+use rustix::fs::Stat;
+use shm_core::Header;
+
+use crate::pages::{Home, PagePlan};
 
 const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
 
@@ -63,38 +66,38 @@ pub struct HugeFacts {
     pub shmem: Setting,
     /// The `huge=` option of `/dev/shm`.
     pub mount: Setting,
-    /// Pages of that size in the pool (hugetlb) that are promised to nobody.
+    /// Free hugetlb pages of that size that are promised to nobody.
     pub free: u64,
 }
 
 impl HugeFacts {
     /// Reads them from `/sys` and `/proc`. What cannot be read is unknown, or none.
     pub fn read() -> Self {
-        let size = size();
+        let size = page_size();
         let unit = size.unwrap_or(0);
-        let shmem = ruling(Home::Kernel, unit, &text);
-        Self { size, shmem, mount: mount(&text), free: free(unit, &text) }
+        let shmem = ruling(Home::Kernel, unit, &setting);
+        Self { size, shmem, mount: mount(&setting), free: free_pages(unit, &setting) }
     }
 }
 
 /// A file of the system as text; empty if it cannot be read.
-pub(super) fn text(path: &str) -> String {
+pub(crate) fn setting(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
 /// Size of a huge page in bytes, if the kernel has any. Asks the system once.
-pub(super) fn size() -> Option<usize> {
+pub(crate) fn page_size() -> Option<usize> {
     static SIZE: AtomicUsize = AtomicUsize::new(0); // not asked yet
     let mut size = SIZE.load(Relaxed);
     if size == 0 {
-        size = text(&format!("{FOLDER}/hpage_pmd_size")).trim().parse().unwrap_or(1);
+        size = setting(&format!("{FOLDER}/hpage_pmd_size")).trim().parse().unwrap_or(1);
         SIZE.store(size, Relaxed);
     }
     (size.is_power_of_two() && (1 << 20..=1 << 30).contains(&size)).then_some(size)
 }
 
 /// The setting for huge pages of `unit` bytes, as far as it is needed to tell.
-pub(super) fn ruling(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> Setting {
+pub(crate) fn ruling(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> Setting {
     let all = chosen(&read(&format!("{FOLDER}/shmem_enabled")));
     match home {
         // Both are above every mount, and every size.
@@ -116,8 +119,8 @@ fn mount(read: &impl Fn(&str) -> String) -> Setting {
     mount_option(&read("/proc/self/mountinfo")).unwrap_or(Setting::Unknown)
 }
 
-/// How many pages of `unit` bytes the pool (hugetlb) has that are promised to nobody.
-pub(super) fn free(unit: usize, read: &impl Fn(&str) -> String) -> u64 {
+/// How many hugetlb pages of `unit` bytes are free and promised to nobody.
+pub(crate) fn free_pages(unit: usize, read: &impl Fn(&str) -> String) -> u64 {
     let count = |what| {
         let path = format!("/sys/kernel/mm/hugepages/hugepages-{}kB/{what}_hugepages", unit >> 10);
         read(&path).trim().parse().unwrap_or(0)
@@ -138,6 +141,15 @@ fn mount_option(mountinfo: &str) -> Option<Setting> {
     let options = behind.split(' ').nth(2)?;
     let option = options.split(',').find_map(|option| option.strip_prefix("huge="));
     Some(option.map_or(Setting::Never, Setting::of))
+}
+
+impl PagePlan {
+    /// For a segment that is there: by the size of its pages as `fstat(2)` tells it (`st_blksize`),
+    /// or, where they are huge only by advice, by its header.
+    pub fn of_segment(stat: &Stat, header: &Header) -> Self {
+        let page_size = usize::try_from(stat.st_blksize).unwrap_or(0);
+        Self::of_file(page_size, stat.st_size.cast_unsigned(), header)
+    }
 }
 
 #[cfg(test)]

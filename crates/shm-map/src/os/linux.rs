@@ -1,0 +1,9 @@
+//! Linux.
+
+pub(super) mod anchor;
+pub(super) mod file;
+pub(super) mod limits;
+pub(super) mod memfd;
+#[cfg(not(miri))]
+pub(super) mod memory;
+pub(super) mod pages;
