@@ -2,37 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what cannot be read fails the test
 
+#[path = "sources/mod.rs"]
+#[allow(dead_code)] // each test of the house rules needs a part of it
+mod sources;
+
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Value;
 
-/// A file of the repository, by its path from the root.
-struct Source {
-    path: String,
-    text: String,
-}
+use sources::{Source, sources};
 
 impl Source {
-    fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
-    }
-
-    /// Whether it is part of a crate that users build, not of tests or benchmarks.
-    fn is_of_a_crate(&self) -> bool {
-        let is_suite = self.path.starts_with("crates/shm-conformance/");
-        let is_source = self.path.starts_with("crates/") && self.path.contains("/src/");
-        self.is_rust() && is_source && !is_suite
-    }
-
     /// Whether it is this file, which has to spell out what it forbids.
     fn is_this(&self) -> bool {
         self.path == "tests/tidy.rs"
-    }
-
-    fn table(&self) -> Table {
-        let table = self.text.parse();
-        table.unwrap_or_else(|error| panic!("{}: {error}", self.path))
     }
 
     /// The lines that are not comments, with their numbers.
@@ -47,31 +30,6 @@ impl Source {
         let faults = self.code().filter_map(|(number, line)| Some((number, bad(line)?)));
         faults.map(|(number, word)| format!("{}:{number}: `{word}`: {advice}", self.path)).collect()
     }
-}
-
-/// Every text file of the repository but what cargo, git and fuzzing made.
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.to_path_buf()];
-    let mut sources = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            let path: PathBuf = entry.path();
-            let name = entry.file_name();
-            if entry.file_type().unwrap().is_dir() {
-                let made = ["target", ".git", "corpus", "artifacts"];
-                if !made.iter().any(|made| name == *made) {
-                    folders.push(path);
-                }
-            } else if let Ok(text) = std::fs::read_to_string(&path) {
-                let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                sources.push(Source { path, text });
-            }
-        }
-    }
-    sources.sort_by(|a, b| a.path.cmp(&b.path));
-    sources
 }
 
 /// Fails if `rule` finds a fault in any of the sources.

@@ -15,7 +15,7 @@ mod scale;
 mod touch;
 mod view;
 
-use crate::Row;
+use crate::row::Row;
 
 /// Every row there is, whether or not it can be run here.
 #[must_use]

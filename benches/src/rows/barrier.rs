@@ -8,8 +8,7 @@ use shmarray::prelude::*;
 use crate::floor::sync;
 use crate::pair::{Partner, together, two_cores};
 use crate::peer;
-use crate::row::anywhere;
-use crate::{Contender, Goal, Row, Run};
+use crate::row::{Contender, Goal, Row, Run, anywhere};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut all = vec![

@@ -7,8 +7,7 @@ use ndarray::Axis;
 use shmarray::prelude::*;
 
 use crate::pair::{shared_counter, together, two_cores};
-use crate::row::{alone, anywhere};
-use crate::{Contender, Row, Run};
+use crate::row::{Contender, Row, Run, alone, anywhere};
 
 /// Chunks of a round, which is followed by another when they are done.
 const CHUNKS: usize = 1 << 16;
