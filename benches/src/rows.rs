@@ -9,10 +9,10 @@ mod descriptor;
 mod load;
 mod lock;
 mod pages;
-mod pass;
 mod read;
 mod scale;
 mod touch;
+mod transfer;
 mod view;
 
 use crate::row::Row;
@@ -23,7 +23,7 @@ pub fn all() -> Vec<Row> {
     [
         create::rows(),
         attach::rows(),
-        pass::rows(),
+        transfer::rows(),
         lock::rows(),
         barrier::rows(),
         claim::rows(),

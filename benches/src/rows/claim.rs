@@ -60,7 +60,7 @@ fn contenders(run: fn(&dyn Fn() -> Work) -> Run) -> Vec<Contender> {
     vec![ours, floor]
 }
 
-/// So many chunks, of as many passes as it takes.
+/// So many chunks, in as many rounds as it takes.
 fn claim(array: &GuardedArray<u8, Ix1>, round: &mut u32, count: u64) {
     let mut left = count;
     while left > 0 {
