@@ -260,6 +260,58 @@ fn the_rules_see_what_they_look_for() {
 }
 
 #[test]
+fn published_crates_are_complete() {
+    let sources = sources();
+    let readme_of = |home: &str| {
+        let readme = sources.iter().find(|source| source.path == format!("{home}/README.md"));
+        readme.map_or("", |source| &source.text)
+    };
+    check(|source| {
+        let home = source.home();
+        if source.path != format!("{home}/Cargo.toml") {
+            return Vec::new();
+        }
+        let table = source.table();
+        let package = table["package"].as_table().unwrap();
+        let is_published = package.get("publish").and_then(Value::as_bool) != Some(false);
+        if !is_published || !home.starts_with("crates/") {
+            let fault = format!("{}: only crates/ are published: `publish = false`", source.path);
+            return Vec::from_iter(is_published.then_some(fault));
+        }
+        let keys = [
+            "description",
+            "license",
+            "repository",
+            "documentation",
+            "readme",
+            "keywords",
+            "categories",
+            "rust-version",
+            "include",
+        ];
+        let missing = keys.into_iter().filter(|key| !package.contains_key(*key));
+        let mut faults: Vec<_> =
+            missing.map(|key| format!("{}: add `{key}`", source.path)).collect();
+        let on_docs_rs = || package.get("metadata")?.get("docs")?.get("rs")?.get("targets");
+        if on_docs_rs().is_none() {
+            faults.push(format!("{}: add [package.metadata.docs.rs] with targets", source.path));
+        }
+        let readme = readme_of(home);
+        let says = ["used on its own", "the crate to depend on", "Install it"];
+        if !readme.starts_with('#') || !says.iter().any(|words| readme.contains(words)) {
+            let what = "say what the crate is, and whether it is meant to be used on its own";
+            faults.push(format!("{home}/README.md: {what}"));
+        }
+        for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            if !sources.iter().any(|source| source.path == format!("{home}/{licence}")) {
+                faults.push(format!("{home}/{licence}: add a link to the one at the root"));
+            }
+        }
+        faults
+    });
+}
+
+#[test]
 fn the_audit_map_is_whole() {
     let map = sources().into_iter().find(|source| source.path == "docs/soundness.md").unwrap();
     check(|source| {
