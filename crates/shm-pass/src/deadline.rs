@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use shm_core::{Error, ErrorKind, Result};
 
 use crate::io::Ready;
-use crate::os::{self, Socket};
+use crate::os;
 
 /// The end of an operation. The time runs from the first wait, as most operations never wait.
 pub(crate) struct Deadline {
@@ -50,7 +50,7 @@ impl Deadline {
     ///
     /// # Errors
     /// [`ErrorKind::Transport`] if no time was left before.
-    pub(crate) fn wait(&self, socket: &Socket, ready: Ready) -> Result<()> {
+    pub(crate) fn wait(&self, socket: &os::Socket, ready: Ready) -> Result<()> {
         os::wait(socket, ready, self.check()?)
     }
 }

@@ -9,7 +9,7 @@ use std::process::Command;
 use shm_core::{Error, ErrorKind, Payload, PayloadRef, Result};
 
 use crate::io::InheritedFile;
-use crate::os::{self, LEAST_FD};
+use crate::os;
 use crate::transfer::{Incoming, check_backend};
 
 const PREFIX: &str = "SHMARRAY_PASS_";
@@ -93,7 +93,7 @@ impl Inherited {
         if next()? != VERSION {
             return None;
         }
-        let fd = next()?.parse().ok().filter(|fd| *fd >= LEAST_FD)?;
+        let fd = next()?.parse().ok().filter(|fd| *fd >= os::LEAST_FD)?;
         let (device, inode) = (next()?.parse().ok()?, next()?.parse().ok()?);
         let payload = unhex(next()?)?;
         let file = InheritedFile { fd, device, inode };

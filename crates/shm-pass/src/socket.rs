@@ -10,7 +10,7 @@ use shm_core::{Error, Result};
 use crate::deadline::Deadline;
 use crate::frame::{self, MOST, PREAMBLE_LEN};
 use crate::io::{Ready, Received, Sent};
-use crate::os::{self, FileRef, Socket};
+use crate::os;
 use crate::transfer::{Incoming, Outgoing};
 
 /// Room for a payload, in bytes: most payloads are shorter.
@@ -30,7 +30,7 @@ const SHORT_LEN: usize = 512;
 /// too many files are in flight already. [`ErrorKind::Oversized`] for a payload that is too
 /// large, before anything is sent.
 pub fn send<'a>(
-    socket: &Socket,
+    socket: &os::Socket,
     arrays: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>,
     timeout: Duration,
 ) -> Result<()> {
@@ -42,7 +42,7 @@ struct Message<'a> {
     /// All parts, one behind the other.
     bytes: Vec<u8>,
     /// The files of all parts; each part has [`MOST`] but the last.
-    files: Vec<FileRef<'a>>,
+    files: Vec<os::FileRef<'a>>,
 }
 
 impl<'a> Message<'a> {
@@ -66,7 +66,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    fn send(&self, socket: &Socket, timeout: Duration) -> Result<()> {
+    fn send(&self, socket: &os::Socket, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after("send", timeout);
         if os::is_same_user(socket)? {
             self.send_with(socket, &self.files, &deadline)?;
@@ -81,8 +81,8 @@ impl<'a> Message<'a> {
 
     fn send_with(
         &self,
-        socket: &Socket,
-        mut files: &[FileRef<'_>],
+        socket: &os::Socket,
+        mut files: &[os::FileRef<'_>],
         deadline: &Deadline,
     ) -> Result<()> {
         let mut rest = &self.bytes[..];
@@ -97,14 +97,14 @@ impl<'a> Message<'a> {
 
 /// For a peer of another user, who may not reopen the files: a fresh description of each.
 #[cold]
-fn reopened(files: &[FileRef<'_>]) -> Result<Vec<File>> {
+fn reopened(files: &[os::FileRef<'_>]) -> Result<Vec<File>> {
     files.iter().map(|file| os::reopen(*file)).collect()
 }
 
 fn send_part(
-    socket: &Socket,
+    socket: &os::Socket,
     mut bytes: &[u8],
-    mut files: &[FileRef<'_>],
+    mut files: &[os::FileRef<'_>],
     deadline: &Deadline,
 ) -> Result<()> {
     while !bytes.is_empty() {
@@ -133,7 +133,7 @@ fn send_part(
 /// [`ErrorKind::Corrupt`] for its form; [`ErrorKind::LimitReached`] if this process may not have so many
 /// open files: the kernel has dropped them, so the peer has to send the arrays of that message again,
 /// but the next message comes whole.
-pub fn receive(socket: &Socket, timeout: Duration) -> Result<Vec<Incoming>> {
+pub fn receive(socket: &os::Socket, timeout: Duration) -> Result<Vec<Incoming>> {
     let deadline = Deadline::after("receive", timeout);
     if !timeout.is_zero() {
         deadline.wait(socket, Ready::ToRead)?; // most receivers are there before the message
@@ -193,7 +193,12 @@ struct Filled {
 }
 
 /// Reads until all of `bytes` are filled.
-fn fill(socket: &Socket, bytes: &mut [u8], start: Start, deadline: &Deadline) -> Result<Filled> {
+fn fill(
+    socket: &os::Socket,
+    bytes: &mut [u8],
+    start: Start,
+    deadline: &Deadline,
+) -> Result<Filled> {
     let (mut at, mut filled) = (0, Filled::default());
     while at < bytes.len() {
         let (count, files, is_cut) = match os::receive(socket, &mut bytes[at..])? {
@@ -245,7 +250,7 @@ fn closed(start: Start, at: usize, len: usize, deadline: &Deadline) -> Error {
 /// The error if the system gave only `came` of the files, which the caller still holds. There was room
 /// for as many as it passes at once: so this process may have no more, or something forbids them.
 #[cold]
-fn withheld(socket: &Socket, came: usize, deadline: &Deadline) -> Error {
+fn withheld(socket: &os::Socket, came: usize, deadline: &Deadline) -> Error {
     os::check_file_limit(socket).err().unwrap_or_else(|| {
         deadline.failed(format!(
             "the system withheld descriptors after the first {came}: a security module, or a \

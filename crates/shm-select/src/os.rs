@@ -9,6 +9,10 @@ mod elsewhere;
 mod linux;
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::{SHM_PLACE, overcommit, refusal, shm_space};
+pub(crate) use elsewhere::{overcommit, refusal, shm_space};
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{SHM_PLACE, overcommit, refusal, shm_space};
+pub(crate) use linux::{overcommit, refusal, shm_space};
+
+/// What an explanation calls the place that `shm` takes its space from.
+pub(crate) const SHM_PLACE: &str =
+    if cfg!(target_os = "linux") { "/dev/shm" } else { "named shared memory" };

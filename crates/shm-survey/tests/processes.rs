@@ -30,6 +30,7 @@ fn main() {
             ("commands_are_printable", commands),
             ("processes_that_may_not_be_looked_into_are_counted", hidden),
             ("a_memfd_is_found_by_its_name_and_by_its_locator", memfd_by_name),
+            ("the_superuser_sees_whose_each_array_is", arrays_of_others),
             ("an_entry_comes_before_a_memfd", entry_comes_first),
             ("a_segment_whose_name_is_removed", removed),
             ("a_segment_that_is_being_made", being_made),
@@ -283,4 +284,25 @@ impl Memfd {
     fn create(spec: &Spec) -> impl Sized + use<> {
         shm_memfd::Memfd.create(spec, None).unwrap()
     }
+}
+
+fn arrays_of_others() {
+    const OTHER: u32 = 4242;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (name, garbage) = (unique_name("other"), format!(".shmarray-tmp-{}", me()));
+    let array = named(&name, 1);
+    fs::write(path(&garbage), b"x").unwrap();
+    assert_eq!(only(&name).owner(), 0);
+    for file in [path(name.as_str()), path(&garbage)] {
+        std::os::unix::fs::chown(file, Some(OTHER), None).unwrap();
+    }
+    assert_eq!(only(&name).owner(), OTHER);
+    let unreadable = list().unwrap().unreadable;
+    let found = unreadable.iter().find(|file| file.locator.to_string() == garbage).unwrap();
+    assert_eq!(found.owner, Some(OTHER));
+    drop(array);
+    fs::remove_file(path(&garbage)).unwrap();
+    let _ = fs::remove_file(path(name.as_str())); // another user's now, so its name may stay
 }

@@ -4,9 +4,6 @@ use shm_core::BackendKind;
 
 use crate::space::Space;
 
-/// What an explanation calls the place that `shm` takes its space from.
-pub(crate) const SHM_PLACE: &str = "named shared memory";
-
 /// Why the system refuses a backend; `None` if it works.
 pub(crate) fn refusal(backend: BackendKind) -> Option<String> {
     let os = std::env::consts::OS;

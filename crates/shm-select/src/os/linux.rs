@@ -6,9 +6,6 @@ use shm_core::BackendKind;
 
 use crate::space::Space;
 
-/// What an explanation calls the place that `shm` takes its space from.
-pub(crate) const SHM_PLACE: &str = "/dev/shm";
-
 /// With the dot, the kernel refuses what is not a directory.
 const SHM: &str = "/dev/shm/.";
 
