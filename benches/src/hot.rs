@@ -9,8 +9,7 @@ use ndarray::{Array1, Axis};
 use shmarray::prelude::*;
 use shmarray::{Payload, is_shared, transfer};
 
-use crate::Run;
-use crate::row::each;
+use crate::row::{Run, each};
 
 /// A path: its name in `instructions.toml`, and what makes ready to take it so many times.
 pub type HotPath = (&'static str, fn() -> Run);

@@ -30,8 +30,7 @@ mod std_sync;
 pub(crate) use crates::{attach, create, create_untouched, fill, fill_and_read, load, pass};
 
 use crate::pair::together;
-use crate::row::alone;
-use crate::{Contender, Run};
+use crate::row::{Contender, Run, alone};
 
 /// How many do it at once.
 #[derive(Clone, Copy, Debug)]

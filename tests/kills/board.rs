@@ -21,11 +21,11 @@ pub(crate) enum State {
     Mending,
     Chunk,
     /// Has a chunk that another did not finish.
-    ChunkAgain,
+    ChunkRetry,
     /// Is about to say, or has just said, that its chunk is done.
     ChunkEnd,
     /// Has a place at the barrier, between two phases.
-    HasPlace,
+    HasSeat,
     AtBarrier,
     /// Was told that the barrier is broken, and has not been through the next.
     Reforming,
@@ -42,9 +42,9 @@ impl State {
         Self::Writing,
         Self::Mending,
         Self::Chunk,
-        Self::ChunkAgain,
+        Self::ChunkRetry,
         Self::ChunkEnd,
-        Self::HasPlace,
+        Self::HasSeat,
         Self::AtBarrier,
         Self::Reforming,
         Self::Watching,
@@ -55,7 +55,7 @@ impl State {
     pub(crate) fn needs(self) -> &'static [Self] {
         match self {
             Self::Mending => &[Self::Writing],
-            Self::ChunkAgain => &[Self::Chunk],
+            Self::ChunkRetry => &[Self::Chunk],
             Self::Rescuing => &[Self::Writing, Self::Chunk],
             Self::Reforming => &[Self::AtBarrier],
             _ => &[],
@@ -87,7 +87,7 @@ const COLUMNS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Common {
     IsOver,
-    Pass,
+    Round,
     /// For how many the barrier is, and how often that has changed.
     Size,
     Resized,

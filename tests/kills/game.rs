@@ -184,9 +184,9 @@ impl<G: Game> Rounds<'_, G> {
 
     /// Kills a worker at a random moment, soon after one is seen at what is aimed at.
     fn kill(&mut self, aim: Option<State>) {
-        const PATIENCE: Duration = Duration::from_millis(50);
+        const TIMEOUT: Duration = Duration::from_millis(50);
         let seen = aim.and_then(|state| {
-            self.pool.board.wait_for(PATIENCE, || {
+            self.pool.board.wait_for(TIMEOUT, || {
                 let there = self.pool.at(state);
                 self.pool.dice.pick(&there).copied()
             })

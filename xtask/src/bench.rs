@@ -2,6 +2,7 @@
 //!
 //! - `contest.rs`: how the programs that measure are asked;
 //! - `rounds.rs`: in which order, each measurement in a process of its own; `interrupt.rs`: Ctrl-C;
+//! - `samples.rs`: what each contender took;
 //! - `outcome.rs`: medians, ratios and goals, which are kept as JSON; `machine.rs`: where they are from;
 //! - `table.rs`, `plot/`, `text.rs`: the same for readers;
 //! - `python.rs`: `--python`; `huge.rs`: `--huge`; `instructions.rs`: `--instructions`.
@@ -17,6 +18,7 @@ mod outcome;
 mod plot;
 mod python;
 mod rounds;
+mod samples;
 mod table;
 mod text;
 

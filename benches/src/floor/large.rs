@@ -98,7 +98,7 @@ impl Fresh {
         self
     }
 
-    /// Finds all pages.
+    /// Populates all pages.
     pub(crate) fn populated(self) -> Self {
         self.in_pieces(|_, _| ())
     }

@@ -5,8 +5,8 @@ use std::fmt;
 use shmarray::Paging;
 use shmarray::prelude::*;
 
-use crate::Goal;
 use crate::floor::large::Fresh;
+use crate::row::Goal;
 
 /// Nine tenths of what the kernel can do with the same pages.
 pub(super) const NEAR: Option<Goal> = Some(Goal::OfFloor(1.11));

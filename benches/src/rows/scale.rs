@@ -11,8 +11,7 @@ use shmarray::prelude::*;
 use crate::floor::slot::Slot;
 use crate::floor::{anonymous, memfd, named};
 use crate::pair::Partner;
-use crate::row::{anywhere, each, each_with};
-use crate::{Contender, Goal, Row, Run};
+use crate::row::{Contender, Goal, Row, Run, anywhere, each, each_with};
 
 const BYTES: usize = 4096;
 /// What a small array takes, with its header and slots.

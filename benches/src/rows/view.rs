@@ -4,8 +4,7 @@
 use ndarray::{Array2, ArrayView2, ArrayViewMut2, Zip};
 use shmarray::prelude::*;
 
-use crate::row::{anywhere, each};
-use crate::{Contender, Goal, Row};
+use crate::row::{Contender, Goal, Row, anywhere, each};
 
 const SHAPES: [(usize, usize); 2] = [(64, 64), (2048, 2048)];
 

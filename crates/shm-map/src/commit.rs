@@ -40,5 +40,5 @@ pub(crate) fn populate(mapping: &Mapping, file: BorrowedFile<'_>) -> Result<()> 
 }
 
 fn is_unsupported(kind: &ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Os { source, .. } if os::is_unsupported(source))
+    matches!(kind, ErrorKind::Os { error, .. } if os::is_unsupported(error))
 }

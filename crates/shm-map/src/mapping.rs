@@ -247,7 +247,7 @@ fn huge_error(len: usize, plan: &PagePlan, error: io::Error) -> Error {
 
 /// Whether the system had no memory to promise, and no limit of this process explains it.
 fn is_no_memory(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Os { source, .. } if os::is_full(source))
+    matches!(error.kind(), ErrorKind::Os { error, .. } if os::is_full(error))
 }
 
 // SAFETY: both kinds own a page-aligned mapping of `len` bytes until they are dropped, and moving

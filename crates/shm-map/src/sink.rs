@@ -1,6 +1,7 @@
 //! Where the first contents of a new array go, in the order of memory.
 #![allow(unsafe_code)] // writes to a mapping that nobody else has
 
+use std::fs::File;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -45,10 +46,10 @@ impl Sink for FileSink<'_> {
     }
 
     /// Copies within the kernel where that can.
-    fn copy_from(&mut self, file: BorrowedFile<'_>, offset: u64, len: usize) -> Result<usize> {
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         check_room_for(len, self.end - self.at)?;
         if self.sends {
-            let sent = os::send(self.fd, self.at, file, offset, len, self.end)?;
+            let sent = os::send(self.fd, self.at, os::borrow(file), offset, len, self.end)?;
             if let Some(count) = sent {
                 self.at += count as u64;
                 return Ok(count);
@@ -171,7 +172,7 @@ impl Sink for MappedSink<'_> {
         64 << 20
     }
 
-    fn copy_from(&mut self, file: BorrowedFile<'_>, offset: u64, len: usize) -> Result<usize> {
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         check_room_for(len, self.room())?;
         let start = self.at;
         let end = AtomicUsize::new(start + len); // of the file, if it is shorter
@@ -220,13 +221,12 @@ fn check_room_for(more: usize, room: u64) -> Result<()> {
     if more as u64 <= room {
         return Ok(());
     }
-    let (expected, found) = (format!("at most {room} more"), more.to_string());
-    Err(ErrorKind::SegmentMismatch { what: "size of the contents in bytes", expected, found }
-        .into())
+    let what = "what is written to the rest of a new array";
+    Err(ErrorKind::Oversized { what, max: room, has: more as u64 }.into())
 }
 
-fn read_at(file: BorrowedFile<'_>, to: &mut [u8], offset: u64) -> Result<usize> {
-    os::read_at(file, to, offset).map_err(|error| {
+fn read_at(file: &File, to: &mut [u8], offset: u64) -> Result<usize> {
+    os::read_at(os::borrow(file), to, offset).map_err(|error| {
         if os::is_page_refused(&error) {
             let (needs, place) = (to.len() as u64, "the new array".into());
             ErrorKind::NoSpace { needs, has: None, place }.into()

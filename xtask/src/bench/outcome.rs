@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contest::{Goal, Role, Row};
 use super::machine::About;
-use super::rounds::Samples;
+use super::samples::Samples;
 
 /// A whole run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

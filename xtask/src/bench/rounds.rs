@@ -24,13 +24,11 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::contest::{Goal, Measurement, Role, Row};
 use super::interrupt::Interrupt;
 use super::outcome::Line;
+use super::samples::Samples;
 use crate::cargo::joined;
 
 /// A measurement takes seconds; one that is not done by then hangs.
 const LIMIT: Duration = Duration::from_secs(120);
-
-/// An operation that takes less is measured in several processes of a round, in nanoseconds.
-pub(crate) const SHORT: f64 = 50e3;
 
 /// In how many, if they begin quickly. They share the time of one.
 pub(crate) const PROCESSES: usize = 8;
@@ -44,26 +42,6 @@ const SHARE: Duration = Duration::from_millis(300);
 
 /// How often a measurement that runs is looked after.
 const GLANCE: Duration = Duration::from_millis(250);
-
-/// What was measured of one contender.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Samples {
-    /// Nanoseconds of one operation, for each round, and in it for each process.
-    pub(crate) rounds: Vec<Vec<f64>>,
-    /// Why there is none; it was not asked again.
-    pub(crate) error: Option<String>,
-    /// What it said of its measurements, each once.
-    pub(crate) notes: Vec<String>,
-    /// What its processes took in the last round, altogether.
-    pub(crate) spent: Duration,
-}
-
-impl Samples {
-    /// Whether its operation is a short one, as far as is known.
-    fn is_short(&self) -> bool {
-        self.rounds.iter().flatten().next_back().is_some_and(|ns| *ns < SHORT)
-    }
-}
 
 /// How it is measured.
 #[derive(Debug)]

@@ -11,8 +11,8 @@ use shmarray::transfer;
 use super::arrays::{SIZES, array, fresh_name};
 use crate::floor::{memfd, socket};
 use crate::pair::{Partner, stay_on};
-use crate::row::{anywhere, each};
-use crate::{Contender, Goal, Row, Run, peer};
+use crate::peer;
+use crate::row::{Contender, Goal, Row, Run, anywhere, each};
 
 const TIMEOUT: Duration = Duration::from_secs(3600);
 

@@ -1,20 +1,16 @@
 //! Linux: what `/dev/shm`, `memfd_create` and `/proc` say.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-
 use rustix::fs::{Access, MemfdFlags, StatVfs};
 use rustix::io::Errno;
 use shm_core::BackendKind;
 
-use crate::{Cgroup, Space};
+use crate::space::Space;
 
-/// With the dot, what is not a directory is refused.
+/// With the dot, the kernel refuses what is not a directory.
 const SHM: &str = "/dev/shm/.";
 
 /// Why the system refuses a backend; `None` if it works.
-pub(super) fn refusal(backend: BackendKind) -> Option<String> {
+pub(crate) fn refusal(backend: BackendKind) -> Option<String> {
     match backend {
         BackendKind::Shm => shm_refusal(),
         BackendKind::Memfd => memfd_refusal(),
@@ -37,14 +33,14 @@ fn memfd_refusal() -> Option<String> {
     let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
     match rustix::fs::memfd_create("shmarray-probe", flags) {
         Ok(_) => None,
-        // There is such a call; a limit may be gone by the time an array is made, which else
-        // says so itself.
+        // The call exists. The limit may be gone by the time an array is made; if not, making the
+        // array says so.
         Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM) => None,
         Err(errno) => Some(format!("memfd_create: {errno}")),
     }
 }
 
-/// The space in `/dev/shm`, if it answers.
+/// The space in `/dev/shm`; `None` if it cannot be measured.
 pub(crate) fn shm_space() -> Option<Space> {
     rustix::fs::statvfs(SHM).ok().map(|stat| space(&stat))
 }
@@ -59,25 +55,8 @@ fn space(stat: &StatVfs) -> Space {
     }
 }
 
-pub(super) fn overcommit() -> Option<u8> {
-    number(Path::new("/proc/sys/vm/overcommit_memory"))
-}
-
-pub(super) fn cgroup() -> Option<Cgroup> {
-    super::cgroup::read(Path::new("/proc/self/cgroup"), Path::new("/sys/fs/cgroup"))
-}
-
-/// The start of a small file as text: nothing that the kernel writes here is longer.
-pub(super) fn text(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(64 << 10).read_to_end(&mut bytes).ok()?;
-    String::from_utf8(bytes).ok()
-}
-
-/// A file that holds one number.
-pub(super) fn number<T: std::str::FromStr>(path: &Path) -> Option<T> {
-    text(path)?.trim().parse().ok()
+pub(crate) fn overcommit() -> Option<u8> {
+    std::fs::read_to_string("/proc/sys/vm/overcommit_memory").ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! What `/proc` shows of a process: what it has open or mapped that may be a segment.
+//! What `/proc` shows of a process: the files that it has open or mapped and that may be segments. For
+//! a process that this user may not look into, see ptrace(2), "Ptrace access mode checking".
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -7,39 +8,22 @@ use std::path::Path;
 
 use rustix::fs::{makedev, stat};
 use rustix::io::Errno;
-use shm_core::{BackendKind, Error, ErrorKind, Result};
-use shm_map::system_error;
+use shm_core::{ErrorKind, Result};
 
-use crate::opened::{DIRECTORY, FileId};
+use super::entries::{backend_of, unreadable};
+use crate::file::FileId;
+use crate::process::{ProcessError, ProcessFd};
 use crate::text::printable_bytes;
 
-/// Why a process cannot be looked into.
-#[derive(Debug)]
-pub(crate) enum Closed {
-    /// It has ended.
-    Gone,
-    /// This user may not. See ptrace(2), "Ptrace access mode checking".
-    Hidden,
-    /// It is not the process's doing.
-    Failed(Error),
-}
-
-/// A file that a process has open.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Descriptor {
-    pub(crate) fd: u32,
-    pub(crate) id: FileId,
-    pub(crate) has_name: bool,
-}
-
-/// Every process of this PID namespace; this one is the last, as what it looks at is open in it.
+/// Every process of this PID namespace. This process comes last, as it has every segment open that it
+/// looks at.
 ///
 /// # Errors
-/// [`ErrorKind::Path`] if `/proc` does not show them; [`ErrorKind::LimitReached`].
-pub(crate) fn all() -> Result<Vec<u32>> {
+/// [`ErrorKind::Path`] if `/proc` shows no processes; [`ErrorKind::LimitReached`].
+pub(crate) fn processes() -> Result<Vec<u32>> {
     let folders = match std::fs::read_dir("/proc") {
         Ok(folders) => folders.flatten().collect(),
-        Err(error) if is_exhausted(&error) => return Err(failed("/proc", error)),
+        Err(error) if is_exhausted(&error) => return Err(unreadable("/proc", error)),
         Err(_) => Vec::new(),
     };
     let names = folders.iter().map(std::fs::DirEntry::file_name);
@@ -53,27 +37,16 @@ pub(crate) fn all() -> Result<Vec<u32>> {
     Ok(pids)
 }
 
-/// The backend that a file can be of, by the target of a link in `/proc/PID/fd`, or the path in
-/// `/proc/PID/maps`.
-pub(crate) fn backend_of(target: &[u8]) -> Option<BackendKind> {
-    if target.starts_with(b"/memfd:") {
-        Some(BackendKind::Memfd)
-    } else {
-        let below = target.strip_prefix(DIRECTORY.as_bytes())?;
-        below.starts_with(b"/").then_some(BackendKind::Shm)
-    }
-}
-
-/// What a process has open that may be a segment.
-pub(crate) fn descriptors(pid: u32) -> Result<Vec<Descriptor>, Closed> {
-    let closed = |error| why_closed(pid, error);
+/// The file descriptors of a process whose files may be segments.
+pub(crate) fn fds(pid: u32) -> Result<Vec<ProcessFd>, ProcessError> {
+    let refused = |error| process_error(pid, error);
     let mut found = Vec::new();
-    for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).map_err(closed)? {
-        let path = entry.map_err(closed)?.path();
+    for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).map_err(refused)? {
+        let path = entry.map_err(refused)?.path();
         let target = match std::fs::read_link(&path) {
             Ok(target) => target,
-            Err(error) => match closed(error) {
-                Closed::Gone => continue, // the file descriptor, at least
+            Err(error) => match refused(error) {
+                ProcessError::Ended => continue, // or closed this file descriptor
                 other => return Err(other),
             },
         };
@@ -83,20 +56,20 @@ pub(crate) fn descriptors(pid: u32) -> Result<Vec<Descriptor>, Closed> {
             && let Ok(file) = stat(&path)
         {
             let (id, has_name) = ((file.st_dev, file.st_ino), file.st_nlink > 0);
-            found.push(Descriptor { fd, id, has_name });
+            found.push(ProcessFd { fd, id, has_name });
         }
     }
-    found.sort_unstable_by_key(|descriptor| descriptor.fd);
+    found.sort_unstable_by_key(|open| open.fd);
     Ok(found)
 }
 
-/// What a process has mapped that may be a segment; one may come several times.
-pub(crate) fn mappings(pid: u32) -> Result<Vec<FileId>, Closed> {
-    let closed = |error| why_closed(pid, error);
-    let maps = File::open(format!("/proc/{pid}/maps")).map_err(closed)?;
+/// The files that a process has mapped and that may be segments, one for each mapping.
+pub(crate) fn mappings(pid: u32) -> Result<Vec<FileId>, ProcessError> {
+    let refused = |error| process_error(pid, error);
+    let maps = File::open(format!("/proc/{pid}/maps")).map_err(refused)?;
     let mut found = Vec::new();
     for line in BufReader::new(maps).split(b'\n') {
-        found.extend(mapped_file(&line.map_err(closed)?));
+        found.extend(mapped_file(&line.map_err(refused)?));
     }
     Ok(found)
 }
@@ -118,34 +91,26 @@ pub(crate) fn command(pid: u32) -> String {
     printable_bytes(bytes.strip_suffix(b"\n").unwrap_or(&bytes))
 }
 
-fn why_closed(pid: u32, error: io::Error) -> Closed {
+fn process_error(pid: u32, error: io::Error) -> ProcessError {
     if is_exhausted(&error) {
-        return Closed::Failed(failed(&format!("/proc/{pid}"), error));
+        return ProcessError::Failed(unreadable(&format!("/proc/{pid}"), error));
     }
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-    // What has ended meanwhile says so in several ways.
+    // The kernel refuses in several ways to show a process that has just ended.
     if is_denied && Path::new(&format!("/proc/{pid}")).exists() && !is_of_the_kernel(pid) {
-        Closed::Hidden
+        ProcessError::Denied
     } else {
-        Closed::Gone
+        ProcessError::Ended
     }
 }
 
-/// Whether this process, or the system, has nothing left to look with.
+/// Whether this process or the system has no file descriptor or memory left.
 fn is_exhausted(error: &io::Error) -> bool {
     let errno = Errno::from_io_error(error);
     errno.is_some_and(|errno| matches!(errno, Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
 
-/// A folder or file that cannot be read.
-pub(crate) fn failed(object: &str, error: io::Error) -> Error {
-    match Errno::from_io_error(&error) {
-        Some(errno) => system_error("open", object, errno),
-        None => Error::os("open", object, error),
-    }
-}
-
-/// Whether it is a thread of the kernel, which has nothing open: flags are the 9th field of
+/// Whether it is a thread of the kernel, which has no file open. The flags are the 9th field of
 /// `/proc/PID/stat`, behind the name in brackets.
 fn is_of_the_kernel(pid: u32) -> bool {
     const PF_KTHREAD: u64 = 0x0020_0000;
@@ -177,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn threads_of_the_kernel_are_told_by_their_flags() {
+    fn flags_tell_threads_of_the_kernel() {
         assert!(!is_of_the_kernel(std::process::id()));
         assert!(!is_of_the_kernel(u32::MAX));
     }
