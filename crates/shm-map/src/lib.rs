@@ -13,11 +13,13 @@
 //! - [`read_header`], [`write_header`]: by `pread` and `pwrite`, never through a mapping;
 //! - [`Anchor`]: keeps an open file description for exactly as long as this address space lives;
 //! - [`memfd`]: a file without a name;
+//! - [`cgroup()`]: the memory limit of this process's control group, and what is left below it;
 //! - [`system_error`]: a system's refusal as an error that names the limit that was reached.
 //!
 //! All that depends on the operating system is in `os`.
 #![deny(unsafe_code)]
 
+mod cgroup;
 mod commit;
 mod establish;
 mod file;
@@ -30,12 +32,13 @@ mod region;
 mod sink;
 mod space;
 
+pub use cgroup::{Cgroup, CgroupVersion};
 pub use commit::commit;
 pub use establish::{establish, fill_in_memory};
 pub use file::{reserve, reserve_within, set_len};
 pub use header::{read_header, write_header};
 pub use mapping::Mapping;
-pub use os::{Anchor, BorrowedFile, HugeFacts, Setting, memfd, system_error};
+pub use os::{Anchor, BorrowedFile, HugeFacts, Setting, cgroup, memfd, system_error};
 pub use pages::{Home, PagePlan};
 pub use region::SegmentRegion;
 pub use space::check_machine;

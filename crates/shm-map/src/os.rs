@@ -19,6 +19,7 @@ pub(crate) use heap::*;
 pub(crate) use linux::memory::*;
 pub use linux::{
     anchor::Anchor,
+    cgroup::cgroup,
     file::BorrowedFile,
     limits::system_error,
     memfd::memfd,

@@ -16,15 +16,16 @@ struct Free {
     place: &'static str,
 }
 
-/// The smaller of what the file's file system and the machine have left for it, where they tell.
-/// What the file has already is counted as free for it.
+/// The least of what the file's file system, the machine and this process's cgroup have left for it,
+/// where they tell. What the file has already is counted as free for it.
 fn free_space(file: Option<BorrowedFile<'_>>) -> Option<Free> {
     let own = file.map_or(0, os::allocated);
     let free = |place| move |bytes: u64| Free { bytes: bytes.saturating_add(own), place };
     let file_system =
         file.and_then(os::file_system_free).map(free("the shared-memory file system"));
     let machine = os::memory_available().map(free("this machine"));
-    [file_system, machine].into_iter().flatten().min_by_key(|free| free.bytes)
+    let cgroup = os::cgroup().and_then(|cgroup| cgroup.free()).map(free("this process's cgroup"));
+    [file_system, machine, cgroup].into_iter().flatten().min_by_key(|free| free.bytes)
 }
 
 /// Refuses what this machine could not hold even if it had nothing else to do, where nothing is

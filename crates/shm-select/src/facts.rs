@@ -3,9 +3,10 @@
 use std::fmt;
 
 use shm_core::BackendKind;
+use shm_map::Cgroup;
 
-use crate::memory::{Cgroup, Space};
 use crate::os::SHM_PLACE;
+use crate::space::Space;
 
 /// What is known about this machine and this build.
 ///
@@ -29,8 +30,8 @@ pub struct Facts {
     pub overcommit: Option<u8>,
     /// The tightest memory limit of this process's cgroup, where it can be read.
     ///
-    /// The limit counts for every backend alike, and the usage includes caches that the kernel would
-    /// give up. So it is for the explanation, and decides nothing.
+    /// It counts for every backend alike, so it decides nothing here. Making a segment asks for it anew,
+    /// and refuses what does not fit below the limit.
     pub cgroup: Option<Cgroup>,
 }
 

@@ -37,7 +37,6 @@
 
 mod choose;
 mod facts;
-mod memory;
 mod needs;
 mod os;
 mod probe;
@@ -46,11 +45,11 @@ mod refusal;
 mod selection;
 mod selector;
 mod settings;
+mod space;
 mod verdict;
 
 pub use choose::choose;
 pub use facts::{Availability, Facts};
-pub use memory::{Cgroup, CgroupVersion, Space};
 pub use needs::{Needs, Workers};
 pub use probe::probe;
 pub use refusal::Reach;
@@ -60,4 +59,6 @@ pub use settings::{
     BACKEND_VARIABLE, DEFAULT_SHM_MIN_FREE, Environment, MIN_FREE_VARIABLE, Preference, SelectedBy,
     Settings,
 };
+pub use shm_map::{Cgroup, CgroupVersion};
+pub use space::Space;
 pub use verdict::{Candidate, Verdict, Why};

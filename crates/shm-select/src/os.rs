@@ -9,6 +9,6 @@ mod elsewhere;
 mod linux;
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::{SHM_PLACE, cgroup, overcommit, refusal, shm_space};
+pub(crate) use elsewhere::{SHM_PLACE, overcommit, refusal, shm_space};
 #[cfg(target_os = "linux")]
-pub(crate) use linux::{SHM_PLACE, cgroup, overcommit, refusal, shm_space};
+pub(crate) use linux::{SHM_PLACE, overcommit, refusal, shm_space};

@@ -3,8 +3,8 @@
 use shm_core::BackendKind;
 
 use crate::facts::{Availability, Facts};
-use crate::memory::Space;
 use crate::os;
+use crate::space::Space;
 
 /// Reads the machine into facts, for a build that contains these backends.
 ///
@@ -34,6 +34,6 @@ pub fn probe(compiled: &[BackendKind]) -> Facts {
         shm: space,
         shm_now: space,
         overcommit: os::overcommit(),
-        cgroup: os::cgroup(),
+        cgroup: shm_map::cgroup(),
     }
 }

@@ -36,6 +36,8 @@ pub struct Unreadable {
     pub locator: Locator,
     /// Size of the file, in bytes; zero if this user may not open it.
     pub len: u64,
+    /// The user id of its owner; `None` if it was removed meanwhile.
+    pub owner: Option<u32>,
     /// Why not.
     pub error: Error,
 }
@@ -89,8 +91,8 @@ impl Listing {
             ErrorKind::NotFound { .. } => {} // removed meanwhile
             _ if is_limit(&error) => return Err(error),
             _ if is_temporary(entry) => {
-                let (locator, _) = Locator::listed(entry);
-                self.unreadable.push(Unreadable { locator, len: 0, error });
+                let ((locator, _), owner) = (Locator::listed(entry), os::entry_owner(entry));
+                self.unreadable.push(Unreadable { locator, len: 0, owner, error });
             }
             _ => self.foreign += 1,
         }
@@ -142,10 +144,11 @@ impl Listing {
     }
 
     fn add(&mut self, locator: Locator, opened: OpenFile, is_possible: Result<()>) {
-        let (len, keep) = (opened.stat.len, os::has_room_for_more(&opened.file));
+        let (len, owner) = (opened.stat.len, Some(opened.stat.owner));
+        let keep = os::has_room_for_more(&opened.file);
         match is_possible.and_then(|()| SegmentInfo::read(locator.clone(), opened, keep)) {
             Ok(segment) => self.segments.push(segment),
-            Err(error) => self.unreadable.push(Unreadable { locator, len, error }),
+            Err(error) => self.unreadable.push(Unreadable { locator, len, owner, error }),
         }
     }
 }

@@ -23,7 +23,7 @@ use shm_core::{ErrorKind, Header};
 use shm_presence::join;
 use shm_survey::{Listing, Locator, SegmentInfo, Unreadable, find, holders, list};
 
-use common::{data, is_alone, path, whole};
+use common::{data, is_alone, named, path, whole};
 
 fn main() {
     process::main(
@@ -36,6 +36,7 @@ fn main() {
             ("what_is_no_regular_file", no_regular_files),
             ("a_fifo_whose_other_end_waits", fifo_is_not_opened),
             ("files_that_may_not_be_opened", no_permissions),
+            ("arrays_of_other_users", arrays_of_others),
             ("names_that_no_array_can_have", impossible_names),
             ("temporary_entries", temporary_entries),
             ("memfds_with_garbage", memfds_with_garbage),
@@ -300,7 +301,10 @@ fn no_permissions() {
         close(".shmarray-tmp-0");
         let listing = look();
         assert_eq!((listing.segments.len(), listing.foreign), (0, 2));
-        let [Unreadable { locator, len: 0, error, .. }] = &listing.unreadable[..] else { panic!() };
+        let [Unreadable { locator, len: 0, owner, error, .. }] = &listing.unreadable[..] else {
+            panic!()
+        };
+        assert_eq!(*owner, Some(rustix::process::geteuid().as_raw()));
         assert_eq!(locator.to_string(), ".shmarray-tmp-0");
         assert!(matches!(error.kind(), ErrorKind::AccessDenied { .. }), "{error}");
         let error = find("my own").unwrap_err();
@@ -312,6 +316,31 @@ fn no_permissions() {
         };
         assert!(is_denied, "{error}");
     });
+    clear();
+}
+
+/// The superuser sees the arrays of others, and whose they are.
+fn arrays_of_others() {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_alone() || !is_root {
+        return;
+    }
+    const OTHER: u32 = 4242;
+    let name = unique_name("other");
+    let array = named(&name, 1);
+    let entry = name.to_string();
+    let garbage = ".shmarray-tmp-other";
+    fs::write(path(garbage), b"x").unwrap();
+    let me = find(&entry).unwrap().owner();
+    assert_eq!(me, 0);
+    for file in [&*entry, garbage] {
+        std::os::unix::fs::chown(path(file), Some(OTHER), None).unwrap();
+    }
+    let listing = look();
+    assert_eq!(listing.segments.iter().map(SegmentInfo::owner).collect::<Vec<_>>(), [OTHER]);
+    let owners: Vec<_> = listing.unreadable.iter().map(|file| file.owner).collect();
+    assert_eq!(owners, [Some(OTHER)]);
+    drop(array); // it is another user's now, so its name may stay
     clear();
 }
 

@@ -1,6 +1,7 @@
 //! Linux.
 
 pub(super) mod anchor;
+pub(super) mod cgroup;
 pub(super) mod file;
 pub(super) mod limits;
 pub(super) mod memfd;

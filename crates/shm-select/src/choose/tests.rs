@@ -3,8 +3,10 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::memory::{Cgroup, CgroupVersion, Space};
+use shm_map::{Cgroup, CgroupVersion};
+
 use crate::settings::Preference;
+use crate::space::Space;
 use BackendKind::{Memfd, Mmap, Shm};
 use Workers::{Forked, Spawned, Unknown};
 
@@ -213,7 +215,13 @@ fn nothing_left_for_want_of_space_is_no_space() {
 #[test]
 fn an_explanation_has_every_candidate_and_the_figures() {
     let mut facts = with(machine(limited(MIB)), Memfd, refused("memfd_create: denied"));
-    facts.cgroup = Some(Cgroup { version: CgroupVersion::V2, limit: Some(1000), usage: Some(10) });
+    facts.cgroup = Some(Cgroup {
+        version: CgroupVersion::V2,
+        limit: Some(1000),
+        usage: Some(10),
+        unreclaimable: 5,
+        swap: 0,
+    });
     let selection = choose(&facts, &Settings::default(), &Needs::default()).unwrap();
     assert_eq!(
         selection.to_string(),

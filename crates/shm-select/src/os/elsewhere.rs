@@ -2,7 +2,7 @@
 
 use shm_core::BackendKind;
 
-use crate::memory::{Cgroup, Space};
+use crate::space::Space;
 
 /// What an explanation calls the place that `shm` takes its space from.
 pub(crate) const SHM_PLACE: &str = "named shared memory";
@@ -23,9 +23,5 @@ pub(crate) fn shm_space() -> Option<Space> {
 }
 
 pub(crate) fn overcommit() -> Option<u8> {
-    None
-}
-
-pub(crate) fn cgroup() -> Option<Cgroup> {
     None
 }

@@ -1,16 +1,10 @@
 //! Linux: what `/dev/shm`, `memfd_create` and `/proc` say.
 
-use std::fs::File;
-use std::io::Read;
-use std::path::Path;
-
 use rustix::fs::{Access, MemfdFlags, StatVfs};
 use rustix::io::Errno;
 use shm_core::BackendKind;
 
-use crate::memory::{Cgroup, Space};
-
-mod cgroup;
+use crate::space::Space;
 
 /// What an explanation calls the place that `shm` takes its space from.
 pub(crate) const SHM_PLACE: &str = "/dev/shm";
@@ -65,24 +59,7 @@ fn space(stat: &StatVfs) -> Space {
 }
 
 pub(crate) fn overcommit() -> Option<u8> {
-    number(Path::new("/proc/sys/vm/overcommit_memory"))
-}
-
-pub(crate) fn cgroup() -> Option<Cgroup> {
-    cgroup::read(Path::new("/proc/self/cgroup"), Path::new("/sys/fs/cgroup"))
-}
-
-/// The start of a small file as text: nothing that the kernel writes here is longer.
-fn text(path: &Path) -> Option<String> {
-    let mut bytes = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(64 << 10).read_to_end(&mut bytes).ok()?;
-    String::from_utf8(bytes).ok()
-}
-
-/// A file that holds one number.
-fn number<T: std::str::FromStr>(path: &Path) -> Option<T> {
-    text(path)?.trim().parse().ok()
+    std::fs::read_to_string("/proc/sys/vm/overcommit_memory").ok()?.trim().parse().ok()
 }
 
 #[cfg(test)]

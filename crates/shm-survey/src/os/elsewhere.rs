@@ -20,6 +20,10 @@ pub(crate) fn entries_device() -> Result<Option<u64>> {
     Ok(None)
 }
 
+pub(crate) fn entry_owner(_: &OsStr) -> Option<u32> {
+    None
+}
+
 pub(crate) fn open_entry(entry: &OsStr) -> Result<OpenFile> {
     Err(unsupported(entry.to_string_lossy()))
 }

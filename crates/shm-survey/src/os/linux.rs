@@ -6,6 +6,7 @@ mod processes;
 
 pub(crate) use entries::{entries, entries_device};
 pub(crate) use file::{
-    has_room_for_more, is_frozen, is_in_use, open_descriptor, open_entry, read_at, read_header,
+    entry_owner, has_room_for_more, is_frozen, is_in_use, open_descriptor, open_entry, read_at,
+    read_header,
 };
 pub(crate) use processes::{command, fds, mappings, processes};

@@ -80,17 +80,25 @@ pub(crate) fn memory_available() -> Option<u64> {
     memory(["MemAvailable:", "SwapFree:"])
 }
 
+/// Bytes of swap that are free.
+pub(super) fn swap_free() -> Option<u64> {
+    meminfo("SwapFree:")
+}
+
 /// Bytes of memory and swap that the machine has.
 pub(crate) fn memory_total() -> Option<u64> {
     memory(["MemTotal:", "SwapTotal:"])
 }
 
-/// The sum of two lines of `/proc/meminfo`, in bytes. See proc(5).
-fn memory(keys: [&str; 2]) -> Option<u64> {
+/// The sum of two lines of `/proc/meminfo`, in bytes; the second counts as zero if it is not there.
+fn memory([ram, swap]: [&str; 2]) -> Option<u64> {
+    Some(meminfo(ram)?.saturating_add(meminfo(swap).unwrap_or(0)))
+}
+
+/// A line of `/proc/meminfo`, in bytes. See proc(5).
+fn meminfo(key: &str) -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let [ram, swap] = keys.map(|key| -> Option<u64> {
-        let line = text.lines().find_map(|line| line.strip_prefix(key))?;
-        line.trim().strip_suffix("kB")?.trim().parse().ok()
-    });
-    Some(ram?.saturating_add(swap.unwrap_or(0)).saturating_mul(1024))
+    let line = text.lines().find_map(|line| line.strip_prefix(key))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes.saturating_mul(1024))
 }

@@ -57,6 +57,12 @@ pub(crate) fn open_entry(entry: &OsStr) -> Result<OpenFile> {
     checked(fd, BackendKind::Shm, object)
 }
 
+/// The user id of an entry's owner, whether or not this user may open it.
+pub(crate) fn entry_owner(entry: &OsStr) -> Option<u32> {
+    let path = Path::new(DIRECTORY).join(entry);
+    statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| stat.st_uid)
+}
+
 /// Opens the file behind a file descriptor of a process, if that file can be a segment.
 pub(crate) fn open_descriptor(pid: u32, fd: u32) -> Result<OpenFile> {
     let path = format!("/proc/{pid}/fd/{fd}");

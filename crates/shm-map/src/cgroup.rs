@@ -1,33 +1,6 @@
-//! Figures of memory that bound an array: the space behind `shm`, and the control group.
+//! The memory of a control group, in figures.
 
 use std::fmt;
-
-/// The space behind `shm`: on Linux, the file system on `/dev/shm`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Space {
-    /// A file system of fixed size.
-    Limited {
-        /// Bytes that this user can still take.
-        free: u64,
-        /// Bytes in all.
-        total: u64,
-    },
-    /// A file system without a size of its own: it reports zero blocks.
-    Unlimited,
-    /// Not known: this system has no such file system, or the file system does not answer.
-    Unmeasured,
-}
-
-impl Space {
-    /// Bytes free, if there is a limit.
-    pub const fn free(self) -> Option<u64> {
-        match self {
-            Self::Limited { free, .. } => Some(free),
-            Self::Unlimited | Self::Unmeasured => None,
-        }
-    }
-}
 
 /// Which kind of control group a memory limit comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +14,6 @@ pub enum CgroupVersion {
 
 /// The memory of a control group (see cgroups(7)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Cgroup {
     /// The kind of hierarchy.
     pub version: CgroupVersion,
@@ -49,6 +21,20 @@ pub struct Cgroup {
     pub limit: Option<u64>,
     /// Bytes in use, caches included, where that can be read.
     pub usage: Option<u64>,
+    /// Bytes in use that the kernel can only swap out, not drop: of processes and of shared memory.
+    /// Zero if there is no limit, or if it cannot be read.
+    pub unreclaimable: u64,
+    /// Bytes of swap that are left for the group. Zero if there is no limit.
+    pub swap: u64,
+}
+
+impl Cgroup {
+    /// Bytes below the limit that new pages can take, if there is a limit. The kernel kills a process that
+    /// takes more, so the space check refuses a segment that needs more.
+    pub fn free(&self) -> Option<u64> {
+        let limit = self.limit?.saturating_add(self.swap);
+        Some(limit.saturating_sub(self.unreclaimable))
+    }
 }
 
 impl fmt::Display for Cgroup {
