@@ -1,5 +1,6 @@
 //! The one error type of the project: opaque, with a kind that carries its figures.
 
+mod figures;
 mod kind;
 
 pub use kind::ErrorKind;

@@ -68,7 +68,7 @@ impl Posix {
         let header = header.with_huge(plan.is_huge());
         let place = SegmentPath::of(&spec.name);
         let unpublished = Unpublished::new(publish)?;
-        let fill = fill.as_mut().map(Fill::again);
+        let fill = fill.as_mut().map(Fill::reborrow);
         let mapping = establish(unpublished.file().as_fd(), &header, &plan, spec.commit, fill)?;
         let len = header.mapped_len();
         let membership =

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::figures::{Free, GivenIn, Guarding, Value};
 use crate::backend::BackendKind;
 use crate::layout::Order;
 use crate::options::Access;
@@ -468,45 +469,4 @@ pub enum ErrorKind {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-struct Free(Option<u64>);
-
-impl std::fmt::Display for Free {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.0 {
-            Some(bytes) => write!(f, "{bytes} free"),
-            None => f.write_str("less"),
-        }
-    }
-}
-
-struct Value(Option<u64>);
-
-impl std::fmt::Display for Value {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.map_or(Ok(()), |value| write!(f, " is {value}"))
-    }
-}
-
-/// Whether an array is guarded, and what to do with it then.
-struct Guarding(bool);
-
-impl std::fmt::Display for Guarding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0 {
-            "guarded: attach it as a GuardedArray, whose elements are reached through read(), \
-             write() and chunks(), or as a FrozenArray once it is frozen"
-        } else {
-            "not guarded: attach it as a SharedArray, or make it with GuardedArray::builder"
-        })
-    }
-}
-
-struct GivenIn<'a>(&'a str);
-
-impl std::fmt::Display for GivenIn<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        if self.0.is_empty() { Ok(()) } else { write!(f, " in {}", self.0) }
-    }
 }
