@@ -107,7 +107,7 @@ impl NewFile<'_> {
                 return Ok(0..0);
             }
             Some(Fill::InOrder(fill)) => fill,
-            Some(Fill::Once(fill, begun)) => {
+            Some(Fill::InOrderOnce(fill, begun)) => {
                 begun.set(true);
                 fill
             }
@@ -159,7 +159,7 @@ pub fn fill_in_memory(
     match fill {
         Fill::InPlace(fill) => fill(header, mapping),
         Fill::InOrder(fill) => fill(&mut MappedSink::new(mapping, None, header, plan)),
-        Fill::Once(fill, begun) => {
+        Fill::InOrderOnce(fill, begun) => {
             begun.set(true);
             fill(&mut MappedSink::new(mapping, None, header, plan))
         }

@@ -121,7 +121,7 @@ impl PagePlan {
         mut fill: Option<Fill<'_>>,
         make: impl Fn(&Self, Option<Fill<'_>>) -> Result<T>,
     ) -> Result<T> {
-        match make(self, fill.as_mut().map(Fill::again)) {
+        match make(self, fill.as_mut().map(Fill::reborrow)) {
             Err(error) if self.is_hugetlb() && is_refusal(&error) && !is_used_up(fill.as_ref()) => {
                 tracing::debug!(%error, "no hugetlb pages");
                 let next_best = as_allowed(Home::Kernel, self.unit, &os::setting);

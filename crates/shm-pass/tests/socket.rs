@@ -230,7 +230,7 @@ fn another_user() {
     let (here, there) = UnixStream::pair().unwrap();
     let file = memfd(3);
     rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
-    assert!(shm_presence::try_alone(file.as_fd()).unwrap());
+    assert!(shm_presence::try_alone(&file).unwrap());
     // SAFETY: this process has one thread.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
@@ -239,7 +239,7 @@ fn another_user() {
         let (one, other) = UnixStream::pair().unwrap();
         send_raw(&there, b"x", &[one.as_fd()]); // a socket that is this user's
         let arrays = receive(&other, SOON).unwrap();
-        let own = !shm_presence::try_alone(arrays[0].file.as_fd()).unwrap();
+        let own = !shm_presence::try_alone(&arrays[0].file).unwrap();
         let whole = number(&arrays[0].file) == 3;
         // SAFETY: the child has nothing to clean up.
         unsafe { libc::_exit(i32::from(!(changed && own && whole))) };

@@ -6,7 +6,7 @@ mod common;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -410,7 +410,7 @@ fn memfds_with_garbage() {
         (listing.unreadable.len(), listing.segments.iter().any(is_whole))
     };
     assert_eq!(count(), (0, false), "nobody is present");
-    ours.iter().chain([&whole]).for_each(|file| join(file.as_fd()).unwrap());
+    ours.iter().chain([&whole]).for_each(|file| join(&file).unwrap());
     assert_eq!(count(), (3, true));
 
     // What is no memfd at all, and nothing.

@@ -1,7 +1,6 @@
 //! The barrier of an array: phases in which nobody is ahead of the others.
 #![allow(unsafe_code)] // vouches that a joint mode can write
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use ndarray::Dimension;
@@ -78,11 +77,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// # Errors
     /// [`Os`](shm_core::ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.handle()
-            .segment()
-            .file()
-            .map(|file| shm_presence::ask_others(file.as_fd()))
-            .transpose()
+        self.handle().segment().file().map(shm_presence::ask_others).transpose()
     }
 }
 

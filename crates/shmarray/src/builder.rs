@@ -169,7 +169,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             contents::write_each(indices(shape.clone()).into_iter().map(&mut f), to)
         };
         if order == Order::C {
-            return self.make(layout, Some(Fill::Once(&mut in_order, &Cell::new(false))));
+            return self.make(layout, Some(Fill::InOrderOnce(&mut in_order, &Cell::new(false))));
         }
         let mut in_place = |header: &Header, region: &dyn Region| {
             let place = ElementSpan::new(header, &Window::whole(header.layout()))?;
@@ -230,7 +230,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
                 (selection.chosen, Some(selection))
             }
         };
-        let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::again)) {
+        let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::reborrow)) {
             Ok(made) => made,
             Err(error) => {
                 let is_used_up = fill.as_ref().is_some_and(Fill::is_used_up);

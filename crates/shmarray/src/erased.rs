@@ -1,7 +1,6 @@
 //! Arrays whose type is known at run time only, for tools.
 
 use std::fmt;
-use std::os::fd::AsFd;
 
 use ndarray::Dimension;
 use shm_core::{
@@ -162,7 +161,7 @@ impl ErasedArray {
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.handle.segment().file().map(|file| shm_presence::ask_others(file.as_fd())).transpose()
+        self.handle.segment().file().map(shm_presence::ask_others).transpose()
     }
 
     /// Whether its elements are reached through guards and claims only.

@@ -132,7 +132,7 @@ fn attempts(fill: Option<Fill<'_>>, is_begun: bool) -> Vec<Kind> {
     let hugetlb = PagePlan { kind: Kind::Hugetlb, unit: UNIT, reason: "for the test" };
     let made = hugetlb.carry_out(fill, |plan, fill| {
         kinds.borrow_mut().push(plan.kind);
-        if let Some(Fill::Once(_, begun)) = fill {
+        if let Some(Fill::InOrderOnce(_, begun)) = fill {
             begun.set(is_begun);
         }
         let place = String::new();
@@ -162,10 +162,10 @@ fn where_the_pool_is_empty_the_next_best_is_tried_unless_the_contents_are_used_u
     for kinds in [
         attempts(None, false),
         attempts(Some(Fill::InOrder(&mut fill)), false),
-        attempts(Some(Fill::Once(&mut fill, &begun)), false),
+        attempts(Some(Fill::InOrderOnce(&mut fill, &begun)), false),
     ] {
         assert_eq!(kinds.len(), 2);
         assert!(kinds[0] == Kind::Hugetlb && kinds[1] != Kind::Hugetlb, "{kinds:?}");
     }
-    assert_eq!(attempts(Some(Fill::Once(&mut fill, &begun)), true), [Kind::Hugetlb]);
+    assert_eq!(attempts(Some(Fill::InOrderOnce(&mut fill, &begun)), true), [Kind::Hugetlb]);
 }

@@ -62,7 +62,7 @@ pub(crate) fn reopen(file: FileRef<'_>) -> Result<File> {
     let mode = fcntl_getfl(file).map_err(|errno| system_error("fcntl", "an array", errno))?;
     let is_writable = mode.contains(OFlags::RDWR);
     let access = if is_writable { Access::ReadWrite } else { Access::ReadOnly };
-    shm_presence::reopen(file, access).map(File::from)
+    shm_presence::os::reopen(file, access)
 }
 
 /// Sends some of the bytes, and all files (at most [`MOST`]) with the first, without waiting.

@@ -153,7 +153,7 @@ pub(crate) fn is_frozen(file: &File) -> bool {
 
 /// Whether any process has the segment attached.
 pub(crate) fn is_in_use(file: &File) -> Result<bool> {
-    shm_presence::ask_others(file.as_fd())
+    shm_presence::ask_others(file)
 }
 
 /// Reads a segment's header, and checks it against the length of the file.

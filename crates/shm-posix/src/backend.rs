@@ -1,29 +1,20 @@
-//! The backend on Linux: files in `/dev/shm`.
+//! The backend: create, attach, delete.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 
-use rustix::fs::Stat;
 use shm_core::{
     Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Spec,
 };
 use shm_map::{Home, Mapping, PagePlan, establish, read_header};
-use shm_presence::{PATIENCE, join, reopen, stamp, try_join, wait_until};
+use shm_presence::os::reopen;
+use shm_presence::{PATIENCE, join, stamp, try_join, wait_until};
 
-mod collect;
-mod deferred;
-mod directory;
-mod draft;
-mod names;
-mod raw;
-mod segment;
-
-pub use collect::Abandoned;
-use directory::{FileId, SegmentPath};
-use draft::Draft;
-pub use draft::Publish;
-pub use raw::RawSegment;
-use segment::Hold;
-pub use segment::PosixSegment;
+use crate::collect::{self, Abandoned};
+use crate::os::{Facts, Publish, SegmentPath, Unpublished, published};
+use crate::publish::give_name;
+use crate::segment::{Membership, PosixSegment};
+use crate::{deferred, names};
 
 /// The named shared-memory backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -76,13 +67,14 @@ impl Posix {
         let plan = PagePlan::new(spec.pages, Home::Mount, &header, fill.as_ref());
         let header = header.with_huge(plan.is_huge());
         let place = SegmentPath::of(&spec.name);
-        let draft = Draft::new(publish)?;
-        let fill = fill.as_mut().map(Fill::again);
-        let mapping = establish(draft.fd(), &header, &plan, spec.commit, fill)?;
+        let unpublished = Unpublished::new(publish)?;
+        let fill = fill.as_mut().map(Fill::reborrow);
+        let mapping = establish(unpublished.file().as_fd(), &header, &plan, spec.commit, fill)?;
         let len = header.mapped_len();
-        let hold = Hold::new(place.clone(), header, draft.file(), Access::ReadWrite, true);
-        let fd = if spec.force { draft.replace(&place)? } else { draft.publish(&place)? };
-        let segment = PosixSegment::new(hold, fd);
+        let membership =
+            Membership::new(place.clone(), header, unpublished.id(), Access::ReadWrite, true);
+        let file = give_name(unpublished, &place, spec.force)?;
+        let segment = PosixSegment::new(membership, file);
         tracing::debug!(name = %spec.name, bytes = len, ?publish, "created on shm");
         Ok(segment.attached(mapping))
     }
@@ -96,7 +88,7 @@ impl Backend for Posix {
     fn create(&self, spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<PosixSegment>> {
         collect::once();
         deferred::look_again();
-        draft::published(self.publish, |publish| Self::create_by(publish, spec, &mut fill))
+        published(self.publish, |publish| Self::create_by(publish, spec, &mut fill))
     }
 
     fn attach(&self, source: NameOrFd, access: Access) -> Result<Attached<PosixSegment>> {
@@ -105,17 +97,17 @@ impl Backend for Posix {
             NameOrFd::Fd(fd, name) => (name, Some(fd)),
         };
         let place = SegmentPath::of(&name);
-        let (fd, stat) = match fd {
+        let (file, facts) = match fd {
             None => present_by_name(&place, access)?,
-            Some(fd) => present_by_fd(&place, fd.as_fd(), access)?,
+            Some(fd) => present_by_file(&place, &fd.into(), access)?,
         };
-        let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
+        let header = read_header(file.as_fd(), facts.len())?;
         let bytes = header.mapped_len();
-        let plan = PagePlan::of_segment(&stat, &header);
-        let mapping = Mapping::in_pages(fd.as_fd(), bytes, access, &plan)?;
+        let plan = facts.pages(&header);
+        let mapping = Mapping::in_pages(file.as_fd(), bytes, access, &plan)?;
         tracing::debug!(%name, bytes, %access, "attached on shm");
-        let hold = Hold::new(place, header, FileId::from(&stat), access, false);
-        Ok(PosixSegment::new(hold, fd).attached(mapping))
+        let membership = Membership::new(place, header, facts.id(), access, false);
+        Ok(PosixSegment::new(membership, file).attached(mapping))
     }
 }
 
@@ -127,19 +119,19 @@ impl Named for Posix {
 
 /// Opens what bears the name, becomes present, and looks again: what it was may have been removed
 /// or replaced in between.
-fn present_by_name(place: &SegmentPath, access: Access) -> Result<(OwnedFd, Stat)> {
+fn present_by_name(place: &SegmentPath, access: Access) -> Result<(File, Facts)> {
     let mut found = None;
     let attempt = || {
-        let fd = place.open(access)?;
-        let present = try_join(fd.as_fd());
-        let mut stat = place.check(fd.as_fd())?; // first: what is none of ours is not waited for
+        let file = place.open(access)?;
+        let present = try_join(&file);
+        let mut facts = place.check(&file)?; // first: what is none of ours is not waited for
         if !present? {
-            join(fd.as_fd())?;
-            stat = place.check(fd.as_fd())?;
+            join(&file)?;
+            facts = place.check(&file)?;
         }
-        let still_there = stat.st_nlink > 0;
+        let still_there = facts.has_name();
         if still_there {
-            found = Some((fd, stat));
+            found = Some((file, facts));
         }
         Ok(still_there)
     };
@@ -151,13 +143,9 @@ fn present_by_name(place: &SegmentPath, access: Access) -> Result<(OwnedFd, Stat
 }
 
 /// The sender holds it, so it cannot go away; its name may be gone already.
-fn present_by_fd(
-    place: &SegmentPath,
-    fd: BorrowedFd<'_>,
-    access: Access,
-) -> Result<(OwnedFd, Stat)> {
-    let stat = place.check(fd)?; // before anything else is opened through it
-    let own = reopen(fd, access)?;
-    join(own.as_fd())?;
-    Ok((own, stat))
+fn present_by_file(place: &SegmentPath, file: &File, access: Access) -> Result<(File, Facts)> {
+    let facts = place.check(file)?; // before anything else is opened through it
+    let own = reopen(file, access)?;
+    join(&own)?;
+    Ok((own, facts))
 }

@@ -4,40 +4,39 @@
 //! leads there, and only then act. So nobody ever removes a successor. Locks are given up by
 //! unlocking, not by closing: a forked child may share the description.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::AsFd;
 
-use rustix::fs::unlink;
-use rustix::io::Errno;
 use shm_core::{Access, Cleanup, Error, ErrorKind, Result};
-use shm_map::{read_header, system_error};
+use shm_map::read_header;
 use shm_presence::{leave, lock_name, try_alone, unlock_name};
 
-use super::directory::{FileId, SegmentPath};
+use crate::os::{FileId, SegmentPath};
 
-/// What bears a name, with its name byte locked.
+/// A name that no other process changes, as its byte is locked in the file that it leads to.
 #[derive(Debug)]
-pub(crate) struct Bearer {
-    fd: OwnedFd,
-    file: FileId,
+pub(crate) struct LockedName {
+    file: File,
+    id: FileId,
 }
 
-impl Bearer {
+impl LockedName {
     /// `None` if nothing bears the name, or if the name changed meanwhile.
     pub(crate) fn lock(place: &SegmentPath) -> Result<Option<Self>> {
-        let fd = match place.open(Access::ReadWrite) {
+        let file = match place.open(Access::ReadWrite) {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
             result => result?,
         };
-        let file = FileId::from(&place.check(fd.as_fd())?);
-        lock_name(fd.as_fd())?;
-        let bearer = Self { fd, file };
-        Ok(place.leads_to(file)?.then_some(bearer))
+        let id = place.check(&file)?.id();
+        lock_name(&file)?;
+        let locked = Self { file, id };
+        Ok(place.leads_to(id)?.then_some(locked))
     }
 }
 
-impl Drop for Bearer {
+impl Drop for LockedName {
     fn drop(&mut self) {
-        if let Err(error) = unlock_name(self.fd.as_fd()) {
+        if let Err(error) = unlock_name(&self.file) {
             tracing::warn!(%error, "the name stays locked until this process ends");
         }
     }
@@ -45,20 +44,16 @@ impl Drop for Bearer {
 
 /// Removes the name from whatever bears it. Tells whether the name is free now.
 pub(crate) fn delete(place: &SegmentPath) -> Result<bool> {
-    if let Some(_locked) = Bearer::lock(place)? {
+    if let Some(_locked) = LockedName::lock(place)? {
         remove(place, "deleted")?;
     }
-    match rustix::fs::lstat(place.path()) {
-        Err(Errno::NOENT) => Ok(true),
-        Ok(_) => Ok(false),
-        Err(errno) => Err(system_error("lstat", place.to_string(), errno)),
-    }
+    place.is_free()
 }
 
 /// Removes the name if it still leads to that file.
 pub(crate) fn remove_from(place: &SegmentPath, file: FileId) -> Result<()> {
-    match Bearer::lock(place)? {
-        Some(bearer) if bearer.file == file => remove(place, "destroyed"),
+    match LockedName::lock(place)? {
+        Some(locked) if locked.id == file => remove(place, "destroyed"),
         _ => Ok(()),
     }
 }
@@ -73,11 +68,11 @@ pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> 
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(false),
         result => result?,
     };
-    if !try_alone(fresh.as_fd())? {
+    if !try_alone(&fresh)? {
         return Ok(true);
     }
-    let removed = remove_alone(place, fresh.as_fd(), file);
-    if let Err(error) = leave(fresh.as_fd()) {
+    let removed = remove_alone(place, &fresh, file);
+    if let Err(error) = leave(&fresh) {
         tracing::warn!(%place, %error, "nobody can attach until this process ends");
     }
     removed.map(|()| false)
@@ -87,13 +82,13 @@ pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> 
 /// whether it was one; what is none of ours is not touched.
 pub(crate) fn collect_orphan(place: &SegmentPath) -> bool {
     let collect = || {
-        let fd = place.open(Access::ReadOnly)?;
-        let stat = place.check(fd.as_fd())?;
-        let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
+        let file = place.open(Access::ReadOnly)?;
+        let facts = place.check(&file)?;
+        let header = read_header(file.as_fd(), facts.len())?;
         if header.cleanup() == Cleanup::Persist || !place.is_of(header.name()) {
             return Ok(false);
         }
-        remove_if_last(place, FileId::from(&stat)).map(|in_use| !in_use)
+        remove_if_last(place, facts.id()).map(|in_use| !in_use)
     };
     collect().unwrap_or_else(|error: Error| {
         tracing::debug!(%place, %error, "what bears the name stays");
@@ -101,19 +96,19 @@ pub(crate) fn collect_orphan(place: &SegmentPath) -> bool {
     })
 }
 
-/// Whether somebody asks at this moment whether anybody is present in what bears the name. What cannot
-/// be looked at is nothing to wait for.
+/// Whether a process asks at this moment whether anybody is present in what bears the name. There is
+/// nothing to wait for if this process may not look at it.
 pub(crate) fn is_being_asked(place: &SegmentPath) -> bool {
     let ask = || {
-        let fd = place.open(Access::ReadOnly)?;
-        place.check(fd.as_fd())?;
-        shm_presence::is_being_asked(fd.as_fd())
+        let file = place.open(Access::ReadOnly)?;
+        place.check(&file)?;
+        shm_presence::is_being_asked(&file)
     };
     ask().unwrap_or(false)
 }
 
-/// Whoever is alone then leaves, which unlocks the name.
-fn remove_alone(place: &SegmentPath, alone: BorrowedFd<'_>, file: FileId) -> Result<()> {
+/// The caller is alone; it leaves afterwards, which unlocks the name.
+fn remove_alone(place: &SegmentPath, alone: &File, file: FileId) -> Result<()> {
     lock_name(alone)?;
     match place.leads_to(file) {
         Ok(true) => remove(place, "the last one is out"),
@@ -122,10 +117,8 @@ fn remove_alone(place: &SegmentPath, alone: BorrowedFd<'_>, file: FileId) -> Res
 }
 
 fn remove(place: &SegmentPath, why: &'static str) -> Result<()> {
-    match unlink(place.path()) {
-        Ok(()) => tracing::debug!(%place, why, "name removed"),
-        Err(Errno::NOENT) => {}
-        Err(errno) => return Err(system_error("unlink", place.to_string(), errno)),
+    if place.unlink()? {
+        tracing::debug!(%place, why, "name removed");
     }
     Ok(())
 }

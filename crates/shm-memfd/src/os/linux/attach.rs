@@ -1,13 +1,15 @@
 //! Attaching to a segment that came by descriptor.
 
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Mode, OFlags, SealFlags, fcntl_get_seals, fstat, open};
+use rustix::fs::{OFlags, SealFlags, fcntl_get_seals, fstat};
 use rustix::io::Errno;
 use rustix::path::DecInt;
 use shm_core::{Access, Attached, BackendKind, ErrorKind, Origin, Result};
 use shm_map::{Mapping, PagePlan, read_header, system_error};
-use shm_presence::{join, reopen};
+use shm_presence::join;
+use shm_presence::os::{open, reopen};
 
 use super::FdOrOrigin;
 use super::segment::MemfdSegment;
@@ -40,7 +42,7 @@ pub(super) fn attach(source: FdOrOrigin, access: Access) -> Result<Attached<Memf
         let object = format!("{} (frozen)", object());
         return Err(ErrorKind::AccessDenied { object, access }.into());
     }
-    join(fd.as_fd())?;
+    join(&fd)?;
     let stat = fstat(&fd).map_err(|errno| system_error("fstat", object(), errno))?;
     let header = read_header(fd.as_fd(), stat.st_size.cast_unsigned())?;
     let len = header.mapped_len();
@@ -61,22 +63,17 @@ fn seals_of(fd: BorrowedFd<'_>) -> Result<SealFlags> {
 
 /// A description of one's own, unless the segment belongs to another user: then its sender has
 /// made one for us.
-fn own_description(fd: OwnedFd, access: Access) -> Result<OwnedFd> {
-    match reopen(fd.as_fd(), access) {
-        Err(error) if matches!(error.kind(), ErrorKind::AccessDenied { .. }) => Ok(fd),
+fn own_description(fd: OwnedFd, access: Access) -> Result<File> {
+    match reopen(&fd, access) {
+        Err(error) if matches!(error.kind(), ErrorKind::AccessDenied { .. }) => Ok(fd.into()),
         result => result,
     }
 }
 
-fn open_origin(origin: Origin, access: Access) -> Result<OwnedFd> {
+fn open_origin(origin: Origin, access: Access) -> Result<File> {
     let (pid, fd) = (DecInt::new(origin.pid), DecInt::new(origin.fd));
     let object = ["/proc/", pid.as_str(), "/fd/", fd.as_str()].concat();
-    let mode = match access {
-        Access::ReadWrite => OFlags::RDWR,
-        Access::ReadOnly => OFlags::RDONLY,
-    };
-    let flags = mode | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    open(object.as_str(), flags, Mode::empty()).map_err(|errno| match errno {
+    open(object.as_str(), access, OFlags::empty()).map_err(|errno| match errno {
         Errno::NOENT | Errno::SRCH | Errno::NXIO => ErrorKind::NotFound {
             name: object,
             backend: BackendKind::Memfd,

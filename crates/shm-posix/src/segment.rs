@@ -1,23 +1,23 @@
-//! A hold on a segment, and how it ends.
+//! A segment that this process has, and how it leaves it.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use rustix::fs::fstat;
 use shm_core::{
     Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Result, Segment, SlotLocks,
 };
-use shm_map::{Mapping, PagePlan, SegmentRegion, system_error};
-use shm_presence::{fork, reopen};
+use shm_map::{Mapping, SegmentRegion};
+use shm_presence::fork;
+use shm_presence::os::reopen;
 
-use super::directory::{FileId, SegmentPath};
-use super::{deferred, names};
+use crate::os::{Facts, FileId, SegmentPath};
+use crate::{deferred, names};
 
 /// What a process knows of a segment it holds. Dropping it leaves the segment for good.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub(crate) struct Membership {
     place: SegmentPath,
     header: Header,
     file: FileId,
@@ -27,7 +27,7 @@ pub(crate) struct Hold {
     destroyed: AtomicBool,
 }
 
-impl Hold {
+impl Membership {
     pub(crate) fn new(
         place: SegmentPath,
         header: Header,
@@ -47,7 +47,7 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for Membership {
     fn drop(&mut self) {
         tracing::debug!(place = %self.place, "detached from shm");
         if !self.removes_name() {
@@ -64,21 +64,21 @@ impl Drop for Hold {
     }
 }
 
-/// A hold on a named segment: present in it until the last clone and region are dropped.
+/// A named segment that this process is present in until the last clone and region are dropped.
 #[derive(Clone, Debug)]
 pub struct PosixSegment(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    /// The description that the data is mapped with, and that is present. Dropped first: who
-    /// leaves must not be present any more when he asks whether he was the last.
+    /// The description that the data is mapped with, and that is present. Dropped first: this process
+    /// must not be present any more when it asks whether it was the last.
     file: File,
-    hold: Hold,
+    membership: Membership,
 }
 
 impl PosixSegment {
-    pub(crate) fn new(hold: Hold, fd: OwnedFd) -> Self {
-        Self(Arc::new(Inner { file: fd.into(), hold }))
+    pub(crate) fn new(membership: Membership, file: File) -> Self {
+        Self(Arc::new(Inner { file, membership }))
     }
 
     pub(crate) fn attached(self, mapping: Mapping) -> Attached<Self> {
@@ -94,35 +94,34 @@ impl Segment for PosixSegment {
     type Region = SegmentRegion;
 
     fn header(&self) -> &Header {
-        &self.0.hold.header
+        &self.0.membership.header
     }
 
     fn access(&self) -> Access {
-        self.0.hold.access
+        self.0.membership.access
     }
 
     fn map(&self) -> Result<SegmentRegion> {
         let inner = &self.0;
-        let needs = inner.hold.header.segment_len();
-        let stat = fstat(&inner.file)
-            .map_err(|errno| system_error("fstat", inner.hold.place.to_string(), errno))?;
-        let has = stat.st_size.cast_unsigned();
+        let needs = inner.membership.header.segment_len();
+        let facts = Facts::of(&inner.file, || inner.membership.place.to_string())?;
+        let has = facts.len();
         if has < needs {
             return Err(ErrorKind::Truncated { what: "segment", needs, has }.into());
         }
-        let len = inner.hold.header.mapped_len();
-        let plan = PagePlan::of_segment(&stat, &inner.hold.header);
-        let mapping = Mapping::in_pages(inner.file.as_fd(), len, inner.hold.access, &plan)?;
+        let len = inner.membership.header.mapped_len();
+        let plan = facts.pages(&inner.membership.header);
+        let mapping = Mapping::in_pages(inner.file.as_fd(), len, inner.membership.access, &plan)?;
         Ok(self.region(mapping))
     }
 
     fn destroy(&self) -> Result<()> {
-        let hold = &self.0.hold;
-        if hold.born != fork::generation() {
+        let membership = &self.0.membership;
+        if membership.born != fork::generation() {
             return Err(ErrorKind::ForkedChild { operation: "destroying an array" }.into());
         }
-        names::remove_from(&hold.place, hold.file)?;
-        hold.destroyed.store(true, Relaxed);
+        names::remove_from(&membership.place, membership.file)?;
+        membership.destroyed.store(true, Relaxed);
         Ok(())
     }
 }
@@ -139,7 +138,7 @@ impl Identified for PosixSegment {
     }
 
     fn open_locks(&self) -> Result<SlotLocks> {
-        let file = reopen(self.file().as_fd(), Access::ReadWrite)?.into();
+        let file = reopen(self.file(), Access::ReadWrite)?;
         Ok(SlotLocks { file, first: 0 })
     }
 }

@@ -1,14 +1,15 @@
 //! Making a segment.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicU8, Ordering::Relaxed};
 
-use rustix::fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals, memfd_create};
+use rustix::fs::{MemfdFlags, Mode, SealFlags, fchmod, fcntl_add_seals};
 use rustix::io::Errno;
 use shm_core::{
     Access, Attached, BackendKind, Commit, ErrorKind, Fill, Header, Name, Result, Spec,
 };
-use shm_map::{Home, PagePlan, check_machine, establish, system_error};
+use shm_map::{Home, PagePlan, check_machine, establish, memfd, system_error};
 use shm_presence::{join, stamp};
 
 use super::segment::MemfdSegment;
@@ -30,7 +31,7 @@ fn create_in(
     let fail = |call| move |errno| system_error(call, spec.name.as_str(), errno);
     // Others who are handed a descriptor for reading shall not open it for writing.
     fchmod(&fd, Mode::RUSR | Mode::WUSR).map_err(fail("fchmod"))?;
-    join(fd.as_fd())?;
+    join(&fd)?;
     let strategy = settle(spec.commit);
     if spec.commit == Commit::Auto && strategy == Commit::Lazy && !plan.is_hugetlb() {
         check_machine(header.segment_len())?;
@@ -41,19 +42,16 @@ fn create_in(
     Ok(MemfdSegment::new(header, fd, Access::ReadWrite, *plan, false).attached(mapping))
 }
 
-fn unnamed_file(name: &Name, more: MemfdFlags) -> Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING | more;
-    let made = match memfd_create(name.as_bytes(), flags | MemfdFlags::NOEXEC_SEAL) {
-        Err(Errno::INVAL) => memfd_create(name.as_bytes(), flags), // before Linux 6.3
-        made => made,
-    };
-    made.map_err(|errno| match errno {
-        Errno::NOSYS | Errno::PERM | Errno::ACCESS => ErrorKind::BackendRefused {
-            backend: BackendKind::Memfd,
-            reason: format!("memfd_create: {}", std::io::Error::from(errno)),
+fn unnamed_file(name: &Name, more: MemfdFlags) -> Result<File> {
+    memfd(name.as_bytes(), MemfdFlags::ALLOW_SEALING | more).map(File::from).map_err(|errno| {
+        match errno {
+            Errno::NOSYS | Errno::PERM | Errno::ACCESS => ErrorKind::BackendRefused {
+                backend: BackendKind::Memfd,
+                reason: format!("memfd_create: {}", std::io::Error::from(errno)),
+            }
+            .into(),
+            _ => system_error("memfd_create", name.to_string(), errno),
         }
-        .into(),
-        _ => system_error("memfd_create", name.to_string(), errno),
     })
 }
 

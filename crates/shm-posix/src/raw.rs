@@ -1,15 +1,15 @@
 //! Raw segments: files in `/dev/shm` without a header, which other programs make and understand.
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::fs::File;
+use std::os::fd::AsFd;
 
-use rustix::io::{pread, retry_on_intr};
 use shm_core::{Access, Commit, ErrorKind, Header, Name, Region, Result};
-use shm_map::{Mapping, commit, reserve_within, system_error};
+use shm_map::{Mapping, commit, reserve_within};
 use shm_presence::{fork, leave};
 
-use super::directory::{FileId, SegmentPath};
-use super::draft::{Draft, Publish, published};
-use super::{collect, deferred, names};
+use crate::os::{self, FileId, Publish, SegmentPath, Unpublished, published};
+use crate::publish::give_name;
+use crate::{collect, deferred, names};
 
 /// A mapped segment of bytes that nothing describes, such as a block of Python's
 /// `multiprocessing.shared_memory`.
@@ -38,17 +38,17 @@ impl RawSegment {
         deferred::look_again();
         let (place, len) = (SegmentPath::of(name), len.max(1)); // mmap(2) refuses a length of zero
         published(Publish::default(), |publish| {
-            let draft = Draft::new(publish)?;
-            let mapping = commit(draft.fd(), len, strategy)?;
-            let file = draft.file();
-            let fd = if force { draft.replace(&place)? } else { draft.publish(&place)? };
+            let unpublished = Unpublished::new(publish)?;
+            let mapping = commit(unpublished.file().as_fd(), len, strategy)?;
+            let id = unpublished.id();
+            let file = give_name(unpublished, &place, force)?;
             // Presence kept its temporary entry, if any, from being collected.
-            if let Err(error) = leave(fd.as_fd()) {
+            if let Err(error) = leave(&file) {
                 tracing::debug!(%name, %error, "a raw segment with somebody present");
             }
             tracing::debug!(%name, bytes = len, "raw segment created");
             let (name, born) = (name.clone(), fork::generation());
-            Ok(Self { mapping, name, file, len: len as u64, born })
+            Ok(Self { mapping, name, file: id, len: len as u64, born })
         })
     }
 
@@ -64,22 +64,22 @@ impl RawSegment {
     /// maker has not given it its size yet; [`ErrorKind::NoSpace`]; [`ErrorKind::LimitReached`].
     pub fn attach(name: &Name, needs: usize, access: Access, strategy: Commit) -> Result<Self> {
         let place = SegmentPath::of(name);
-        let fd = place.open(access)?;
-        let stat = place.check(fd.as_fd())?;
-        if is_ours(&place, fd.as_fd())? {
+        let file = place.open(access)?;
+        let facts = place.check(&file)?;
+        if is_ours(&place, &file)? {
             return Err(ErrorKind::NotRaw { object: place.to_string() }.into());
         }
-        let (needs_bytes, len) = (needs as u64, stat.st_size.cast_unsigned());
+        let (needs_bytes, len) = (needs as u64, facts.len());
         if len < needs_bytes {
             let what = "the raw segment";
             return Err(ErrorKind::Truncated { what, needs: needs_bytes, has: len }.into());
         }
         if access == Access::ReadWrite && strategy != Commit::Lazy {
-            reserve_within(fd.as_fd(), 0..needs_bytes)?;
+            reserve_within(file.as_fd(), 0..needs_bytes)?;
         }
-        let mapping = Mapping::file(fd.as_fd(), needs, access)?;
+        let mapping = Mapping::file(file.as_fd(), needs, access)?;
         tracing::debug!(%name, bytes = needs, %access, "attached to a raw segment");
-        let (name, file, born) = (name.clone(), FileId::from(&stat), fork::generation());
+        let (name, file, born) = (name.clone(), facts.id(), fork::generation());
         Ok(Self { mapping, name, file, len, born })
     }
 
@@ -114,9 +114,8 @@ impl RawSegment {
 }
 
 /// Whether it begins as arrays with a header do.
-fn is_ours(place: &SegmentPath, fd: BorrowedFd<'_>) -> Result<bool> {
+fn is_ours(place: &SegmentPath, file: &File) -> Result<bool> {
     let mut start = [0; Header::MAGIC.len()];
-    let len = retry_on_intr(|| pread(fd, &mut start, 0))
-        .map_err(|errno| system_error("pread", place.to_string(), errno))?;
+    let len = os::read_start(file, &mut start, || place.to_string())?;
     Ok(len == start.len() && start == Header::MAGIC)
 }

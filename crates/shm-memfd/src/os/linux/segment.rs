@@ -1,14 +1,14 @@
-//! A hold on a segment.
+//! A memfd that this process has.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use shm_core::{Access, Attached, Handover, Header, Identified, Result, Segment, SlotLocks};
 use shm_map::{Mapping, PagePlan, SegmentRegion};
-use shm_presence::reopen;
+use shm_presence::os::reopen;
 
-/// A hold on a memfd: present in it until the last clone and region are dropped.
+/// A memfd that this process is present in until the last clone and region are dropped.
 #[derive(Clone, Debug)]
 pub struct MemfdSegment(Arc<Inner>);
 
@@ -30,12 +30,12 @@ impl Drop for Inner {
 impl MemfdSegment {
     pub(super) fn new(
         header: Header,
-        fd: OwnedFd,
+        file: File,
         access: Access,
         plan: PagePlan,
         frozen: bool,
     ) -> Self {
-        Self(Arc::new(Inner { header, file: fd.into(), access, plan, frozen }))
+        Self(Arc::new(Inner { header, file, access, plan, frozen }))
     }
 
     /// The pages in which it is mapped.
@@ -93,7 +93,7 @@ impl Identified for MemfdSegment {
     }
 
     fn open_locks(&self) -> Result<SlotLocks> {
-        let file = reopen(self.file().as_fd(), Access::ReadWrite)?.into();
+        let file = reopen(self.file(), Access::ReadWrite)?;
         Ok(SlotLocks { file, first: 0 })
     }
 }

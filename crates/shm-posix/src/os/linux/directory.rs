@@ -1,15 +1,18 @@
 //! What a name leads to in `/dev/shm`, and what is refused there.
 
 use std::borrow::Cow;
-use std::ffi::{CStr, CString};
-use std::fmt;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::ffi::{CStr, CString, OsString};
+use std::fs::File;
+use std::{fmt, io};
 
-use rustix::fs::{FileType, Mode, OFlags, Stat, fstat, lstat, open};
+use rustix::fs::{FileType, OFlags, Stat, lstat, unlink};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use shm_core::{Access, BackendKind, Error, ErrorKind, Name, Result};
 use shm_map::system_error;
+use shm_presence::os::open;
+
+use super::facts::{Facts, FileId};
 
 /// Where Linux keeps named shared memory. See `shm_overview(7)`.
 pub(crate) const DIRECTORY: &str = "/dev/shm";
@@ -64,13 +67,8 @@ impl SegmentPath {
     }
 
     /// Opens what is there, without following a symlink or waiting for a FIFO's other end.
-    pub(crate) fn open(&self, access: Access) -> Result<OwnedFd> {
-        let mode = match access {
-            Access::ReadWrite => OFlags::RDWR,
-            Access::ReadOnly => OFlags::RDONLY,
-        };
-        let flags = mode | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-        open(self.path(), flags, Mode::empty()).map_err(|errno| self.open_error(errno, access))
+    pub(crate) fn open(&self, access: Access) -> Result<File> {
+        open(self.path(), access, OFlags::NOFOLLOW).map_err(|errno| self.open_error(errno, access))
     }
 
     fn open_error(&self, errno: Errno, access: Access) -> Error {
@@ -97,8 +95,8 @@ impl SegmentPath {
     }
 
     /// Checks what was opened: a regular file of this user.
-    pub(crate) fn check(&self, fd: BorrowedFd<'_>) -> Result<Stat> {
-        let stat = fstat(fd).map_err(|errno| system_error("fstat", self.to_string(), errno))?;
+    pub(crate) fn check(&self, file: &File) -> Result<Facts> {
+        let Facts(stat) = Facts::of(file, || self.to_string())?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind != FileType::RegularFile {
             let (object, reason) = (self.to_string(), format!("{kind:?}, not a regular file"));
@@ -107,12 +105,36 @@ impl SegmentPath {
         if stat.st_uid != geteuid().as_raw() {
             return Err(self.wrong_owner(&stat));
         }
-        Ok(stat)
+        Ok(Facts(stat))
     }
 
     fn wrong_owner(&self, stat: &Stat) -> Error {
         let (object, me) = (self.to_string(), geteuid().as_raw());
         ErrorKind::WrongOwner { object, owner: stat.st_uid, me }.into()
+    }
+
+    /// Whether a regular file bears the name; it is not opened for that.
+    pub(crate) fn is_regular_file(&self) -> bool {
+        let kind = lstat(self.path()).map(|stat| FileType::from_raw_mode(stat.st_mode));
+        kind == Ok(FileType::RegularFile)
+    }
+
+    /// Whether nothing bears the name.
+    pub(crate) fn is_free(&self) -> Result<bool> {
+        match lstat(self.path()) {
+            Err(Errno::NOENT) => Ok(true),
+            Ok(_) => Ok(false),
+            Err(errno) => Err(system_error("lstat", self.to_string(), errno)),
+        }
+    }
+
+    /// Removes the name; tells whether there was one.
+    pub(crate) fn unlink(&self) -> Result<bool> {
+        match unlink(self.path()) {
+            Ok(()) => Ok(true),
+            Err(Errno::NOENT) => Ok(false),
+            Err(errno) => Err(system_error("unlink", self.to_string(), errno)),
+        }
     }
 
     /// Whether the name leads to that file at this moment.
@@ -125,15 +147,11 @@ impl SegmentPath {
     }
 }
 
-/// Which file, whatever its name: no other one has these while anybody has it open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FileId {
-    device: u64,
-    inode: u64,
-}
-
-impl From<&Stat> for FileId {
-    fn from(stat: &Stat) -> Self {
-        Self { device: stat.st_dev, inode: stat.st_ino }
-    }
+/// The names in the directory; none without a directory.
+pub(crate) fn entries() -> Result<impl Iterator<Item = io::Result<OsString>>> {
+    let entries = match std::fs::read_dir(DIRECTORY) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        result => Some(result.map_err(|error| Error::os("open", DIRECTORY, error))?),
+    };
+    Ok(entries.into_iter().flatten().map(|entry| entry.map(|entry| entry.file_name())))
 }

@@ -6,7 +6,8 @@ use rustix::fs::{SealFlags, fcntl_add_seals};
 use rustix::io::Errno;
 use shm_core::{Access, Attached, ErrorKind, Handover, Result, Sealable, Segment};
 use shm_map::{Mapping, system_error};
-use shm_presence::{join, reopen};
+use shm_presence::join;
+use shm_presence::os::reopen;
 
 use super::segment::MemfdSegment;
 
@@ -21,8 +22,8 @@ impl Sealable for MemfdSegment {
     fn freeze(&self) -> Result<Attached<Self>> {
         let header = self.header().clone();
         let name = header.name().to_string();
-        let fd = reopen(self.file().as_fd(), Access::ReadOnly)?;
-        join(fd.as_fd())?;
+        let fd = reopen(self.file(), Access::ReadOnly)?;
+        join(&fd)?;
         let len = header.mapped_len();
         let mapping = Mapping::in_pages(fd.as_fd(), len, Access::ReadOnly, self.plan())?;
         match fcntl_add_seals(self.file(), SealFlags::WRITE | SealFlags::SEAL) {

@@ -1,19 +1,19 @@
 //! A segment that nobody else can see yet, and the step in which it is published.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, Stat, fchmod, fstat, linkat, open, rename,
-    renameat_with, unlink,
+    AtFlags, CWD, Mode, OFlags, RenameFlags, fchmod, linkat, open, rename, renameat_with, unlink,
 };
 use rustix::io::Errno;
 use shm_core::{BackendKind, Error, ErrorKind, Result};
 use shm_map::system_error;
 use shm_presence::{join, wait_until};
 
-use super::directory::{DIRECTORY, FileId, SegmentPath};
-use super::names::{Bearer, collect_orphan, is_being_asked};
+use super::directory::{DIRECTORY, SegmentPath};
+use super::facts::{Facts, FileId};
 
 /// How a segment exists before it is published.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -69,11 +69,11 @@ fn refused() -> Error {
 
 /// An open file with its presence lock taken, not published. Dropping it leaves nothing.
 #[derive(Debug)]
-pub(crate) struct Draft {
+pub(crate) struct Unpublished {
     // Dropped first: until then the entry has somebody present.
     temporary: Option<Temporary>,
-    fd: OwnedFd,
-    file: FileId,
+    file: File,
+    id: FileId,
 }
 
 /// A temporary entry, removed on drop unless it was renamed.
@@ -98,21 +98,21 @@ impl Drop for Temporary {
     }
 }
 
-impl Draft {
+impl Unpublished {
     pub(crate) fn new(publish: Publish) -> Result<Self> {
         if publish == Publish::Unnamed && !UNNAMED_REFUSED.load(Relaxed) {
             return Self::unnamed();
         }
-        let mut draft = None;
+        let mut unpublished = None;
         wait_until(
             || DIRECTORY.into(),
             "processes that remove its temporary entries",
             || {
-                draft = Self::temporary()?;
-                Ok(draft.is_some())
+                unpublished = Self::temporary()?;
+                Ok(unpublished.is_some())
             },
         )?;
-        draft.ok_or_else(refused)
+        unpublished.ok_or_else(refused)
     }
 
     fn unnamed() -> Result<Self> {
@@ -122,7 +122,7 @@ impl Draft {
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => return Err(refused()),
             result => result.map_err(open_error)?,
         };
-        Ok(Self::prepare(None, fd)?.0)
+        Ok(Self::prepare(None, fd.into())?.0)
     }
 
     /// `None` if a sweep took the entry before this became present in it.
@@ -131,101 +131,72 @@ impl Draft {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         let fd = open(temporary.place.path(), flags, MODE);
         let fd = fd.map_err(open_error)?;
-        let (draft, stat) = Self::prepare(Some(temporary), fd)?;
-        Ok((stat.st_nlink > 0).then_some(draft))
+        let (unpublished, facts) = Self::prepare(Some(temporary), fd.into())?;
+        Ok(facts.has_name().then_some(unpublished))
     }
 
     /// Becomes present in it, and sees to its mode, whatever the umask.
-    fn prepare(temporary: Option<Temporary>, fd: OwnedFd) -> Result<(Self, Stat)> {
-        join(fd.as_fd())?;
-        let stat = fstat(&fd).map_err(|errno| system_error("fstat", DIRECTORY, errno))?;
-        if Mode::from_raw_mode(stat.st_mode) != MODE {
-            fchmod(&fd, MODE).map_err(|errno| system_error("fchmod", DIRECTORY, errno))?;
+    fn prepare(temporary: Option<Temporary>, file: File) -> Result<(Self, Facts)> {
+        join(&file)?;
+        let facts = Facts::of(&file, || DIRECTORY.into())?;
+        if Mode::from_raw_mode(facts.0.st_mode) != MODE {
+            fchmod(&file, MODE).map_err(|errno| system_error("fchmod", DIRECTORY, errno))?;
         }
-        Ok((Self { temporary, fd, file: FileId::from(&stat) }, stat))
+        Ok((Self { temporary, file, id: facts.id() }, facts))
     }
 
     /// Which file it is.
-    pub(crate) fn file(&self) -> FileId {
-        self.file
+    pub(crate) fn id(&self) -> FileId {
+        self.id
     }
 
-    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+    pub(crate) fn file(&self) -> &File {
+        &self.file
     }
 
-    /// Gives it its name, unless the name is taken by more than an orphan. Somebody who asks whether it
-    /// is one is waited for.
-    pub(crate) fn publish(self, place: &SegmentPath) -> Result<OwnedFd> {
-        let mut linked = Ok(());
-        let attempt = || {
-            linked = self.link(place);
-            if linked == Err(Errno::EXIST) && collect_orphan(place) {
-                linked = self.link(place);
-            }
-            Ok(linked != Err(Errno::EXIST) || !is_being_asked(place))
-        };
-        let holder = "a process that checks whether anybody is attached";
-        wait_until(|| place.to_string(), holder, attempt)?;
-        match linked {
-            Ok(()) => Ok(self.into_published()),
-            Err(Errno::EXIST) => {
-                let name = place.name().into();
-                Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Shm }.into())
-            }
+    /// Gives it its name; tells whether the name was free.
+    pub(crate) fn link(&self, place: &SegmentPath) -> Result<bool> {
+        match self.try_link(place) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
             Err(errno) => Err(link_error(place, errno)),
         }
     }
 
-    /// Gives it its name, and takes the name from whatever bears it.
-    pub(crate) fn replace(self, place: &SegmentPath) -> Result<OwnedFd> {
-        let attempt = || match self.link(place) {
-            Ok(()) => Ok(true),
-            Err(Errno::EXIST) => {
-                let Some(_predecessor) = Bearer::lock(place)? else {
-                    return Ok(false);
-                };
-                self.rename_over(place)?;
-                Ok(true)
-            }
-            Err(errno) => Err(link_error(place, errno)),
-        };
-        wait_until(|| place.to_string(), "processes that replace it without end", attempt)?;
-        Ok(self.into_published())
-    }
-
-    fn link(&self, place: &SegmentPath) -> Result<(), Errno> {
+    fn try_link(&self, place: &SegmentPath) -> Result<(), Errno> {
         if let Some(from) = &self.temporary {
             let from = from.place.path();
             return renameat_with(CWD, from, CWD, place.path(), RenameFlags::NOREPLACE);
         }
-        match linkat(&self.fd, "", CWD, place.path(), AtFlags::EMPTY_PATH) {
+        match linkat(&self.file, "", CWD, place.path(), AtFlags::EMPTY_PATH) {
             // Before Linux 6.10 it takes a capability; open(2) tells the way through /proc.
             Err(Errno::NOENT) => {
-                let path = format!("/proc/self/fd/{}", self.fd.as_raw_fd());
+                let path = format!("/proc/self/fd/{}", self.file.as_raw_fd());
                 linkat(CWD, path.as_str(), CWD, place.path(), AtFlags::SYMLINK_FOLLOW)
             }
             result => result,
         }
     }
 
-    fn rename_over(&self, place: &SegmentPath) -> Result<()> {
+    /// Gives it its name, and takes the name from whatever bears it.
+    pub(crate) fn rename_over(&self, place: &SegmentPath) -> Result<()> {
         let fail = |errno| system_error("rename", place.to_string(), errno);
         if let Some(from) = &self.temporary {
             return rename(from.place.path(), place.path()).map_err(fail);
         }
         let mut from = Temporary::new();
-        self.link(&from.place).map_err(|errno| link_error(&from.place, errno))?;
+        self.try_link(&from.place).map_err(|errno| link_error(&from.place, errno))?;
         rename(from.place.path(), place.path()).map_err(fail)?;
         from.renamed = true;
         Ok(())
     }
 
-    fn into_published(mut self) -> OwnedFd {
+    /// The file, which has its name now.
+    pub(crate) fn into_published(mut self) -> File {
         if let Some(temporary) = &mut self.temporary {
             temporary.renamed = true;
         }
-        self.fd
+        self.file
     }
 }
 
