@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["shm-cli"],
 ];
 
-/// What a crate may use, of ours.
+/// The crates of ours that a crate may use.
 struct Wanted {
     from: &'static str,
     /// `[dependencies]` and `[build-dependencies]`.
@@ -180,7 +180,7 @@ struct Edge {
     in_tests: bool,
 }
 
-/// What a manifest uses that is not wanted, and what is wanted that it does not use.
+/// The edges of a manifest that are not wanted, and the wanted ones that it does not have.
 fn faults_of(manifest: &Table, wanted: &[Wanted]) -> Vec<String> {
     let from = manifest["package"]["name"].as_str().unwrap();
     let Some(wants) = wanted.iter().find(|wants| wants.from == from) else {

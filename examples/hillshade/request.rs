@@ -15,7 +15,7 @@ use shmarray::{Element, GuardedArray, Timeout, Workers};
 use crate::cli::{Args, Start};
 use crate::horn::shade;
 use crate::input::Input;
-use crate::output::{Output, write_npy};
+use crate::output::Output;
 use crate::report::Summary;
 use crate::worker::{Arrays, Orders, fill};
 use crate::workers::{Losses, Team};
@@ -120,7 +120,8 @@ impl Request {
         let written = png.finish(|file| picture::write(result.view(), file))?;
         say(format_args!("wrote {}", written.display()))?;
         if let Some(npy) = npy {
-            let written = npy.finish(|file| write_npy(result.view(), file))?;
+            let written = npy.into_path();
+            shared.save(&written)?;
             say(format_args!("wrote {}", written.display()))?;
         }
         let summary = Summary {

@@ -32,10 +32,10 @@ pub(crate) struct Team<'a> {
     losses: Losses,
 }
 
-/// Who died, and what that cost.
+/// The workers that died, and the work that this cost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Losses {
-    /// Which workers died, how, and of the one that was killed on purpose what it held.
+    /// The workers that died, each with the reason; for the one that was killed on purpose, also its chunk.
     pub(crate) dead: Vec<String>,
     /// The chunks that went back, and were done again.
     pub(crate) again: BTreeSet<u32>,
@@ -46,10 +46,10 @@ pub(crate) struct Losses {
 struct Worker {
     name: Name,
     reports: PipeReader,
-    /// What has come of the next report.
+    /// The part of the next report that has come so far.
     line: Vec<u8>,
     memory: Option<Memory>,
-    /// What it held when it was killed on purpose, for the words on its death.
+    /// Its chunk when it was killed on purpose, for the report of its death.
     held: String,
     has_ended: bool,
 }
@@ -165,7 +165,8 @@ impl Drop for Team<'_> {
     /// After a failure: ends the workers that have not ended, and waits for them.
     fn drop(&mut self) {
         for worker in self.workers.iter().filter(|worker| !worker.has_ended) {
-            // It has not been waited for, so the process id is still its own. It may be dead.
+            // This process has not waited for the worker, so the process id is still the worker's, even if
+            // the worker is dead.
             let _ = kill_process(worker.name.pid, Signal::KILL);
             let _ = wait(worker.name.pid);
         }

@@ -26,7 +26,7 @@ use shmarray_fuzz::{check_error, memory};
 const STREAM_LEN: usize = 1 << 15;
 /// Bytes: the largest part of a message, which is made before its body comes.
 const LARGEST: usize = 1 << 23;
-/// A peer that closes needs no deadline: whoever waits here hangs.
+/// The peer closes its end, so the receiver needs no deadline: if it still waits then, it hangs.
 const NEVER: Duration = Duration::MAX;
 
 fuzz_target!(
@@ -94,7 +94,7 @@ fn exchange(flags: u8, steps: &[Step]) {
     }
 }
 
-/// What went into the socket.
+/// The bytes and descriptors that went into the socket.
 #[derive(Default)]
 struct Sent {
     bytes: Vec<u8>,

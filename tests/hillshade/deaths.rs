@@ -23,7 +23,7 @@ fn whole() -> (Vec<u8>, Vec<u8>) {
     files(&folder)
 }
 
-/// What the table says in a row, if it has it.
+/// The text of a row of the table, if there is such a row.
 fn row<'a>(finished: &'a Finished, title: &str) -> Option<&'a str> {
     let rows = finished.stdout.lines().filter_map(|line| line.strip_prefix('│')?.strip_suffix('│'));
     let mut texts = rows.filter_map(|row| row.trim().strip_prefix(title)?.strip_prefix("  "));

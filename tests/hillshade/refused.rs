@@ -1,4 +1,4 @@
-//! What cannot be done is refused: one line that says what to do, exit code 2, nothing left.
+//! Requests that cannot be met are refused: one line that says what to do, exit code 2, nothing left.
 
 use std::fs::{Permissions, create_dir, set_permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};

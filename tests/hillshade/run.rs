@@ -11,7 +11,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use shm_conformance::process::HANGS;
 use tempfile::TempDir;
 
-/// One at a time, so that what lies in `/dev/shm` is that one's.
+/// One run at a time, so that all new entries in `/dev/shm` are that run's.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// A folder to run in.
@@ -171,7 +171,7 @@ fn wait(child: &mut Child) {
     }
 }
 
-/// What of ours is in `/dev/shm`, while it is our turn.
+/// Our entries in `/dev/shm`, while it is this test's turn.
 struct Watch {
     before: BTreeSet<String>,
     _turn: MutexGuard<'static, ()>,

@@ -1,4 +1,4 @@
-//! What is placed exactly, not by chance: one case for each way to stop, to die, or to forget.
+//! Stops and deaths at an exact step, not by chance: one case for each way to stop, to die, or to forget.
 
 use ndarray::Ix1;
 use shmarray::prelude::*;

@@ -30,7 +30,7 @@ fn division(round: u64) -> (Axis, usize) {
     (Axis(usize::from(round.is_multiple_of(2))), rows)
 }
 
-/// What an element is after so many rounds.
+/// The value of an element after so many rounds.
 fn right(rounds: u64, (row, column): (usize, usize)) -> u64 {
     match rounds {
         0 => 0,

@@ -61,7 +61,7 @@ impl Game for Guards {
         }
     }
 
-    /// Whoever died while it wrote left a poisoned array, and the next writer is told. (It may be killed
+    /// A worker that died while it wrote left a poisoned array, and the next writer is told. (It may be killed
     /// in turn, so this counts.)
     fn is_pending(&self, deaths: &Deaths, board: &Board) -> bool {
         let wrote = |victim: &&Victim| matches!(victim.state, State::Writing | State::Mending);

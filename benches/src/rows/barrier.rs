@@ -67,7 +67,7 @@ fn many(size: u32) -> Row {
     }
 }
 
-/// That run, after all have taken their places.
+/// That run, after all processes have taken their seats.
 fn warm(mut run: Run) -> Run {
     run(1);
     run
@@ -79,7 +79,7 @@ fn array() -> &'static SharedArray<u8, Ix1> {
     Box::leak(Box::new(array))
 }
 
-/// Work of one process, which takes its place when it first comes.
+/// Work of one process, which takes its seat at its first arrival.
 fn member(array: &'static SharedArray<u8, Ix1>, size: u32) -> impl FnMut(u64) + 'static {
     let mut place = None;
     move |count| {

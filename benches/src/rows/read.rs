@@ -1,5 +1,5 @@
-//! Filling a fresh array, and reading all of it once: what was written to a file is mapped only when it
-//! is read.
+//! Filling a fresh array, and reading all of it once: a file that was written is mapped only at the first
+//! read.
 #![allow(unsafe_code)] // a view of memory that others could write to
 
 use ndarray::ArrayView1;

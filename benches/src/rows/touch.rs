@@ -1,4 +1,4 @@
-//! Fresh arrays that are filled, have all their pages found, or are never touched; and freeing full ones.
+//! Fresh arrays that are filled, populated, or never touched; and freeing full ones.
 
 use ndarray::ArrayView1;
 use shmarray::prelude::*;

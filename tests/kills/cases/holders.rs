@@ -1,4 +1,4 @@
-//! Ends of those who hold a guard or a chunk: by death, by leaking it, by a panic.
+//! The ends of holders of a guard or a chunk: by death, by leaking it, by a panic.
 
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -114,7 +114,7 @@ pub(super) fn leaked() {
     });
 }
 
-/// Whoever panics tells the others, though it lives.
+/// A writer that panics poisons the array, though its process lives.
 pub(super) fn panics() {
     on_each(|backend| {
         let array = create(backend);

@@ -1,20 +1,20 @@
-//! What was measured of one contender, round by round.
+//! The measurements of one contender, round by round.
 
 use std::time::Duration;
 
-/// An operation that takes less is measured in several processes of a round, in nanoseconds.
+/// Nanoseconds: a shorter operation is measured in several processes of a round.
 pub(crate) const SHORT: f64 = 50e3;
 
-/// What was measured of one contender.
+/// The measurements of one contender.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Samples {
     /// Nanoseconds of one operation, for each round, and in it for each process.
     pub(crate) rounds: Vec<Vec<f64>>,
-    /// Why there is none; it was not asked again.
+    /// Why the contender has no figures. It was not measured again after that.
     pub(crate) error: Option<String>,
-    /// What it said of its measurements, each once.
+    /// Its notes for readers, each once.
     pub(crate) notes: Vec<String>,
-    /// What its processes took in the last round, altogether.
+    /// The time of all its processes in the last round.
     pub(crate) spent: Duration,
 }
 
