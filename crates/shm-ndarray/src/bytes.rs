@@ -4,7 +4,7 @@
 use shm_core::{ErrorKind, Header, Region, Result, Window};
 
 use crate::walk::{Axis, join};
-use crate::words::{Word, word_len};
+use crate::words::{self, Word, word_len};
 
 /// What is copied at once, in bytes: a multiple of every word.
 const PIECE: usize = 1 << 20;
@@ -102,11 +102,7 @@ fn follow(
 /// `from` leads to as many mapped bytes, a multiple of the word's size and aligned to it, which
 /// others use by atomic accesses of this size or not at all.
 unsafe fn load<W: Word>(from: *mut u8, to: &mut [u8]) {
-    for (at, to) in to.chunks_exact_mut(size_of::<W>()).enumerate() {
-        let from = from.wrapping_add(at * size_of::<W>()).cast::<W>();
-        // SAFETY: the caller's word.
-        let word = unsafe { W::load(from) };
-        // SAFETY: `to` has the size of the word, and need not be aligned.
-        unsafe { to.as_mut_ptr().cast::<W>().write_unaligned(word) };
-    }
+    let count = to.len() / size_of::<W>();
+    // SAFETY: the caller's word; `to` has that many words, and is ours.
+    unsafe { words::load::<W>(from.cast(), to.as_mut_ptr().cast(), count) };
 }

@@ -101,8 +101,23 @@ impl<T: Element, D: Dimension> ElementsMut<'_, T, D> {
 
     /// Stores one value in all elements.
     pub fn fill(&self, value: T) {
-        // SAFETY: without strides all indices lead to `value`, which is ours.
-        unsafe { self.store_all(&raw const value, &vec![0; self.shape().len()]) };
+        let most = STAGED / size_of::<T>().max(1);
+        let staged = vec![value; self.len().min(most).max(1)];
+        let walk = Walk::new(self.shape(), self.strides(), &vec![0; self.shape().len()]);
+        walk.runs(|run, shared, _| {
+            // What lies in one piece is copied from `staged`, piece by piece; elements with others
+            // between them are all copies of the first.
+            let (mut done, piece) = (0, if run.shared() == 1 { staged.len() } else { run.len });
+            while done < run.len {
+                let len = piece.min(run.len - done);
+                let part = Pair::new(len, run.shared(), isize::from(run.shared() == 1));
+                let to = self.address(shared + done.cast_signed() * run.shared());
+                // SAFETY: the walk visits offsets of elements only; the region may be written.
+                // `staged` is ours, and has `len` elements, or one that all are copies of.
+                unsafe { store_run(part, staged.as_ptr(), to) };
+                done += len;
+            }
+        });
     }
 
     /// Copies all elements from an array of the same shape.
@@ -127,6 +142,10 @@ impl<T: Element, D: Dimension> ElementsMut<'_, T, D> {
         });
     }
 }
+
+/// How many bytes of equal elements [`ElementsMut::fill`] lays out to copy them from: they stay in
+/// the nearest cache.
+const STAGED: usize = 4096;
 
 const ONE: Pair = Pair::new(1, 1, 1);
 
