@@ -49,6 +49,17 @@ pub fn reserve_within(file: BorrowedFile<'_>, mut part: Range<u64>) -> Result<()
     Ok(())
 }
 
+/// Gives the memory of some of a file's bytes back, which are zero from then on; its length stays. See
+/// fallocate(2), `FALLOC_FL_PUNCH_HOLE`.
+///
+/// # Errors
+/// [`ErrorKind::Os`].
+pub fn discard(file: BorrowedFile<'_>, part: Range<u64>) -> Result<()> {
+    let object = || format!("bytes {part:?} of a segment");
+    os::punch(file, part.start, part.end.saturating_sub(part.start))
+        .map_err(|error| system_error("fallocate", object(), error))
+}
+
 /// Refuses a file beyond `RLIMIT_FSIZE` without asking the kernel, which would send SIGXFSZ: that kills.
 pub(crate) fn check_file_size(len: u64) -> Result<()> {
     match os::file_size_limit() {

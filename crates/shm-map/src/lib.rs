@@ -35,7 +35,7 @@ mod space;
 pub use cgroup::{Cgroup, CgroupVersion};
 pub use commit::commit;
 pub use establish::{establish, fill_in_memory};
-pub use file::{reserve, reserve_within, set_len};
+pub use file::{discard, reserve, reserve_within, set_len};
 pub use header::{read_header, write_header};
 pub use mapping::Mapping;
 pub use os::{Anchor, BorrowedFile, HugeFacts, Setting, cgroup, memfd, system_error};
