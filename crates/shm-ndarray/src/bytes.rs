@@ -1,9 +1,12 @@
 //! Arrays whose type is known at run time only, as bytes.
-#![allow(unsafe_code)] // loads from the bytes of a segment
+#![allow(unsafe_code)] // loads from the bytes of a segment, and stores into them
 
-use shm_core::{ErrorKind, Header, Region, Result, Window};
+use std::cmp::Ordering;
 
-use crate::words::{Word, word_len};
+use shm_core::{Access, ErrorKind, Header, Layout, Order, Region, Result, Window};
+
+use crate::walk::Walk;
+use crate::words::{self, Word, word_len};
 
 /// What is copied at once, in bytes: a multiple of every word.
 const PIECE: usize = 1 << 20;
@@ -34,12 +37,7 @@ where
     let itemsize = header.dtype().itemsize();
     let first = data_start(header, region)?.wrapping_add(window.offset * itemsize);
     let (mut piece, mut len) = (vec![0; PIECE], 0);
-    let load = match word_len(itemsize) {
-        1 => load::<u8>,
-        2 => load::<u16>,
-        4 => load::<u32>,
-        _ => load::<u64>,
-    };
+    let load = loader(itemsize);
     follow(&axes(&window.shape, &window.strides, itemsize), first, &mut |mut from, mut rest| {
         while rest > 0 {
             let more = rest.min(PIECE - len);
@@ -56,6 +54,106 @@ where
         Ok(())
     })?;
     if len > 0 { write(&piece[..len]) } else { Ok(()) }
+}
+
+/// Copies the bytes of all elements that a window shows into `to`, in C order. Threads and processes
+/// may write the elements meanwhile, as for [`copy_bytes`].
+///
+/// # Safety
+/// As for [`ElementSpan::elements`](crate::ElementSpan::elements).
+///
+/// # Errors
+/// [`ErrorKind::Truncated`] or [`ErrorKind::Oversized`] if `to` does not have as many bytes as the
+/// elements; those of [`Window::check`]; [`ErrorKind::Truncated`] if the region ends before the array
+/// does.
+pub unsafe fn load_bytes<R>(
+    header: &Header,
+    window: &Window,
+    region: &R,
+    to: &mut [u8],
+) -> Result<()>
+where
+    R: Region + ?Sized,
+{
+    let load = loader(header.dtype().itemsize());
+    each_run(header, window, region, to.len(), |shared, private, len| {
+        // SAFETY: `each_run` gives whole elements of the window, whose words are aligned, and others use
+        // them atomically, in this size (the contract of `ElementSpan`).
+        unsafe { load(shared, &mut to[private..private + len]) };
+    })
+}
+
+/// Copies bytes in C order into all elements that a window shows. Threads and processes may use the
+/// elements meanwhile: the bytes are stored by atomic stores of the same words as those of
+/// [`ElementsMut`](crate::ElementsMut).
+///
+/// # Safety
+/// As for [`ElementSpan::elements`](crate::ElementSpan::elements).
+///
+/// # Errors
+/// [`ErrorKind::AccessDenied`] if the region is read-only; those of [`load_bytes`].
+pub unsafe fn store_bytes<R>(
+    header: &Header,
+    window: &Window,
+    region: &R,
+    from: &[u8],
+) -> Result<()>
+where
+    R: Region + ?Sized,
+{
+    if region.access() != Access::ReadWrite {
+        let (object, access) = ("a read-only array".into(), Access::ReadWrite);
+        return Err(ErrorKind::AccessDenied { object, access }.into());
+    }
+    let store = match word_len(header.dtype().itemsize()) {
+        1 => store::<u8>,
+        2 => store::<u16>,
+        4 => store::<u32>,
+        _ => store::<u64>,
+    };
+    each_run(header, window, region, from.len(), |shared, private, len| {
+        // SAFETY: as in `load_bytes`; the region may be written.
+        unsafe { store(&from[private..private + len], shared) };
+    })
+}
+
+/// Calls `copy` for each run of bytes that is adjacent both in the region and in a buffer of `has`
+/// bytes that has the window's elements in C order: with its start in the region, its offset in the
+/// buffer, and its length. A run is whole elements, whose start is aligned to their words.
+fn each_run<R>(
+    header: &Header,
+    window: &Window,
+    region: &R,
+    has: usize,
+    mut copy: impl FnMut(*mut u8, usize, usize),
+) -> Result<()>
+where
+    R: Region + ?Sized,
+{
+    window.check(header.layout())?;
+    let itemsize = header.dtype().itemsize();
+    let in_order = Layout::new(&window.shape, Order::C, itemsize)?;
+    let (what, needs, has) = ("the buffer", in_order.nbytes() as u64, has as u64);
+    match needs.cmp(&has) {
+        Ordering::Greater => return Err(ErrorKind::Truncated { what, needs, has }.into()),
+        Ordering::Less => return Err(ErrorKind::Oversized { what, max: needs, has }.into()),
+        Ordering::Equal => {}
+    }
+    if window.is_empty() {
+        return Ok(());
+    }
+    let first = data_start(header, region)?.wrapping_add(window.offset * itemsize);
+    let item = itemsize.cast_signed();
+    let walk = Walk::new(&window.shape, &window.strides, &in_order.strides());
+    walk.runs(|run, shared, private| {
+        let joined = run.shared == 1 && run.private == 1;
+        let (count, len) = if joined { (1, run.len * itemsize) } else { (run.len, itemsize) };
+        for at in 0..count.cast_signed() {
+            let shared = first.wrapping_offset((shared + at * run.shared) * item);
+            copy(shared, ((private + at * run.private) * item).cast_unsigned(), len);
+        }
+    });
+    Ok(())
 }
 
 /// Where the first element of a whole array lies; all its elements lie in the region.
@@ -103,15 +201,29 @@ fn follow(
     }
 }
 
+/// How elements of so many bytes are loaded.
+fn loader(itemsize: usize) -> unsafe fn(*mut u8, &mut [u8]) {
+    match word_len(itemsize) {
+        1 => load::<u8>,
+        2 => load::<u16>,
+        4 => load::<u32>,
+        _ => load::<u64>,
+    }
+}
+
 /// # Safety
 /// `from` leads to as many mapped bytes, a multiple of the word's size and aligned to it, which
 /// others use by atomic accesses of this size or not at all.
 unsafe fn load<W: Word>(from: *mut u8, to: &mut [u8]) {
-    for (at, to) in to.chunks_exact_mut(size_of::<W>()).enumerate() {
-        let from = from.wrapping_add(at * size_of::<W>()).cast::<W>();
-        // SAFETY: the caller's word.
-        let word = unsafe { W::load(from) };
-        // SAFETY: `to` has the size of the word, and need not be aligned.
-        unsafe { to.as_mut_ptr().cast::<W>().write_unaligned(word) };
-    }
+    let count = to.len() / size_of::<W>();
+    // SAFETY: the caller's word; `to` is ours, and has that many words.
+    unsafe { words::load::<W>(from.cast(), to.as_mut_ptr().cast(), count) };
+}
+
+/// # Safety
+/// As for [`load`], and the bytes that `to` leads to may be written.
+unsafe fn store<W: Word>(from: &[u8], to: *mut u8) {
+    let count = from.len() / size_of::<W>();
+    // SAFETY: the caller's word; `from` has that many words, and nobody writes it.
+    unsafe { words::store::<W>(from.as_ptr().cast(), to.cast(), count) };
 }

@@ -1,18 +1,19 @@
 //! A segment of any backend as mapped into this process: one attachment.
 #![allow(unsafe_code)] // vouches that region and header belong together, and for how long
 
+use std::fmt;
 use std::sync::Arc;
 
 use shm_core::{Header, Region, Result, SlotLocks};
 use shm_presence::Identity;
 use shm_sync::Words;
 
-use crate::backends::{AnyRegion, AnySegment};
-use crate::located::{Entry, Known};
+use crate::addresses::{Belongs, Registration};
+use crate::backends::{AnyRegion, AnySegment, Mapped};
 
 /// A mapped region, with the segment that it is of. All clones of a handle share one.
-pub(crate) struct Attachment {
-    _entry: Entry, // dropped before the region
+pub struct Attachment {
+    _registration: Registration, // dropped before the region
     // Invariant: in the mapping of `region`, which is never changed.
     words: Words<'static>,
     region: AnyRegion,
@@ -22,8 +23,7 @@ pub(crate) struct Attachment {
 }
 
 impl Attachment {
-    /// The region is of that segment.
-    pub(crate) fn new(segment: AnySegment, region: AnyRegion) -> Result<Arc<Self>> {
+    pub(crate) fn new(Mapped { segment, region }: Mapped) -> Result<Arc<Self>> {
         let header = segment.header();
         let mapped: *const (dyn Region + 'static) = region.as_dyn();
         // SAFETY: used in `Words::of` only. What that finds stays mapped until the region is dropped,
@@ -33,8 +33,9 @@ impl Attachment {
         // hands out none.
         let words = unsafe { Words::of(mapped, header) }?;
         let (offset, len) = (header.data_offset(), header.layout().nbytes());
-        let entry = Entry::new(region.as_dyn(), offset, len, Known::Segment(segment.clone()));
-        Ok(Arc::new(Self { _entry: entry, words, region, segment, identity: Identity::new() }))
+        let owner = Belongs::ToSegment(segment.clone());
+        let _registration = Registration::new(region.as_dyn(), offset, len, owner);
+        Ok(Arc::new(Self { _registration, words, region, segment, identity: Identity::new() }))
     }
 
     pub(crate) fn segment(&self) -> &AnySegment {
@@ -63,5 +64,11 @@ impl shm_sync::SharedWords for Attachment {
 
     fn header(&self) -> &Header {
         self.segment.header()
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachment").field("segment", &self.segment).finish_non_exhaustive()
     }
 }

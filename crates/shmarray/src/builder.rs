@@ -1,45 +1,44 @@
-//! Making a new array, step by step.
-#![allow(unsafe_code)] // fills a region that nobody else has yet
+//! What a new array is to be, and making it.
 
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::marker::PhantomData;
 
-use ndarray::{ArrayRef, Dimension, indices};
 use shm_core::{
-    Align, BackendKind, Cleanup, Commit, DType, Element, Error, ErrorKind, Fill, Header, Layout,
-    Name, Order, Pages, Region, Result, Sink, Spec, Stamp, Window,
+    Align, BackendKind, Cleanup, Commit, DType, Error, ErrorKind, Fill, Header, Layout, Name,
+    Order, Pages, Result, Spec, Stamp,
 };
-use shm_ndarray::{ElementSpan, ElementsMut};
 use shm_select::{Needs, Selection, Workers};
 
-use crate::Array;
+use crate::any_array::AnyArray;
 use crate::backends::{self, backend_cannot};
 use crate::choice;
-use crate::contents;
-use crate::handle::Handle;
-use crate::mode::{Mode, ReadWrite};
+use crate::erased::ErasedArray;
 use crate::name::unique_name;
 
-/// What a new array is to be. One of the last four methods makes it, in mode `M`: a
-/// [`SharedArray`](crate::SharedArray) or a [`GuardedArray`](crate::GuardedArray).
+mod erased;
+mod typed;
+
+/// What a new array `A` is to be: a [`SharedArray`](crate::SharedArray), a
+/// [`GuardedArray`](crate::GuardedArray) or an [`ErasedArray`], of shape `D`. One of the methods that
+/// give it its contents makes it: [`zeros`](Self::zeros) for all, and for each kind others.
 ///
 /// Nobody else sees the array before it has its contents.
 #[derive(Clone, Debug)]
-pub struct Builder<T, D, M = ReadWrite> {
+#[must_use = "a builder makes an array only if it is told with which contents"]
+pub struct Builder<A, D> {
+    dtype: DType,
     shape: D,
+    guarded: bool,
     naming: Naming,
     backend: Option<BackendKind>,
     workers: Workers,
-    historical_order: bool,
     order: Order,
     commit: Commit,
     pages: Pages,
     cleanup: Cleanup,
     align: Align,
     force: bool,
-    #[allow(clippy::type_complexity)] // a marker
-    array: PhantomData<fn() -> (T, M)>,
+    array: PhantomData<fn() -> A>,
 }
 
 #[derive(Clone, Debug)]
@@ -49,14 +48,15 @@ enum Naming {
     Unique(Cow<'static, str>),
 }
 
-impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
-    pub(crate) fn new(shape: D) -> Self {
+impl<A: AnyArray, D: ndarray::Dimension> Builder<A, D> {
+    pub(crate) fn new(dtype: DType, shape: D, guarded: bool) -> Self {
         Self {
+            dtype,
             shape,
+            guarded,
             naming: Naming::Unique("array".into()),
             backend: None,
             workers: Workers::default(),
-            historical_order: false,
             order: Order::default(),
             commit: Commit::default(),
             pages: Pages::default(),
@@ -93,12 +93,6 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         self
     }
 
-    /// Prefer `mmap` to `memfd` wherever fork exists, as GridR did.
-    pub fn historical_order(mut self) -> Self {
-        self.historical_order = true;
-        self
-    }
-
     /// Which index changes fastest in memory.
     pub fn order(mut self, order: Order) -> Self {
         self.order = order;
@@ -111,7 +105,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         self
     }
 
-    /// Which pages its memory is in; [`Array::paging`] tells what was asked of the kernel.
+    /// Which pages its memory is in; [`Array::paging`](crate::Array::paging) tells what was asked of the kernel.
     pub fn pages(mut self, pages: Pages) -> Self {
         self.pages = pages;
         self
@@ -147,84 +141,28 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// [`BackendRefused`](shm_core::ErrorKind::BackendRefused) and
     /// [`UnknownBackend`](shm_core::ErrorKind::UnknownBackend) if the backend that was asked for
     /// cannot be had. Whatever fails, nothing is left behind.
-    pub fn zeros(self) -> Result<Array<T, D, M>> {
+    pub fn zeros(self) -> Result<A> {
         let layout = self.layout()?;
         self.make(layout, None)
     }
 
-    /// Makes it, filled with a value.
-    ///
-    /// # Errors
-    /// Those of [`zeros`](Self::zeros).
-    pub fn full(self, value: T) -> Result<Array<T, D, M>> {
-        let layout = self.layout()?;
-        let len = layout.len();
-        let mut fill = |to: &mut dyn Sink| contents::write_value(value, len, to);
-        self.make(layout, Some(Fill::InOrder(&mut fill)))
-    }
-
-    /// Makes it, filled by a function of the index. If that panics, nothing is left behind.
-    ///
-    /// `f` is called once for each index, when the memory is there. Only where the system refuses to
-    /// publish an unnamed file, the first array of a process is filled twice, with all indices anew.
-    ///
-    /// # Errors
-    /// Those of [`zeros`](Self::zeros).
-    pub fn from_fn(self, mut f: impl FnMut(D::Pattern) -> T) -> Result<Array<T, D, M>> {
-        let layout = self.layout()?;
-        let (shape, order) = (self.shape.clone(), self.order);
-        let mut in_order = |to: &mut dyn Sink| {
-            contents::write_each(indices(shape.clone()).into_iter().map(&mut f), to)
-        };
-        if order == Order::C {
-            return self.make(layout, Some(Fill::Once(&mut in_order, &Cell::new(false))));
-        }
-        let mut in_place = |header: &Header, region: &dyn Region| {
-            let place = ElementSpan::new(header, &Window::whole(header.layout()))?;
-            // SAFETY: the backend gives the header of this region.
-            let elements: ElementsMut<'_, T, D> = unsafe { place.elements_mut(region) }?;
-            // SAFETY: the region is not published yet: nobody else has it.
-            let mut view = unsafe { elements.view_mut() };
-            for (index, element) in view.indexed_iter_mut() {
-                *element = f(index);
-            }
-            Ok(())
-        };
-        self.make(layout, Some(Fill::InPlace(&mut in_place)))
-    }
-
-    /// Makes it, filled from an array of the same shape and any strides.
-    ///
-    /// # Errors
-    /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch); those of [`zeros`](Self::zeros).
-    pub fn copy_of(self, from: &ArrayRef<T, D>) -> Result<Array<T, D, M>> {
-        let layout = self.layout()?;
-        if layout.shape() != from.shape() {
-            let (expected, found) = (layout.shape().to_vec(), from.shape().to_vec());
-            return Err(ErrorKind::ShapeMismatch { expected, found }.into());
-        }
-        let order = self.order;
-        let mut fill = |to: &mut dyn Sink| contents::write_array(from, order, to);
-        self.make(layout, Some(Fill::InOrder(&mut fill)))
-    }
-
     fn layout(&self) -> Result<Layout> {
-        Layout::new(self.shape.slice(), self.order, size_of::<T>())
+        Layout::new(self.shape.slice(), self.order, self.dtype.itemsize())
     }
 
-    fn make(self, layout: Layout, fill: Option<Fill<'_>>) -> Result<Array<T, D, M>> {
-        Array::new(self.create(T::dtype(), layout, M::GUARDED, fill)?)
+    fn make(self, layout: Layout, fill: Option<Fill<'_>>) -> Result<A> {
+        A::from_erased(self.create(self.dtype.clone(), layout, self.guarded, fill)?)
     }
 
     /// Makes an array of that type and layout, filled by `fill`, which may be called once more if
-    /// space runs out. Of this builder, the shape and the order are not asked.
+    /// space runs out. Of this builder, its own dtype, shape and order are not asked.
     pub(crate) fn create(
         &self,
         dtype: DType,
         layout: Layout,
         guarded: bool,
         mut fill: Option<Fill<'_>>,
-    ) -> Result<Handle> {
+    ) -> Result<ErasedArray> {
         let spec = self.spec(dtype, layout, guarded)?;
         if self.backend == Some(BackendKind::Mmap) && self.workers == Workers::Spawned {
             return Err(backend_cannot("sharing with spawned workers", BackendKind::Mmap));
@@ -233,8 +171,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             Some(backend) => (backend, None),
             None => {
                 let bytes = Some(segment_len(&spec)?);
-                let (workers, historical) = (self.workers, self.historical_order);
-                let needs = Needs { backend: None, bytes, workers, historical };
+                let needs = Needs { bytes, workers: self.workers, ..Needs::default() };
                 let selection = choice::select(&needs)?;
                 (selection.chosen, Some(selection))
             }
@@ -247,10 +184,10 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
                 let Some(next) = next_choice(&error, selection) else { return Err(error) };
                 tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
                 let made = backends::create(next.chosen, &spec, fill)?;
-                return Ok(Handle::new(made, Some(next)));
+                return ErasedArray::new(made, Some(next));
             }
         };
-        Ok(Handle::new(made, selection))
+        ErasedArray::new(made, selection)
     }
 
     fn spec(&self, dtype: DType, layout: Layout, guarded: bool) -> Result<Spec> {

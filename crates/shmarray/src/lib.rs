@@ -49,8 +49,10 @@
 #[cfg(not(any(feature = "shm", feature = "mmap", feature = "memfd")))]
 compile_error!("shmarray needs a backend: enable one of the features `shm`, `mmap`, `memfd`");
 
+mod access;
+mod addresses;
+mod any_array;
 mod array;
-mod attached;
 mod attachment;
 mod backends;
 mod barrier;
@@ -63,13 +65,14 @@ mod erased;
 mod flags;
 mod freeze;
 mod guard;
-mod handle;
+mod hold;
 #[cfg(feature = "npy")]
 mod load;
 mod located;
 mod manager;
 pub mod mode;
 mod name;
+mod payload;
 mod progress;
 #[cfg(feature = "shm")]
 mod raw;
@@ -77,31 +80,35 @@ mod raw;
 mod save;
 #[cfg(feature = "transfer")]
 pub mod transfer;
-mod transferable;
-mod write;
+mod with_attached;
 
+pub use addresses::Located;
+pub use any_array::AnyArray;
 pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
-pub use attached::{Attach, with_attached};
-pub use barrier::Barrier;
+pub use barrier::{Barrier, OwnedBarrier};
 pub use builder::Builder;
 pub use choice::{select, set_backend};
-pub use chunks::{Chunk, Chunks};
+pub use chunks::{Chunk, Chunks, OwnedChunk, OwnedChunks};
 pub use detached::Detached;
-pub use erased::ErasedArray;
+pub use erased::{
+    ErasedArray, ErasedChunk, ErasedChunks, ErasedElements, ErasedElementsMut, ErasedReadGuard,
+    ErasedWriteGuard,
+};
 pub use flags::Flags;
 pub use freeze::FreezeError;
-pub use guard::{ReadGuard, WriteGuard};
+pub use guard::{OwnedReadGuard, OwnedWriteGuard, ReadGuard, WriteGuard};
+pub use hold::{Borrowed, Hold, Owned};
 #[cfg(feature = "npy")]
 pub use load::{Load, Loadable, Loaded};
-pub use located::{Locate, Located, containing, is_shared};
+pub use located::{Locate, containing, is_shared};
 pub use manager::{ClearError, Failure, Manager};
 #[cfg(feature = "shm")]
 pub use name::{abandoned, gc};
 pub use name::{delete, unique_name};
-pub use progress::Progress;
+pub use progress::{OwnedProgress, Progress};
 #[cfg(feature = "shm")]
 pub use raw::{Raw, RawArray, RawBuilder, ReadOnlyRawArray};
-pub use transferable::Transferable;
+pub use with_attached::{Attach, with_attached};
 
 pub use ndarray;
 pub use shm_core::{
@@ -114,7 +121,7 @@ pub use shm_ndarray::{Elements, ElementsMut};
 #[cfg(feature = "shm")]
 pub use shm_posix::Abandoned;
 pub use shm_select::{Candidate, Facts, Needs, SelectedBy, Selection, Verdict, Why, Workers};
-pub use shm_sync::{Participant, RoundProgress, Timeout};
+pub use shm_sync::{Participant, RoundProgress, Timeout, Wait};
 
 /// What most programs need, in one `use`.
 pub mod prelude {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Dimension, Ix0};
+use ndarray::{Dimension, IxDyn};
 use shm_core::{
     Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Pages, Result,
     Sink,
@@ -12,9 +12,10 @@ use shm_core::{
 use shm_npy::{NpyFile, NpyHeader};
 use shm_select::Workers;
 
+use crate::array::{GuardedArray, SharedArray};
 use crate::backends;
-use crate::handle::Handle;
-use crate::{Builder, ErasedArray, GuardedArray, SharedArray};
+use crate::builder::Builder;
+use crate::erased::ErasedArray;
 
 mod loadable;
 
@@ -50,7 +51,7 @@ pub struct Load<'p, A> {
     #[cfg(feature = "npz")]
     member: Option<String>,
     /// Everything but type and shape, which the file has.
-    options: Builder<u8, Ix0>,
+    options: Builder<ErasedArray, IxDyn>,
     progress: Box<dyn FnMut(u64, u64) + 'p>,
     array: PhantomData<fn() -> A>,
 }
@@ -92,13 +93,16 @@ impl<'p, A: Loadable> Load<'p, A> {
             path: path.into(),
             #[cfg(feature = "npz")]
             member: None,
-            options: Builder::new(Ix0()),
+            options: ErasedArray::builder(u8::dtype(), &[]),
             progress: Box::new(|_, _| {}),
             array: PhantomData,
         }
     }
 
-    fn with(mut self, set: impl FnOnce(Builder<u8, Ix0>) -> Builder<u8, Ix0>) -> Self {
+    fn with(
+        mut self,
+        set: impl FnOnce(Builder<ErasedArray, IxDyn>) -> Builder<ErasedArray, IxDyn>,
+    ) -> Self {
         self.options = set(self.options);
         self
     }
@@ -199,7 +203,7 @@ impl<'p, A: Loadable> Load<'p, A> {
         loop {
             if let Some(found) = self.find()? {
                 check_same(&found, file.header())?;
-                return Ok(Loaded { array: A::from_handle(found)?, was_there: true });
+                return Ok(Loaded { array: A::from_erased(found)?, was_there: true });
             }
             match self.make(&mut file) {
                 Err(error)
@@ -227,17 +231,17 @@ impl<'p, A: Loadable> Load<'p, A> {
     }
 
     /// What bears the name already.
-    fn find(&self) -> Result<Option<Handle>> {
+    fn find(&self) -> Result<Option<ErasedArray>> {
         let found = match self.options.asked() {
             (None, _) | (_, Some(BackendKind::Memfd)) => return Ok(None),
             (Some(name), None) => ErasedArray::open(name, Access::ReadWrite),
             (Some(name), Some(backend)) => {
                 backends::attach(backend, &Name::new(name)?, Access::ReadWrite)
-                    .map(|found| Handle::new(found, None))
+                    .and_then(|found| ErasedArray::new(found, None))
             }
         };
         match found {
-            Ok(handle) => Ok(Some(handle)),
+            Ok(array) => Ok(Some(array)),
             Err(error) => match error.kind() {
                 // Not compiled: a build with `memfd` alone.
                 ErrorKind::NotFound { .. } | ErrorKind::BackendNotCompiled { .. } => Ok(None),
@@ -251,11 +255,11 @@ impl<'p, A: Loadable> Load<'p, A> {
         let progress = &mut self.progress;
         let mut fill = |to: &mut dyn Sink| file.copy_to(to, &mut *progress);
         let fill = Fill::InOrder(&mut fill);
-        A::from_handle(self.options.create(dtype, layout, A::GUARDED, Some(fill))?)
+        A::from_erased(self.options.create(dtype, layout, A::GUARDED, Some(fill))?)
     }
 }
 
-fn check_same(found: &Handle, file: &NpyHeader) -> Result<()> {
+fn check_same(found: &ErasedArray, file: &NpyHeader) -> Result<()> {
     let header = found.header();
     if header.dtype() != file.dtype() {
         return Err(dtype_mismatch(file.dtype(), header.dtype()));

@@ -7,8 +7,10 @@ use shm_core::{BackendKind, Element, Error, Name, Result};
 use shm_presence::fork::{self, ForkSafe};
 use shm_select::Workers;
 
+use crate::any_array::AnyArray;
+use crate::array::SharedArray;
 use crate::backends::{self, AnySegment};
-use crate::{Builder, SharedArray, Transferable};
+use crate::builder::Builder;
 
 /// Keeps arrays until it is dropped, also by a panic, or [cleared](Self::clear): then it frees them.
 ///
@@ -117,7 +119,10 @@ impl Manager {
         Ok(self.keep(self.begin(from.raw_dim()).copy_of(from)?))
     }
 
-    fn begin<T: Element, D: Dimension>(&self, shape: impl IntoDimension<Dim = D>) -> Builder<T, D> {
+    fn begin<T: Element, D: Dimension>(
+        &self,
+        shape: impl IntoDimension<Dim = D>,
+    ) -> Builder<SharedArray<T, D>, D> {
         let builder = SharedArray::builder(shape).workers(self.workers);
         match self.backend {
             Some(backend) => builder.backend(backend),
@@ -129,9 +134,9 @@ impl Manager {
     ///
     /// One that a forked child inherited it cannot free
     /// ([`ForkedChild`](shm_core::ErrorKind::ForkedChild)).
-    pub fn keep<A: Transferable>(&self, array: A) -> A {
-        let handle = array.handle();
-        self.remember(handle.name().clone(), Some(handle.segment().clone()));
+    pub fn keep<A: AnyArray>(&self, array: A) -> A {
+        let erased = array.as_erased();
+        self.remember(erased.name().clone(), Some(erased.segment().clone()));
         array
     }
 

@@ -12,7 +12,8 @@ use shm_core::{Access, AtomicElement, DType, Element, Layout, Name, Region, Resu
 use shm_ndarray::{ElementSpan, Elements, ElementsMut, slice_window};
 use shm_posix::RawSegment;
 
-use crate::located::{Entry, Known, Located};
+use crate::access::typed_access;
+use crate::addresses::{Belongs, Located, Registration};
 use crate::mode::{Open, ReadOnly, ReadWrite, Writable};
 
 mod builder;
@@ -62,11 +63,11 @@ pub use builder::RawBuilder;
 /// # }
 /// ```
 pub struct Raw<T: Element, D: Dimension, M: Open = ReadWrite> {
-    // Invariant: of `shown` in the region of `attachment`. Nothing hands them out for longer than
+    // Invariant: of `span` in the region of `attachment`. Nothing hands them out for longer than
     // `&self`. All who share `attachment` have the same T.
     elements: M::Elements<T, D>,
     attachment: Arc<RawAttachment>,
-    shown: Shown,
+    span: RawSpan,
 }
 
 /// A raw array that this process reads and writes.
@@ -76,21 +77,21 @@ pub type ReadOnlyRawArray<T, D> = Raw<T, D, ReadOnly>;
 
 /// A raw segment, which is found by its addresses.
 struct RawAttachment {
-    _entry: Entry, // dropped before the segment
+    _registration: Registration, // dropped before the segment
     segment: RawSegment,
 }
 
 impl RawAttachment {
-    fn new(segment: RawSegment, shown: &Shown, located: Located) -> Arc<Self> {
-        let (len, known) = (shown.layout.nbytes(), Known::Raw(Arc::new(located)));
-        let entry = Entry::new(segment.region(), shown.offset, len, known);
-        Arc::new(Self { _entry: entry, segment })
+    fn new(segment: RawSegment, span: &RawSpan, located: Located) -> Arc<Self> {
+        let (len, owner) = (span.layout.nbytes(), Belongs::ToRaw(Arc::new(located)));
+        let _registration = Registration::new(segment.region(), span.offset, len, owner);
+        Arc::new(Self { _registration, segment })
     }
 }
 
 /// Which bytes of a segment an array shows.
 #[derive(Clone)]
-struct Shown {
+struct RawSpan {
     layout: Layout,
     offset: u64,
     window: Window,
@@ -141,8 +142,8 @@ impl<T: Element, D: Dimension> ReadOnlyRawArray<T, D> {
 }
 
 impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
-    fn new(attachment: Arc<RawAttachment>, shown: Shown) -> Result<Self> {
-        let place = shown.place()?;
+    fn new(attachment: Arc<RawAttachment>, span: RawSpan) -> Result<Self> {
+        let place = span.elements()?;
         let region: *const (dyn Region + 'static) = attachment.segment.region();
         // SAFETY: the region lies in the Arc, which is dropped after `elements` and never changed,
         // so it outlives them and does not move.
@@ -150,16 +151,7 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
         // SAFETY: the mapping begins with the segment, and has no elements but `T`: an attach maps
         // anew, and slices and clones keep the type.
         let elements = unsafe { M::elements(&place, region) }?;
-        Ok(Self { elements, attachment, shown })
-    }
-
-    fn elements_ref(&self) -> &Elements<'static, T, D> {
-        M::readable(&self.elements)
-    }
-
-    /// Its elements, for as long as this handle is borrowed.
-    pub fn elements(&self) -> Elements<'_, T, D> {
-        self.elements_ref().clone()
+        Ok(Self { elements, attachment, span })
     }
 
     /// The segment's name.
@@ -177,59 +169,9 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
         M::ACCESS
     }
 
-    /// Length of each axis, in elements.
-    pub fn shape(&self) -> &[usize] {
-        self.elements_ref().shape()
-    }
-
-    /// Number of dimensions.
-    pub fn ndim(&self) -> usize {
-        self.shape().len()
-    }
-
-    /// Number of elements that it shows.
-    pub fn len(&self) -> usize {
-        self.elements_ref().len()
-    }
-
-    /// Whether it shows no element.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Size of the elements that it shows, in bytes.
-    pub fn nbytes(&self) -> usize {
-        self.len() * size_of::<T>()
-    }
-
     /// Size of the segment, in bytes, when it was made or attached.
     pub fn segment_len(&self) -> u64 {
         self.attachment.segment.segment_len()
-    }
-
-    /// The element at an index, or `None` outside the shape. Safe while others write.
-    pub fn get(&self, index: impl IntoDimension<Dim = D>) -> Option<T> {
-        self.elements_ref().get(index)
-    }
-
-    /// A copy of its own, outside shared memory. Safe while others write.
-    pub fn to_owned_array(&self) -> ndarray::Array<T, D> {
-        self.elements_ref().to_array()
-    }
-
-    /// Pointers to its elements, valid while any clone of this handle lives.
-    pub fn raw_view(&self) -> RawArrayView<T, D> {
-        self.elements_ref().raw_view()
-    }
-
-    /// An ordinary view.
-    ///
-    /// # Safety
-    /// While the view lives, no thread and no process writes the elements it shows, nor shortens
-    /// the segment: not Rust, nor any other program that has it.
-    pub unsafe fn view(&self) -> ArrayView<'_, T, D> {
-        // SAFETY: the caller's word.
-        unsafe { self.elements().view() }
     }
 
     /// A part of it: ranges, steps, single indices, new axes. The same memory.
@@ -238,8 +180,8 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow), with the figures, for an index out of
     /// bounds or a step of zero.
     pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Raw<T, I::OutDim, M>> {
-        let window = slice_window(&self.shown.window, info.as_ref())?;
-        Raw::new(Arc::clone(&self.attachment), Shown { window, ..self.shown.clone() })
+        let window = slice_window(&self.span.window, info.as_ref())?;
+        Raw::new(Arc::clone(&self.attachment), RawSpan { window, ..self.span.clone() })
     }
 
     /// Removes the segment's name, if it still bears it. Those attached, this handle included, keep
@@ -253,64 +195,10 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     }
 }
 
-impl<T: Element, D: Dimension, M: Open + Writable> Raw<T, D, M> {
-    fn writable(&self) -> &ElementsMut<'static, T, D> {
-        M::writable(&self.elements)
-    }
+typed_access!(Raw, Open);
 
-    /// Its elements for writing, for as long as this handle is borrowed.
-    pub fn elements_mut(&self) -> ElementsMut<'_, T, D> {
-        self.writable().clone()
-    }
-
-    /// Writes the element at an index. Safe while others read and write.
-    ///
-    /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) outside the shape.
-    pub fn set(&self, index: impl IntoDimension<Dim = D>, value: T) -> Result<()> {
-        self.writable().set(index, value)
-    }
-
-    /// Writes every element. Safe while others read and write.
-    pub fn fill(&self, value: T) {
-        self.writable().fill(value);
-    }
-
-    /// Copies an array of the same shape into it. Safe while others read and write.
-    ///
-    /// # Errors
-    /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch) with both shapes.
-    pub fn copy_from(&self, from: &ArrayRef<T, D>) -> Result<()> {
-        self.writable().copy_from(from)
-    }
-
-    /// Pointers to its elements, valid while any clone of this handle lives.
-    pub fn raw_view_mut(&self) -> RawArrayViewMut<T, D> {
-        self.writable().raw_view_mut()
-    }
-
-    /// A view of atomics: threads and processes may use the elements at the same time.
-    pub fn atomic_view(&self) -> ArrayView<'_, T::Atomic, D>
-    where
-        T: AtomicElement,
-    {
-        self.writable().atomic_view()
-    }
-
-    /// An ordinary mutable view.
-    ///
-    /// # Safety
-    /// While the view lives, nobody else reads or writes the elements it shows, nor shortens the
-    /// segment: not Rust, nor any other program that has it.
-    #[allow(clippy::mut_from_ref)] // exclusive by the caller's word, not by the handle
-    pub unsafe fn view_mut(&self) -> ArrayViewMut<'_, T, D> {
-        // SAFETY: the caller's word.
-        unsafe { self.elements_mut().view_mut() }
-    }
-}
-
-impl Shown {
-    fn place<T: Element, D: Dimension>(&self) -> Result<ElementSpan<T, D>> {
+impl RawSpan {
+    fn elements<T: Element, D: Dimension>(&self) -> Result<ElementSpan<T, D>> {
         ElementSpan::raw(&self.layout, self.offset, &self.window)
     }
 }
@@ -318,13 +206,13 @@ impl Shown {
 impl<T: Element, D: Dimension, M: Open> Clone for Raw<T, D, M> {
     fn clone(&self) -> Self {
         let (elements, attachment) = (self.elements.clone(), Arc::clone(&self.attachment));
-        Self { elements, attachment, shown: self.shown.clone() }
+        Self { elements, attachment, span: self.span.clone() }
     }
 }
 
 impl<T: Element, D: Dimension, M: Open> fmt::Debug for Raw<T, D, M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (name, dtype) = (self.name().as_str(), self.dtype());
-        write!(f, "Raw({name:?}, {dtype} {:?} at {})", self.shape(), self.shown.offset)
+        write!(f, "Raw({name:?}, {dtype} {:?} at {})", self.shape(), self.span.offset)
     }
 }

@@ -26,9 +26,11 @@ use ndarray::Dimension;
 use shm_core::{Access, Descriptor, Element, Result};
 use shm_pass::Outgoing;
 
-use crate::handle::Handle;
+use crate::any_array::AnyArray;
+use crate::array::Array;
+use crate::erased::ErasedArray;
 use crate::mode::Mode;
-use crate::{Array, ErasedArray, Transferable};
+use crate::payload::access_of;
 
 /// Gives an array to the children of a command, under a key: 1 to 64 of `A-Z a-z 0-9 _ -`.
 ///
@@ -38,8 +40,8 @@ use crate::{Array, ErasedArray, Transferable};
 /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`;
 /// [`Transport`](shm_core::ErrorKind::Transport) for the key;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached).
-pub fn inherit(command: &mut Command, key: &str, array: &impl Transferable) -> Result<()> {
-    let (payload, fd) = array.handle().handover("inheriting")?;
+pub fn inherit(command: &mut Command, key: &str, array: &impl AnyArray) -> Result<()> {
+    let (payload, fd) = array.as_erased().handover("inheriting")?;
     shm_pass::inherit(command, key, payload, fd)
 }
 
@@ -57,9 +59,9 @@ pub fn take(key: &str) -> Result<Received> {
 /// # Errors
 /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`, before anything is sent;
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over.
-pub fn send(socket: &UnixStream, arrays: &[&dyn Transferable], timeout: Duration) -> Result<()> {
+pub fn send(socket: &UnixStream, arrays: &[&dyn AnyArray], timeout: Duration) -> Result<()> {
     let outgoing = arrays.iter().map(|array| {
-        let (payload, fd) = array.handle().handover("sending")?;
+        let (payload, fd) = array.as_erased().handover("sending")?;
         Outgoing::new(payload, fd)
     });
     shm_pass::send(socket, outgoing, timeout)
@@ -107,13 +109,12 @@ impl Received {
     /// [`SegmentMismatch`](shm_core::ErrorKind::SegmentMismatch) if it is not what the sender
     /// says.
     pub fn erased(self) -> Result<ErasedArray> {
-        let frozen = self.descriptor().frozen;
-        let access = if frozen { Access::ReadOnly } else { Access::ReadWrite };
-        self.attach(access).map(ErasedArray::new)
+        let access = access_of(self.descriptor());
+        self.attach(access)
     }
 
-    fn attach(self, access: Access) -> Result<Handle> {
+    fn attach(self, access: Access) -> Result<ErasedArray> {
         let shm_pass::Parcel { payload, fd } = self.parcel;
-        Handle::from_fd(&payload.descriptor, fd, access)
+        ErasedArray::open_fd(&payload.descriptor, fd, access)
     }
 }

@@ -6,8 +6,8 @@ use ndarray::{Dimension, IntoDimension};
 use shm_core::{BackendKind, Commit, Element, Layout, Name, Order, Result, Window};
 use shm_posix::RawSegment;
 
-use super::{Raw, RawArray, RawAttachment, Shown};
-use crate::located::Located;
+use super::{Raw, RawArray, RawAttachment, RawSpan};
+use crate::addresses::Located;
 use crate::mode::{Open, ReadWrite};
 
 /// What a raw array is taken for, or is to be. [`attach`](Self::attach) attaches to a segment and
@@ -86,18 +86,18 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
         let name = Name::new(name)?;
         let layout = Layout::new(self.shape.slice(), self.order, size_of::<T>())?;
         let window = Window::whole(&layout);
-        let shown = Shown { layout, offset: self.offset, window };
-        let len = shown.place::<T, D>()?.end();
+        let span = RawSpan { layout, offset: self.offset, window };
+        let len = span.elements::<T, D>()?.end();
         let segment = segment(&name, len)?;
         let located = Located {
             name,
             backend: BackendKind::Shm,
             dtype: T::dtype(),
-            shape: shown.layout.shape().to_vec(),
+            shape: span.layout.shape().to_vec(),
             access: M::ACCESS,
             offset: 0,
         };
-        Raw::new(RawAttachment::new(segment, &shown, located), shown)
+        Raw::new(RawAttachment::new(segment, &span, located), span)
     }
 }
 

@@ -27,7 +27,7 @@ fn mappings() -> usize {
     Snapshot::take().mappings.len()
 }
 
-fn detached(backend: BackendKind, value: u32) -> Detached<u32, Ix1> {
+fn detached(backend: BackendKind, value: u32) -> Detached<SharedArray<u32, Ix1>> {
     let array = SharedArray::builder(5).unique("wrap").backend(backend);
     array.full(value).unwrap().detach()
 }
