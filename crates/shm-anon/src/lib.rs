@@ -14,7 +14,7 @@
 //!
 //! - `registry.rs`: names of this process, across forks at any instant;
 //! - `segment.rs`: a hold on a mapping;
-//! - `companion.rs`: the files that carry the locks.
+//! - `lock_file.rs`: the files that carry the locks.
 //!
 //! See mmap(2), `MAP_ANONYMOUS` and `MAP_SHARED`.
 #![deny(unsafe_code)]
@@ -31,7 +31,7 @@ use shm_core::{
 use shm_map::{Home, Mapping, PagePlan, fill_in_memory};
 use shm_presence::stamp;
 
-pub use segment::{AnonRegion, AnonSegment};
+pub use segment::AnonSegment;
 
 /// The anonymous backend.
 #[derive(Clone, Copy, Debug, Default)]

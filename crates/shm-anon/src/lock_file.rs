@@ -6,14 +6,15 @@
 //! file of an array in the array that they inherit, and make others for those that they create
 //! themselves: siblings would give out the same range.
 
+use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
 use rustix::io::Errno;
-use shm_core::{Error, SLOT_COUNT, SlotLocks};
+use shm_core::{Access, Error, SLOT_COUNT, SlotLocks};
 use shm_map::system_error;
-use shm_presence::fork;
+use shm_presence::{fork, reopen};
 
 /// Lock bytes from one array's slot 0 to the next one's.
 const SPACING: u64 = 4096;
@@ -24,7 +25,7 @@ const MOST: usize = SLOT_COUNT as usize;
 
 /// The file that new arrays get a range of.
 pub(crate) struct LockFile {
-    file: Option<Arc<OwnedFd>>,
+    file: Option<Arc<File>>,
     born: u64,
     next: u64,
 }
@@ -32,13 +33,19 @@ pub(crate) struct LockFile {
 /// The lock bytes of one array.
 #[derive(Debug)]
 pub(crate) struct Range {
-    file: Arc<OwnedFd>,
+    file: Arc<File>,
     first: u64,
 }
 
 impl Range {
-    pub(crate) fn locks(&self) -> SlotLocks<'_> {
-        SlotLocks { fd: self.file.as_fd(), first: self.first }
+    pub(crate) fn locks(&self) -> SlotLocks<&File> {
+        SlotLocks { file: &self.file, first: self.first }
+    }
+
+    /// The same bytes of the file opened afresh.
+    pub(crate) fn open(&self) -> shm_core::Result<SlotLocks> {
+        let file = reopen(self.file.as_fd(), Access::ReadWrite)?.into();
+        Ok(SlotLocks { file, first: self.first })
     }
 }
 
@@ -66,7 +73,7 @@ impl LockFile {
             Some(file) if Arc::strong_count(&file) <= MOST + 1 => file, // known, and this one
             full => match (unnamed_file(), full) {
                 (Ok(file), _) => {
-                    let file = Arc::new(file);
+                    let file = Arc::new(File::from(file));
                     *self = Self { file: Some(Arc::clone(&file)), born, next: 0 };
                     file
                 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::{Access, BackendKind};
+use crate::backend::BackendKind;
+use crate::layout::Order;
+use crate::options::Access;
 
 /// What fallible operations of every shmarray crate return.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -23,8 +25,8 @@ impl Error {
 
     /// A failed system call: its name, what it was done to, and the system's reason.
     #[cold]
-    pub fn os(call: &'static str, object: impl Into<String>, source: std::io::Error) -> Self {
-        ErrorKind::Os { call, object: object.into(), source }.into()
+    pub fn os(call: &'static str, object: impl Into<String>, error: std::io::Error) -> Self {
+        ErrorKind::Os { call, object: object.into(), error }.into()
     }
 }
 
@@ -105,11 +107,84 @@ pub enum ErrorKind {
         /// Whether the array is guarded; another was expected.
         guarded: bool,
     },
-    /// A window (slice, reshape) that does not lie within its array.
+    /// An index or a range that does not lie within its array.
+    #[error("{reason}")]
+    OutOfBounds {
+        /// What is out of bounds, and what the bounds are.
+        reason: String,
+    },
+    /// A slice with a step of zero.
+    #[error("a slice cannot have step 0, as it has along axis {axis}")]
+    ZeroStep {
+        /// The axis, counted from 0.
+        axis: usize,
+    },
+    /// A window that does not fit its array, or that shows an element twice.
     #[error("invalid window: {reason}")]
     InvalidWindow {
         /// What does not fit, with its figures.
         reason: String,
+    },
+    /// A shape of another number of elements than the array has.
+    #[error("shape {shape:?} cannot become {wanted:?}, which has another number of elements")]
+    ReshapeMismatch {
+        /// The shape that is there, in elements.
+        shape: Vec<usize>,
+        /// The shape that was asked for, in elements.
+        wanted: Vec<usize>,
+    },
+    /// A part of an array whose elements do not lie one after the other, as the operation needs them.
+    #[error(
+        "a part of shape {shape:?} and strides {strides:?} is not contiguous in {order} order, so it \
+         cannot become {wanted:?} without a copy"
+    )]
+    NotContiguous {
+        /// The shape of the part, in elements.
+        shape: Vec<usize>,
+        /// Its strides, in elements.
+        strides: Vec<isize>,
+        /// The order in which they were to lie.
+        order: Order,
+        /// The shape that was asked for, in elements.
+        wanted: Vec<usize>,
+    },
+    /// A handle that shows a part of an array where the whole array is needed.
+    #[error(
+        "{operation} needs a handle of the whole array of shape {whole:?}; this one shows {shown:?} of it"
+    )]
+    NotWhole {
+        /// What was asked for.
+        operation: &'static str,
+        /// The array's shape, in elements.
+        whole: Vec<usize>,
+        /// The shape that the handle shows, in elements.
+        shown: Vec<usize>,
+    },
+    /// An alignment that no array can have.
+    #[error("alignment {bytes} is not a power of two of at least 4096 bytes")]
+    InvalidAlignment {
+        /// The alignment that was asked for, in bytes.
+        bytes: u32,
+    },
+    /// Elements at an offset where this machine cannot have them.
+    #[error("data at offset {offset} bytes: elements of dtype {dtype} need a multiple of {align}")]
+    Misaligned {
+        /// Distance of the first element from the segment's start, in bytes.
+        offset: u64,
+        /// NumPy `descr` of the elements.
+        dtype: String,
+        /// The bytes that the offset must be a multiple of.
+        align: usize,
+    },
+    /// Another number of bytes than there must be.
+    #[error("{what} has {found} bytes, expected {expected}")]
+    LengthMismatch {
+        /// What has the wrong length.
+        what: &'static str,
+        /// The bytes that there must be.
+        expected: u64,
+        /// The bytes that there are.
+        found: u64,
     },
     /// The name is taken.
     #[error(
@@ -258,7 +333,7 @@ pub enum ErrorKind {
         /// What can be done.
         hint: &'static str,
     },
-    /// Somebody else holds what is needed, and did not let go in time.
+    /// Another process holds what is needed for a moment, and did not let go in time.
     #[error("{object} is busy: {holder}; waited {waited_ms} ms")]
     Busy {
         /// What is being waited for.
@@ -268,8 +343,8 @@ pub enum ErrorKind {
         /// Milliseconds waited.
         waited_ms: u64,
     },
-    /// A lock, a chunk, the others at a barrier or progress were waited for, and the time is over.
-    #[error("array {name:?}: {reason}; waited {waited_ms} ms")]
+    /// The time is over for a wait: for a lock, a chunk, the others at a barrier, or progress.
+    #[error("array {name:?}: timed out after {waited_ms} ms: {reason}")]
     TimedOut {
         /// The array's name.
         name: String,
@@ -289,7 +364,7 @@ pub enum ErrorKind {
 
     /// A participant died or panicked while it may have been writing.
     #[error(
-        "array {name:?} may be torn: somebody died or panicked while it held the write guard; \
+        "array {name:?} is poisoned: a lock holder died or panicked while it may have been writing; \
          take `write_poisoned()`, check the data or write them anew, then say so with `set_poisoned(false)`"
     )]
     Poisoned {
@@ -320,7 +395,7 @@ pub enum ErrorKind {
         how: &'static str,
     },
 
-    /// A pass over the chunks of an array that cannot be made.
+    /// A round over the chunks of an array that cannot be made.
     #[error("invalid round: {reason}")]
     InvalidRound {
         /// What does not fit, with its figures.
@@ -368,7 +443,7 @@ pub enum ErrorKind {
         /// The system's reason.
         reason: String,
     },
-    /// The operation needs a handle that the array's backend does not have.
+    /// The array's backend cannot do what was asked for, on any system.
     #[error("{operation} is not possible on backend {backend}: {reason}; use {able}")]
     BackendCannot {
         /// What was asked for.
@@ -407,14 +482,16 @@ pub enum ErrorKind {
         reason: String,
     },
     /// A system call failed in a way that has no kind of its own.
-    #[error("{call} on {object}: {source}")]
+    #[error("{call} on {object}: {error}")]
     Os {
         /// The system call.
         call: &'static str,
         /// What it was done to.
         object: String,
-        /// The system's reason.
-        source: std::io::Error,
+        /// The system's reason. The text of this kind has it, so it is no [source] of its own.
+        ///
+        /// [source]: std::error::Error::source
+        error: std::io::Error,
     },
     /// A path that this operation needs is not there or not usable.
     #[error("{}: {reason}", path.display())]

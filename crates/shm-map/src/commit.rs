@@ -49,8 +49,8 @@ pub(crate) fn populate(mapping: &Mapping, fd: BorrowedFd<'_>) -> Result<()> {
 }
 
 fn is_unsupported(kind: &ErrorKind) -> bool {
-    let ErrorKind::Os { source, .. } = kind else {
+    let ErrorKind::Os { error, .. } = kind else {
         return false;
     };
-    Errno::from_io_error(source) == Some(Errno::INVAL)
+    Errno::from_io_error(error) == Some(Errno::INVAL)
 }

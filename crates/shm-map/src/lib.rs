@@ -5,7 +5,7 @@
 //! pages the memory is in.
 //!
 //! - [`Mapping`]: a shared mapping of a file, or of anonymous memory;
-//! - [`SegmentRegion`]: one that keeps its segment, the [`Region`](shm_core::Region) of most backends;
+//! - [`SegmentRegion`]: one that keeps its segment, the [`Region`](shm_core::Region) of every backend;
 //! - [`establish`]: makes a new file a segment, with its header, its contents and the memory behind it;
 //! - [`commit`]: the same for a file without a header, by [`set_len`] or [`reserve`]: running out of
 //!   memory is an error and not a SIGBUS;

@@ -1,6 +1,7 @@
 //! Where the first contents of a new array go, in the order of memory.
 #![allow(unsafe_code)] // writes to a mapping that nobody else has
 
+use std::fs::File;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -46,7 +47,7 @@ impl Sink for FileSink<'_> {
     }
 
     /// By `sendfile(2)`, which copies within the kernel.
-    fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         check_room_for(len, self.end - self.at)?;
         if self.sends {
             seek(self.fd, SeekFrom::Start(self.at))
@@ -178,7 +179,7 @@ impl Sink for MappedSink<'_> {
         64 << 20
     }
 
-    fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         check_room_for(len, self.room())?;
         let start = self.at;
         let end = AtomicUsize::new(start + len); // of the file, if it is shorter
@@ -238,12 +239,11 @@ fn check_room_for(more: usize, room: u64) -> Result<()> {
     if more as u64 <= room {
         return Ok(());
     }
-    let (expected, found) = (format!("at most {room} more"), more.to_string());
-    Err(ErrorKind::SegmentMismatch { what: "size of the contents in bytes", expected, found }
-        .into())
+    let what = "what is written to the rest of a new array";
+    Err(ErrorKind::Oversized { what, max: room, has: more as u64 }.into())
 }
 
-fn read_at(file: BorrowedFd<'_>, to: &mut [u8], offset: u64) -> Result<usize> {
+fn read_at(file: &File, to: &mut [u8], offset: u64) -> Result<usize> {
     retry_on_intr(|| pread(file, &mut *to, offset)).map_err(|errno| match errno {
         // The kernel found no page for the destination: a first touch would have been SIGBUS.
         Errno::FAULT => {

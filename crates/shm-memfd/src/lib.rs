@@ -19,4 +19,4 @@
 
 mod linux;
 
-pub use linux::{FdOrOrigin, Memfd, MemfdRegion, MemfdSegment};
+pub use linux::{FdOrOrigin, Memfd, MemfdSegment};

@@ -9,7 +9,7 @@ mod create;
 mod freeze;
 mod segment;
 
-pub use segment::{MemfdRegion, MemfdSegment};
+pub use segment::MemfdSegment;
 
 /// The memfd backend.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,8 +1,6 @@
 //! Arrays whose type is known at run time only, as bytes.
 #![allow(unsafe_code)] // loads from the bytes of a segment, and stores into them
 
-use std::cmp::Ordering;
-
 use shm_core::{Access, ErrorKind, Header, Layout, Order, Region, Result, Window};
 
 use crate::walk::Walk;
@@ -63,8 +61,7 @@ where
 /// As for [`ElementSpan::elements`](crate::ElementSpan::elements).
 ///
 /// # Errors
-/// [`ErrorKind::Truncated`] or [`ErrorKind::Oversized`] if `to` does not have as many bytes as the
-/// elements; those of [`Window::check`]; [`ErrorKind::Truncated`] if the region ends before the array
+/// [`ErrorKind::LengthMismatch`] if `to` does not have as many bytes as the elements; those of [`Window::check`]; [`ErrorKind::Truncated`] if the region ends before the array
 /// does.
 pub unsafe fn load_bytes<R>(
     header: &Header,
@@ -133,11 +130,9 @@ where
     window.check(header.layout())?;
     let itemsize = header.dtype().itemsize();
     let in_order = Layout::new(&window.shape, Order::C, itemsize)?;
-    let (what, needs, has) = ("the buffer", in_order.nbytes() as u64, has as u64);
-    match needs.cmp(&has) {
-        Ordering::Greater => return Err(ErrorKind::Truncated { what, needs, has }.into()),
-        Ordering::Less => return Err(ErrorKind::Oversized { what, max: needs, has }.into()),
-        Ordering::Equal => {}
+    if has != in_order.nbytes() {
+        let (expected, found) = (in_order.nbytes() as u64, has as u64);
+        return Err(ErrorKind::LengthMismatch { what: "the buffer", expected, found }.into());
     }
     if window.is_empty() {
         return Ok(());

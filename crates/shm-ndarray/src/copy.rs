@@ -85,13 +85,14 @@ impl<T: Element, D: Dimension> ElementsMut<'_, T, D> {
     /// Stores one element.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidWindow`] if the index is out of bounds.
+    /// [`ErrorKind::OutOfBounds`] if the index is out of bounds.
     pub fn set(&self, index: impl IntoDimension<Dim = D>, value: T) -> Result<()> {
         let index = index.into_dimension();
         let Some(offset) = self.offset_of(&index) else {
             let (index, shape) = (index.slice(), self.shape());
-            let reason = format!("index {index:?} in an array of shape {shape:?}");
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let reason =
+                format!("index {index:?} is out of bounds for an array of shape {shape:?}");
+            return Err(ErrorKind::OutOfBounds { reason }.into());
         };
         // SAFETY: `offset_of` gives the offset of an element; the region may be written.
         unsafe { store_run(ONE, &raw const value, self.address(offset)) };

@@ -22,4 +22,4 @@
 
 mod linux;
 
-pub use linux::{Abandoned, NameOrFd, Posix, PosixRegion, PosixSegment, Publish, RawSegment};
+pub use linux::{Abandoned, NameOrFd, Posix, PosixSegment, Publish, RawSegment};

@@ -23,7 +23,7 @@ use draft::Draft;
 pub use draft::Publish;
 pub use raw::RawSegment;
 use segment::Hold;
-pub use segment::{PosixRegion, PosixSegment};
+pub use segment::PosixSegment;
 
 /// The named shared-memory backend.
 #[derive(Clone, Copy, Debug, Default)]

@@ -194,7 +194,7 @@ fn stopped_and_in_flight() {
     let (here, there) = UnixStream::pair().unwrap();
     let sender = Child::idle(|| {
         let array = create(Publish::Unnamed, &unique_name("in-flight"), 1, false);
-        let fds = [array.segment.fd()];
+        let fds = [array.segment.file().as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));

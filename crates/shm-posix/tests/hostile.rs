@@ -267,9 +267,7 @@ fn reader_cannot_write() {
     let reader = attach(&name, Access::ReadOnly).unwrap();
     assert!(bytes::can_become_writable(&writer.region));
     assert!(!bytes::can_become_writable(&reader.region));
-    assert!(
-        File::from(reader.segment.fd().try_clone_to_owned().unwrap()).write_at(&[9], 0).is_err()
-    );
+    assert!(reader.segment.file().write_at(&[9], 0).is_err());
 }
 
 /// Somebody who was stopped in the middle of removing a name stops nobody else for ever.

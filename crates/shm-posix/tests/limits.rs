@@ -189,7 +189,7 @@ fn space_in_order() {
                 Posix::with_publish(publish).create(&spec, fill)
             };
             let array = create(MIB, 100_000).unwrap();
-            let reserved = fstat(array.segment.fd()).unwrap().st_blocks.cast_unsigned() * 512;
+            let reserved = fstat(array.segment.file()).unwrap().st_blocks.cast_unsigned() * 512;
             let is_whole = reserved >= array.segment.header().segment_len();
             assert_eq!(is_whole, commit != Commit::Lazy, "{commit:?}: {reserved} bytes");
             drop(array);

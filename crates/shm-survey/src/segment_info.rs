@@ -1,6 +1,7 @@
 //! One segment, to be looked at.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::SystemTime;
 
 use rustix::fs::{SealFlags, fcntl_get_seals};
@@ -27,21 +28,27 @@ pub struct SegmentInfo {
     backend: BackendKind,
     facts: Facts,
     is_frozen: bool,
-    file: Option<OwnedFd>,
+    file: Option<fs::File>,
 }
 
 /// The file of a specimen, open.
 enum File<'a> {
-    Kept(BorrowedFd<'a>),
-    OpenedAnew(OwnedFd),
+    Kept(&'a fs::File),
+    OpenedAnew(fs::File),
+}
+
+impl File<'_> {
+    fn as_file(&self) -> &fs::File {
+        match self {
+            Self::Kept(file) => file,
+            Self::OpenedAnew(file) => file,
+        }
+    }
 }
 
 impl AsFd for File<'_> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        match self {
-            Self::Kept(fd) => *fd,
-            Self::OpenedAnew(fd) => fd.as_fd(),
-        }
+        self.as_file().as_fd()
     }
 }
 
@@ -52,7 +59,7 @@ impl SegmentInfo {
         let header = read_header(fd.as_fd(), facts.len)?;
         let is_frozen = backend == BackendKind::Memfd
             && fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(FROZEN));
-        Ok(Self { place, header, backend, facts, is_frozen, file: keep.then_some(fd) })
+        Ok(Self { place, header, backend, facts, is_frozen, file: keep.then(|| fd.into()) })
     }
 
     /// Where it was seen.
@@ -134,22 +141,25 @@ impl SegmentInfo {
         let mut table = vec![0; (self.header.slot_count().min(SLOT_COUNT) * SLOT_LEN) as usize];
         read_all(file.as_fd(), &mut area, self.header.sync_offset())?;
         read_all(file.as_fd(), &mut table, self.header.slots_offset())?;
-        look(Snapshot::new(&area, &table, SlotLocks { fd: file.as_fd(), first: 0 }))
+        look(Snapshot::new(&area, &table, SlotLocks { file: file.as_file(), first: 0 }))
     }
 
     /// Reads bytes of the array's data; `offset` counts bytes from the first element. The bytes are
     /// those of different moments if somebody writes meanwhile.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidWindow`] beyond the data; [`ErrorKind::Truncated`] if the file became
+    /// [`ErrorKind::OutOfBounds`] beyond the data; [`ErrorKind::Truncated`] if the file became
     /// shorter; [`ErrorKind::Os`]; where it is [opened anew](Self), what [`find`](crate::find)
     /// yields.
     pub fn read_at(&self, to: &mut [u8], offset: u64) -> Result<()> {
         let nbytes = self.header.layout().nbytes() as u64;
         let end = offset.checked_add(to.len() as u64);
         if end.is_none_or(|end| end > nbytes) {
-            let reason = format!("{} bytes at {offset} of {nbytes} bytes of data", to.len());
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let reason = format!(
+                "{} bytes at {offset} are out of bounds for {nbytes} bytes of data",
+                to.len()
+            );
+            return Err(ErrorKind::OutOfBounds { reason }.into());
         }
         read_all(self.file()?.as_fd(), to, self.header.data_offset() + offset)
     }
@@ -159,8 +169,8 @@ impl SegmentInfo {
     }
 
     fn file(&self) -> Result<File<'_>> {
-        if let Some(fd) = &self.file {
-            return Ok(File::Kept(fd.as_fd()));
+        if let Some(file) = &self.file {
+            return Ok(File::Kept(file));
         }
         let opened = Opened::at(&self.place)?;
         if opened.facts.id != self.facts.id {
@@ -168,7 +178,7 @@ impl SegmentInfo {
             let hint = "it was removed, and something else is there now";
             return Err(ErrorKind::NotFound { name, backend, hint }.into());
         }
-        Ok(File::OpenedAnew(opened.fd))
+        Ok(File::OpenedAnew(opened.fd.into()))
     }
 }
 

@@ -172,10 +172,10 @@ fn look_at_frozen() {
     // One that is sealed by half is not.
     let half = Memfd.create(&spec(&unique_name("half"), 100), None).unwrap();
     drop(half.region);
-    let fd = half.segment.fd();
-    rustix::fs::fcntl_add_seals(fd, rustix::fs::SealFlags::FUTURE_WRITE).unwrap();
+    let file = half.segment.file();
+    rustix::fs::fcntl_add_seals(file, rustix::fs::SealFlags::FUTURE_WRITE).unwrap();
     assert!(!only(half.segment.header().name()).is_frozen());
-    let copy = fd.try_clone_to_owned().unwrap();
+    let copy = file.try_clone().unwrap().into();
     drop(Memfd.attach(FdOrOrigin::Fd(copy), Access::ReadOnly).unwrap());
     drop(frozen);
 }

@@ -145,7 +145,7 @@ fn memfd_by_name() {
     assert!(!found.has_name());
     assert_eq!(data(&found), [5; 800]);
     assert_eq!(descriptor(&found).0, me());
-    let place = format!("{}:{}", me(), array.segment.fd().as_raw_fd());
+    let place = format!("{}:{}", me(), array.segment.file().as_raw_fd());
     let again = find(&place).unwrap();
     assert_eq!(again.place().to_string(), place);
     assert_eq!(again.header(), found.header());
@@ -171,7 +171,7 @@ fn memfd_by_name() {
 /// Also one that looks like `PID:FD`.
 fn entry_comes_first() {
     let array = memfd(&unique_name("fd"), 5);
-    let place = format!("{}:{}", me(), array.segment.fd().as_raw_fd());
+    let place = format!("{}:{}", me(), array.segment.file().as_raw_fd());
     let same = memfd(&Name::new(place.clone()).unwrap(), 6);
     assert_eq!(data(&find(&place).unwrap()), [5; 800]);
     let entry = named(&Name::new(place.clone()).unwrap(), 8);
@@ -196,7 +196,7 @@ fn removed() {
     assert!(!specimen.is_frozen());
     assert_eq!(
         descriptor(&specimen),
-        (me(), u32::try_from(array.segment.fd().as_raw_fd()).unwrap())
+        (me(), u32::try_from(array.segment.file().as_raw_fd()).unwrap())
     );
     assert_eq!(data(&find(&specimen.place().to_string()).unwrap()), [2; 800]);
     let error = find(name.as_str()).unwrap_err();

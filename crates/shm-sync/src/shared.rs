@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // makes references to the words of a mapped segment
 
 use std::fmt;
+use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,11 +22,17 @@ pub trait SharedWords {
     /// The words of the segment.
     fn words(&self) -> &Words<'_>;
 
-    /// Where the locks of the segment's slots are.
+    /// Where to ask who holds a slot of the segment: [`Identified`](shm_core::Identified).
     ///
     /// # Errors
-    /// Where the segment's backend has none here.
-    fn slot_locks(&self) -> Result<SlotLocks<'_>>;
+    /// Where the segment's backend has no locks here.
+    fn slot_locks(&self) -> Result<SlotLocks<&File>>;
+
+    /// Where to take a slot of the segment: [`Identified`](shm_core::Identified).
+    ///
+    /// # Errors
+    /// Where the segment's backend has no locks here; where the file cannot be opened afresh.
+    fn open_locks(&self) -> Result<SlotLocks>;
 
     /// The slot of this attachment, if it has one.
     fn identity(&self) -> &Identity;
@@ -40,8 +47,12 @@ impl<A: SharedWords + ?Sized> SharedWords for &A {
         (**self).words()
     }
 
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
         (**self).slot_locks()
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        (**self).open_locks()
     }
 
     #[inline]
@@ -60,8 +71,12 @@ impl<A: SharedWords + ?Sized> SharedWords for Arc<A> {
         (**self).words()
     }
 
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
         (**self).slot_locks()
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        (**self).open_locks()
     }
 
     #[inline]
@@ -182,11 +197,15 @@ impl<A: SharedWords> Shared<A> {
     fn take_slot(&self) -> Result<Owner> {
         let count = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
         let mut disowned = 0;
-        let me = self.identity().take(self.0.slot_locks()?, count, |slot| {
-            let generation = self.begin(slot);
-            disowned = self.disown(Owner::new(slot, generation));
-            generation
-        })?;
+        let me = self.identity().take(
+            || self.0.open_locks(),
+            count,
+            |slot| {
+                let generation = self.begin(slot);
+                disowned = self.disown(Owner::new(slot, generation));
+                generation
+            },
+        )?;
         // Not while forks are kept out: whoever listens may do anything.
         let (slot, generation) = (me.slot(), me.generation());
         tracing::debug!(slot, generation, disowned, "took a slot");

@@ -1,5 +1,6 @@
 //! The words of a segment, read from a copy of its bytes: for who looks without attaching.
 
+use std::fs::File;
 use std::mem::offset_of;
 
 use shm_core::{Result, SlotLocks};
@@ -31,13 +32,13 @@ pub struct LockState {
 pub struct Snapshot<'a> {
     sync_area: &'a [u8],
     slot_table: &'a [u8],
-    locks: SlotLocks<'a>,
+    locks: SlotLocks<&'a File>,
 }
 
 impl<'a> Snapshot<'a> {
     /// From private copies of the sync area and the slot table; either may be short, as if zeros
     /// followed. Who lives is asked with `locks`, whose file may be open for reading only.
-    pub fn new(sync_area: &'a [u8], slot_table: &'a [u8], locks: SlotLocks<'a>) -> Self {
+    pub fn new(sync_area: &'a [u8], slot_table: &'a [u8], locks: SlotLocks<&'a File>) -> Self {
         Self { sync_area, slot_table, locks }
     }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use shm_core::{
     Access, Element, ErrorKind, Header, Layout, Order, Region, Result, SlotLocks, Spec, Stamp,
 };
-use shm_presence::{Identity, fork::ForkSafe};
+use shm_presence::{Identity, fork::ForkSafe, reopen};
 use shm_sync::{Shared, SharedWords, Timeout, Wait, Words};
 
 /// Zeroed memory, which is never freed.
@@ -112,8 +112,13 @@ impl SharedWords for Member {
         &self.words
     }
 
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        Ok(SlotLocks { fd: self.segment.locks.as_fd(), first: 0 })
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        Ok(SlotLocks { file: &self.segment.locks, first: 0 })
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        let file = reopen(self.segment.locks.as_fd(), Access::ReadWrite)?.into();
+        Ok(SlotLocks { file, first: 0 })
     }
 
     fn identity(&self) -> &Identity {

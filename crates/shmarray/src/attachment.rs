@@ -2,30 +2,33 @@
 #![allow(unsafe_code)] // vouches that region and header belong together, and for how long
 
 use std::fmt;
+use std::fs::File;
 use std::sync::Arc;
 
 use shm_core::{Header, Region, Result, SlotLocks};
+use shm_map::SegmentRegion;
 use shm_presence::Identity;
 use shm_sync::Words;
 
 use crate::addresses::{Belongs, Registration};
-use crate::backends::{AnyRegion, AnySegment, Mapped};
+use crate::backends::{AnySegment, Mapped};
 
 /// A mapped region, with the segment that it is of. All clones of a handle share one.
 pub struct Attachment {
     _registration: Registration, // dropped before the region
     // Invariant: in the mapping of `region`, which is never changed.
     words: Words<'static>,
-    region: AnyRegion,
+    region: SegmentRegion,
     segment: AnySegment,
     /// The slot of this attachment.
     identity: Identity,
 }
 
 impl Attachment {
+    #[inline]
     pub(crate) fn new(Mapped { segment, region }: Mapped) -> Result<Arc<Self>> {
         let header = segment.header();
-        let mapped: *const (dyn Region + 'static) = region.as_dyn();
+        let mapped: *const (dyn Region + 'static) = &raw const region;
         // SAFETY: used in `Words::of` only. What that finds stays mapped until the region is dropped,
         // wherever it is moved to.
         let mapped: &'static dyn Region = unsafe { &*mapped };
@@ -34,7 +37,7 @@ impl Attachment {
         let words = unsafe { Words::of(mapped, header) }?;
         let (offset, len) = (header.data_offset(), header.layout().nbytes());
         let owner = Belongs::ToSegment(segment.clone());
-        let _registration = Registration::new(region.as_dyn(), offset, len, owner);
+        let _registration = Registration::new(&region, offset, len, owner);
         Ok(Arc::new(Self { _registration, words, region, segment, identity: Identity::new() }))
     }
 
@@ -43,7 +46,7 @@ impl Attachment {
     }
 
     pub(crate) fn region(&self) -> &(dyn Region + 'static) {
-        self.region.as_dyn()
+        &self.region
     }
 }
 
@@ -53,8 +56,12 @@ impl shm_sync::SharedWords for Attachment {
         &self.words
     }
 
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
         self.segment.slot_locks()
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        self.segment.open_locks()
     }
 
     #[inline]

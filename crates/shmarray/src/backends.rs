@@ -12,7 +12,7 @@ mod segment;
 #[cfg(all(feature = "shm", target_os = "linux"))]
 mod shm;
 
-pub(crate) use segment::{AnyRegion, AnySegment, Mapped};
+pub(crate) use segment::{AnySegment, Mapped};
 
 /// The backends that are compiled into this build.
 pub(crate) const COMPILED: &[BackendKind] = &[
@@ -40,6 +40,7 @@ trait Mechanism {
 }
 
 /// The backend of that kind.
+#[inline]
 fn backend(kind: BackendKind) -> Result<&'static dyn Mechanism> {
     match kind {
         #[cfg(all(feature = "shm", target_os = "linux"))]
@@ -68,11 +69,13 @@ fn missing(backend: BackendKind) -> Error {
 }
 
 /// Makes a segment.
+#[inline]
 pub(crate) fn create(kind: BackendKind, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Mapped> {
     backend(kind)?.create(spec, fill)
 }
 
 /// Attaches by name.
+#[inline]
 pub(crate) fn attach(kind: BackendKind, name: &Name, access: Access) -> Result<Mapped> {
     backend(kind)?.attach(name, access)
 }

@@ -58,7 +58,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// [`InvalidRound`](ErrorKind::InvalidRound) for chunks of no rows, an axis that is not there,
     /// more than 1 073 741 823 chunks, or that many rows in one; if others divide the array in
     /// another way in this round; if the round before is not done yet, or has not begun.
-    /// [`InvalidWindow`](ErrorKind::InvalidWindow) if this handle shows a part of the array.
+    /// [`NotWhole`](ErrorKind::NotWhole) if this handle shows a part of the array.
     pub fn chunks_of_round(
         &self,
         number: u32,
@@ -88,11 +88,9 @@ impl ErasedArray {
         if self.part().is_none() {
             return Ok(());
         }
-        let (shows, whole) = (self.shape(), self.header().layout().shape());
-        let reason = format!(
-            "chunks are of a whole array of shape {whole:?}; this handle shows {shows:?} of it"
-        );
-        Err(ErrorKind::InvalidWindow { reason }.into())
+        let (shown, whole) = (self.shape().to_vec(), self.header().layout().shape().to_vec());
+        let operation = "sharing out an array in chunks";
+        Err(ErrorKind::NotWhole { operation, whole, shown }.into())
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use ndarray::Dimension;
@@ -66,6 +67,7 @@ pub struct ErasedArray {
 
 impl ErasedArray {
     /// What was made or found; with what was selected, if that was asked.
+    #[inline]
     pub(crate) fn new(mapped: Mapped, selection: Option<Selection>) -> Result<Self> {
         Ok(Self { attachment: Attachment::new(mapped)?, details: Details::new(selection) })
     }
@@ -216,7 +218,7 @@ impl ErasedArray {
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.segment().fd().map(shm_presence::ask_others).transpose()
+        self.segment().file().map(|file| shm_presence::ask_others(file.as_fd())).transpose()
     }
 
     /// A part of it, as [`Array::slice`]: `s![..]` for as many axes as there are, or a slice of

@@ -1,6 +1,6 @@
 //! What rebuilds an array in another process, and rebuilding it there.
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use shm_core::{Access, BackendKind, Descriptor, ErrorKind, Origin, Payload, PayloadRef, Result};
 use shm_presence::fork;
@@ -22,7 +22,7 @@ impl ErasedArray {
     /// With a [`payload`](Self::payload) it is what [`from_fd`](Self::from_fd) needs.
     #[cfg(unix)]
     pub fn fd(&self) -> Option<BorrowedFd<'_>> {
-        self.segment().fd()
+        self.segment().file().map(AsFd::as_fd)
     }
 
     /// Attaches to what a payload describes: for reading if it is frozen, otherwise for reading
@@ -99,7 +99,8 @@ impl ErasedArray {
         operation: &'static str,
     ) -> Result<(PayloadRef<'_>, BorrowedFd<'_>)> {
         let (segment, backend) = (self.segment(), self.backend());
-        let Some(fd) = segment.fd() else { return Err(backend_cannot(operation, backend)) };
+        let Some(file) = segment.file() else { return Err(backend_cannot(operation, backend)) };
+        let fd = file.as_fd();
         let origin = (backend == BackendKind::Memfd)
             .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
         let (header, frozen) = (segment.header(), segment.is_frozen());

@@ -177,8 +177,8 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     /// A part of it: ranges, steps, single indices, new axes. The same memory.
     ///
     /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow), with the figures, for an index out of
-    /// bounds or a step of zero.
+    /// [`OutOfBounds`](shm_core::ErrorKind::OutOfBounds), with the figures;
+    /// [`ZeroStep`](shm_core::ErrorKind::ZeroStep).
     pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Raw<T, I::OutDim, M>> {
         let window = slice_window(&self.span.window, info.as_ref())?;
         Raw::new(Arc::clone(&self.attachment), RawSpan { window, ..self.span.clone() })

@@ -21,11 +21,11 @@ impl Sealable for MemfdSegment {
     fn freeze(&self) -> Result<Attached<Self>> {
         let header = self.header().clone();
         let name = header.name().to_string();
-        let fd = reopen(self.fd(), Access::ReadOnly)?;
+        let fd = reopen(self.file().as_fd(), Access::ReadOnly)?;
         join(fd.as_fd())?;
         let len = header.mapped_len();
         let mapping = Mapping::in_pages(fd.as_fd(), len, Access::ReadOnly, self.plan())?;
-        match fcntl_add_seals(self.fd(), SealFlags::WRITE | SealFlags::SEAL) {
+        match fcntl_add_seals(self.file(), SealFlags::WRITE | SealFlags::SEAL) {
             Ok(()) => {}
             Err(Errno::BUSY) => return Err(ErrorKind::StillWritable { name }.into()),
             Err(errno) => return Err(system_error("fcntl(F_ADD_SEALS)", name, errno)),

@@ -1,10 +1,12 @@
 //! A hold on a segment.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use shm_core::{Access, Attached, Handover, Header, Identified, Result, Segment, SlotLocks};
 use shm_map::{Mapping, PagePlan, SegmentRegion};
+use shm_presence::reopen;
 
 /// A hold on a memfd: present in it until the last clone and region are dropped.
 #[derive(Clone, Debug)]
@@ -13,7 +15,7 @@ pub struct MemfdSegment(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     header: Header,
-    fd: OwnedFd,
+    file: File,
     access: Access,
     plan: PagePlan,
     frozen: bool,
@@ -33,7 +35,7 @@ impl MemfdSegment {
         plan: PagePlan,
         frozen: bool,
     ) -> Self {
-        Self(Arc::new(Inner { header, fd, access, plan, frozen }))
+        Self(Arc::new(Inner { header, file: fd.into(), access, plan, frozen }))
     }
 
     /// The pages in which it is mapped.
@@ -42,7 +44,11 @@ impl MemfdSegment {
     }
 
     pub(super) fn attached(self, mapping: Mapping) -> Attached<Self> {
-        Attached { region: SegmentRegion::new(mapping, self.clone()), segment: self }
+        Attached { region: self.region(mapping), segment: self }
+    }
+
+    fn region(&self, mapping: Mapping) -> SegmentRegion {
+        SegmentRegion::new(mapping, Arc::clone(&self.0))
     }
 
     pub(super) fn frozen(&self) -> bool {
@@ -51,7 +57,7 @@ impl MemfdSegment {
 }
 
 impl Segment for MemfdSegment {
-    type Region = MemfdRegion;
+    type Region = SegmentRegion;
 
     fn header(&self) -> &Header {
         &self.0.header
@@ -61,11 +67,11 @@ impl Segment for MemfdSegment {
         self.0.access
     }
 
-    fn map(&self) -> Result<MemfdRegion> {
+    fn map(&self) -> Result<SegmentRegion> {
         // It cannot have been shortened since its size was checked: F_SEAL_SHRINK.
         let len = self.0.header.mapped_len();
-        let mapping = Mapping::in_pages(self.0.fd.as_fd(), len, self.0.access, self.plan())?;
-        Ok(SegmentRegion::new(mapping, self.clone()))
+        let mapping = Mapping::in_pages(self.0.file.as_fd(), len, self.0.access, self.plan())?;
+        Ok(self.region(mapping))
     }
 
     /// Nothing to do: it has no name, and its memory goes with the last descriptor and mapping.
@@ -76,16 +82,18 @@ impl Segment for MemfdSegment {
 }
 
 impl Handover for MemfdSegment {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.0.fd.as_fd()
+    fn file(&self) -> &File {
+        &self.0.file
     }
 }
 
 impl Identified for MemfdSegment {
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        Ok(SlotLocks { fd: self.fd(), first: 0 })
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        Ok(SlotLocks { file: self.file(), first: 0 })
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        let file = reopen(self.file().as_fd(), Access::ReadWrite)?.into();
+        Ok(SlotLocks { file, first: 0 })
     }
 }
-
-/// A memfd mapped into this process. It keeps the segment.
-pub type MemfdRegion = SegmentRegion<MemfdSegment>;

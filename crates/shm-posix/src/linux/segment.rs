@@ -1,6 +1,7 @@
 //! A hold on a segment, and how it ends.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
@@ -9,7 +10,7 @@ use shm_core::{
     Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Result, Segment, SlotLocks,
 };
 use shm_map::{Mapping, PagePlan, SegmentRegion, system_error};
-use shm_presence::fork;
+use shm_presence::{fork, reopen};
 
 use super::directory::{FileId, SegmentPath};
 use super::{deferred, names};
@@ -71,22 +72,26 @@ pub struct PosixSegment(Arc<Inner>);
 struct Inner {
     /// The description that the data is mapped with, and that is present. Dropped first: who
     /// leaves must not be present any more when he asks whether he was the last.
-    fd: OwnedFd,
+    file: File,
     hold: Hold,
 }
 
 impl PosixSegment {
     pub(crate) fn new(hold: Hold, fd: OwnedFd) -> Self {
-        Self(Arc::new(Inner { fd, hold }))
+        Self(Arc::new(Inner { file: fd.into(), hold }))
     }
 
     pub(crate) fn attached(self, mapping: Mapping) -> Attached<Self> {
-        Attached { region: SegmentRegion::new(mapping, self.clone()), segment: self }
+        Attached { region: self.region(mapping), segment: self }
+    }
+
+    fn region(&self, mapping: Mapping) -> SegmentRegion {
+        SegmentRegion::new(mapping, Arc::clone(&self.0))
     }
 }
 
 impl Segment for PosixSegment {
-    type Region = PosixRegion;
+    type Region = SegmentRegion;
 
     fn header(&self) -> &Header {
         &self.0.hold.header
@@ -96,10 +101,10 @@ impl Segment for PosixSegment {
         self.0.hold.access
     }
 
-    fn map(&self) -> Result<PosixRegion> {
+    fn map(&self) -> Result<SegmentRegion> {
         let inner = &self.0;
         let needs = inner.hold.header.segment_len();
-        let stat = fstat(&inner.fd)
+        let stat = fstat(&inner.file)
             .map_err(|errno| system_error("fstat", inner.hold.place.to_string(), errno))?;
         let has = stat.st_size.cast_unsigned();
         if has < needs {
@@ -107,8 +112,8 @@ impl Segment for PosixSegment {
         }
         let len = inner.hold.header.mapped_len();
         let plan = PagePlan::of_segment(&stat, &inner.hold.header);
-        let mapping = Mapping::in_pages(inner.fd.as_fd(), len, inner.hold.access, &plan)?;
-        Ok(SegmentRegion::new(mapping, self.clone()))
+        let mapping = Mapping::in_pages(inner.file.as_fd(), len, inner.hold.access, &plan)?;
+        Ok(self.region(mapping))
     }
 
     fn destroy(&self) -> Result<()> {
@@ -123,16 +128,18 @@ impl Segment for PosixSegment {
 }
 
 impl Handover for PosixSegment {
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.0.fd.as_fd()
+    fn file(&self) -> &File {
+        &self.0.file
     }
 }
 
 impl Identified for PosixSegment {
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        Ok(SlotLocks { fd: self.fd(), first: 0 })
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        Ok(SlotLocks { file: self.file(), first: 0 })
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        let file = reopen(self.file().as_fd(), Access::ReadWrite)?.into();
+        Ok(SlotLocks { file, first: 0 })
     }
 }
-
-/// A named segment mapped into this process. It keeps the segment.
-pub type PosixRegion = SegmentRegion<PosixSegment>;

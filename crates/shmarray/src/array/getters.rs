@@ -65,8 +65,8 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// A part of it: ranges, steps, single indices, new axes. The same memory.
     ///
     /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow), with the figures, for an index out
-    /// of bounds or a step of zero.
+    /// [`OutOfBounds`](shm_core::ErrorKind::OutOfBounds), with the figures;
+    /// [`ZeroStep`](shm_core::ErrorKind::ZeroStep).
     pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Array<T, I::OutDim, M>> {
         Array::new(self.erased.slice(info)?)
     }
@@ -74,8 +74,9 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// Its elements in another shape, in the order of the whole array. The same memory.
     ///
     /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) if the number of elements differs, or
-    /// if this is a part that does not lie in one piece.
+    /// [`ReshapeMismatch`](shm_core::ErrorKind::ReshapeMismatch) if the number of elements differs;
+    /// [`NotContiguous`](shm_core::ErrorKind::NotContiguous) if this is a part that does not lie in
+    /// one piece.
     pub fn reshape<E: IntoDimension>(&self, shape: E) -> Result<Array<T, E::Dim, M>> {
         Array::new(self.erased.reshape(shape.into_dimension().slice())?)
     }

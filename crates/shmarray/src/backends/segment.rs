@@ -1,28 +1,28 @@
-//! A segment and a mapping of any backend, each as one type.
+//! A segment of any backend, as one type.
 
-use std::os::fd::BorrowedFd;
+use std::fs::File;
 
 #[cfg(target_os = "linux")]
 use shm_core::Handover;
 #[cfg(all(feature = "memfd", target_os = "linux"))]
 use shm_core::Sealable;
 use shm_core::{
-    Access, Attached, BackendKind, Error, ErrorKind, Header, Identified, Region, Result, Segment,
-    SlotLocks,
+    Access, Attached, BackendKind, Error, ErrorKind, Header, Identified, Result, Segment, SlotLocks,
 };
+use shm_map::SegmentRegion;
 
 /// A segment, mapped here.
 pub(crate) struct Mapped {
     pub(crate) segment: AnySegment,
-    pub(crate) region: AnyRegion,
+    pub(crate) region: SegmentRegion,
 }
 
 impl<S> From<Attached<S>> for Mapped
 where
-    S: Segment<Region: Into<AnyRegion>> + Into<AnySegment>,
+    S: Segment<Region = SegmentRegion> + Into<AnySegment>,
 {
     fn from(attached: Attached<S>) -> Self {
-        Self { segment: attached.segment.into(), region: attached.region.into() }
+        Self { segment: attached.segment.into(), region: attached.region }
     }
 }
 
@@ -37,59 +37,34 @@ pub(crate) enum AnySegment {
     Memfd(shm_memfd::MemfdSegment),
 }
 
-/// A mapping of any backend. Of known size: what lies beside it in an
-/// [`Attachment`](crate::attachment::Attachment) is found faster.
-#[derive(Debug)]
-pub(crate) enum AnyRegion {
-    #[cfg(all(feature = "shm", target_os = "linux"))]
-    Shm(shm_posix::PosixRegion),
-    #[cfg(all(feature = "mmap", unix))]
-    Mmap(shm_anon::AnonRegion),
-    #[cfg(all(feature = "memfd", target_os = "linux"))]
-    Memfd(shm_memfd::MemfdRegion),
-}
-
 macro_rules! from {
-    ($($backend:ident: $segment:ty, $region:ty, if $gate:meta;)*) => {$(
+    ($($backend:ident: $segment:ty, if $gate:meta;)*) => {$(
         #[cfg($gate)]
         impl From<$segment> for AnySegment {
             fn from(segment: $segment) -> Self {
                 Self::$backend(segment)
             }
         }
-
-        #[cfg($gate)]
-        impl From<$region> for AnyRegion {
-            fn from(region: $region) -> Self {
-                Self::$backend(region)
-            }
-        }
     )*};
 }
 
 from! {
-    Shm: shm_posix::PosixSegment, shm_posix::PosixRegion, if all(feature = "shm", target_os = "linux");
-    Mmap: shm_anon::AnonSegment, shm_anon::AnonRegion, if all(feature = "mmap", unix);
-    Memfd: shm_memfd::MemfdSegment, shm_memfd::MemfdRegion, if all(feature = "memfd", target_os = "linux");
+    Shm: shm_posix::PosixSegment, if all(feature = "shm", target_os = "linux");
+    Mmap: shm_anon::AnonSegment, if all(feature = "mmap", unix);
+    Memfd: shm_memfd::MemfdSegment, if all(feature = "memfd", target_os = "linux");
 }
 
 macro_rules! each {
-    ($any:ident, $value:expr, $inner:ident => $result:expr) => {
+    ($value:expr, $inner:ident => $result:expr) => {
         match $value {
             #[cfg(all(feature = "shm", target_os = "linux"))]
-            $any::Shm($inner) => $result,
+            AnySegment::Shm($inner) => $result,
             #[cfg(all(feature = "mmap", unix))]
-            $any::Mmap($inner) => $result,
+            AnySegment::Mmap($inner) => $result,
             #[cfg(all(feature = "memfd", target_os = "linux"))]
-            $any::Memfd($inner) => $result,
+            AnySegment::Memfd($inner) => $result,
         }
     };
-}
-
-impl AnyRegion {
-    pub(crate) fn as_dyn(&self) -> &(dyn Region + 'static) {
-        each!(AnyRegion, self, region => region)
-    }
 }
 
 impl AnySegment {
@@ -105,36 +80,40 @@ impl AnySegment {
     }
 
     pub(crate) fn header(&self) -> &Header {
-        each!(AnySegment, self, segment => segment.header())
+        each!(self, segment => segment.header())
     }
 
     pub(crate) fn access(&self) -> Access {
-        each!(AnySegment, self, segment => segment.access())
+        each!(self, segment => segment.access())
     }
 
-    pub(crate) fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        each!(AnySegment, self, segment => segment.slot_locks())
+    pub(crate) fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        each!(self, segment => segment.slot_locks())
+    }
+
+    pub(crate) fn open_locks(&self) -> Result<SlotLocks> {
+        each!(self, segment => segment.open_locks())
     }
 
     /// Maps it once more.
     pub(crate) fn map(self) -> Result<Mapped> {
-        let region = each!(AnySegment, &self, segment => AnyRegion::from(segment.map()?));
+        let region = each!(&self, segment => segment.map()?);
         Ok(Mapped { segment: self, region })
     }
 
     pub(crate) fn destroy(&self) -> Result<()> {
-        each!(AnySegment, self, segment => segment.destroy())
+        each!(self, segment => segment.destroy())
     }
 
-    /// The file descriptor to hand over, on backends that have one.
-    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    /// The file to hand over, on backends that have one.
+    pub(crate) fn file(&self) -> Option<&File> {
         match self {
             #[cfg(all(feature = "shm", target_os = "linux"))]
-            Self::Shm(segment) => Some(segment.fd()),
+            Self::Shm(segment) => Some(segment.file()),
             #[cfg(all(feature = "mmap", unix))]
             Self::Mmap(_) => None,
             #[cfg(all(feature = "memfd", target_os = "linux"))]
-            Self::Memfd(segment) => Some(segment.fd()),
+            Self::Memfd(segment) => Some(segment.file()),
         }
     }
 

@@ -27,8 +27,7 @@ impl Builder<ErasedArray, IxDyn> {
     /// Makes it, filled with the bytes of one element.
     ///
     /// # Errors
-    /// [`Truncated`](ErrorKind::Truncated) and [`Oversized`](ErrorKind::Oversized) if these are not
-    /// the bytes of one element; those of [`zeros`](Self::zeros).
+    /// [`LengthMismatch`](ErrorKind::LengthMismatch) if these are not the bytes of one element; those of [`zeros`](Self::zeros).
     pub fn full(self, element: &[u8]) -> Result<ErasedArray> {
         let layout = self.layout()?;
         check_len("the element", layout.itemsize(), element.len())?;
@@ -40,8 +39,7 @@ impl Builder<ErasedArray, IxDyn> {
     /// Makes it, filled from the bytes of all elements in C order.
     ///
     /// # Errors
-    /// [`Truncated`](ErrorKind::Truncated) and [`Oversized`](ErrorKind::Oversized) if these are not
-    /// the bytes of all elements; those of [`zeros`](Self::zeros).
+    /// [`LengthMismatch`](ErrorKind::LengthMismatch) if these are not the bytes of all elements; those of [`zeros`](Self::zeros).
     pub fn from_bytes(self, bytes: &[u8]) -> Result<ErasedArray> {
         let layout = self.layout()?;
         check_len("the buffer", layout.nbytes(), bytes.len())?;
@@ -82,11 +80,10 @@ impl Builder<ErasedArray, IxDyn> {
     }
 }
 
-fn check_len(what: &'static str, needs: usize, has: usize) -> Result<()> {
-    let (needs, has) = (needs as u64, has as u64);
-    match needs.cmp(&has) {
-        std::cmp::Ordering::Greater => Err(ErrorKind::Truncated { what, needs, has }.into()),
-        std::cmp::Ordering::Less => Err(ErrorKind::Oversized { what, max: needs, has }.into()),
-        std::cmp::Ordering::Equal => Ok(()),
+fn check_len(what: &'static str, expected: usize, found: usize) -> Result<()> {
+    if expected == found {
+        return Ok(());
     }
+    let (expected, found) = (expected as u64, found as u64);
+    Err(ErrorKind::LengthMismatch { what, expected, found }.into())
 }

@@ -87,9 +87,8 @@ impl<'a> ErasedElements<'a> {
     /// Copies the bytes of all elements, in C order. `dtype` says what the caller takes them for.
     ///
     /// # Errors
-    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch); [`Truncated`](ErrorKind::Truncated) and
-    /// [`Oversized`](ErrorKind::Oversized) if `to` does not have
-    /// [`nbytes`](ErasedArray::nbytes) bytes.
+    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch); [`LengthMismatch`](ErrorKind::LengthMismatch) if
+    /// `to` does not have [`nbytes`](ErasedArray::nbytes) bytes.
     pub fn read_bytes(&self, dtype: &DType, to: &mut [u8]) -> Result<()> {
         self.check_dtype(dtype)?;
         self.load(&self.array.window(), to)
@@ -149,9 +148,8 @@ impl<'a> ErasedElementsMut<'a> {
     /// and write.
     ///
     /// # Errors
-    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch); [`Truncated`](ErrorKind::Truncated) and
-    /// [`Oversized`](ErrorKind::Oversized) if `from` does not have
-    /// [`nbytes`](ErasedArray::nbytes) bytes.
+    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch); [`LengthMismatch`](ErrorKind::LengthMismatch) if
+    /// `from` does not have [`nbytes`](ErasedArray::nbytes) bytes.
     pub fn write_bytes(&self, dtype: &DType, from: &[u8]) -> Result<()> {
         self.check_dtype(dtype)?;
         self.store(&self.array.window(), from)
@@ -160,13 +158,14 @@ impl<'a> ErasedElementsMut<'a> {
     /// Writes the element at an index. Safe while others read and write.
     ///
     /// # Errors
-    /// [`InvalidWindow`](ErrorKind::InvalidWindow) outside the shape;
-    /// [`Truncated`](ErrorKind::Truncated) and [`Oversized`](ErrorKind::Oversized) if these are not
-    /// the bytes of one element.
+    /// [`OutOfBounds`](ErrorKind::OutOfBounds) outside the shape;
+    /// [`LengthMismatch`](ErrorKind::LengthMismatch) if these are not the bytes of one element.
     pub fn set(&self, index: &[usize], bytes: &[u8]) -> Result<()> {
         let Some(window) = self.window_of(index) else {
-            let reason = format!("index {index:?} in an array of shape {:?}", self.array.shape());
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let shape = self.array.shape();
+            let reason =
+                format!("index {index:?} is out of bounds for an array of shape {shape:?}");
+            return Err(ErrorKind::OutOfBounds { reason }.into());
         };
         self.store(&window, bytes)
     }
