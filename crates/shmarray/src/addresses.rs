@@ -10,7 +10,7 @@ use shm_presence::fork::ForkSafe;
 
 use crate::backends::AnySegment;
 
-/// Where a view lies, as [`containing`] tells it.
+/// Where a view lies, as [`containing`](crate::memory::containing) tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Located {

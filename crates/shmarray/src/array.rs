@@ -21,7 +21,7 @@ mod getters;
 /// A shared array of elements `T` in `D` dimensions, of which mode `M` says what may be done.
 ///
 /// Clones and slices show the same memory. The OS object stays while any process has it attached;
-/// what happens then, its [`Cleanup`] says. In a forked child every method but `destroy` works, and
+/// what happens then, its [`Cleanup`](crate::Cleanup) says. In a forked child every method but `destroy` works, and
 /// dropping an array that was inherited never removes anything.
 ///
 /// Reading and writing through `&self` is safe where the crate can see to it: copies, single
@@ -68,15 +68,15 @@ impl<T: Element, D: Dimension, M: Mode> RefUnwindSafe for Array<T, D, M> {}
 
 impl<T: Element, D: Dimension> SharedArray<T, D> {
     /// Begins a new array of that shape, in elements. See [`Builder`].
-    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<Self, D> {
-        Builder::typed(shape.into_dimension())
+    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<Self> {
+        Builder::new(shape.into_dimension())
     }
 }
 
 impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// Begins a new guarded array of that shape, in elements. See [`Builder`].
-    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<Self, D> {
-        Builder::typed(shape.into_dimension())
+    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<Self> {
+        Builder::new(shape.into_dimension())
     }
 }
 

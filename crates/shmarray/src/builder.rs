@@ -1,7 +1,7 @@
 //! What a new array is to be, and making it.
 
 use std::borrow::Cow;
-use std::marker::PhantomData;
+use std::fmt;
 
 use shm_core::{
     Align, BackendKind, Cleanup, Commit, DType, Error, ErrorKind, Fill, Header, Layout, Name,
@@ -11,24 +11,22 @@ use shm_select::{Needs, Selection, Workers};
 
 use crate::any_array::AnyArray;
 use crate::backends::{self, backend_cannot};
-use crate::choice;
 use crate::erased::ErasedArray;
-use crate::name::unique_name;
+use crate::names::unique_name;
+use crate::select;
 
 mod erased;
 mod typed;
 
 /// What a new array `A` is to be: a [`SharedArray`](crate::SharedArray), a
-/// [`GuardedArray`](crate::GuardedArray) or an [`ErasedArray`], of shape `D`. One of the methods that
-/// give it its contents makes it: [`zeros`](Self::zeros) for all, and for each kind others.
+/// [`GuardedArray`](crate::GuardedArray) or an [`ErasedArray`]. One of the methods that give it its
+/// contents makes it: [`zeros`](Self::zeros) for all, and for each kind others.
 ///
 /// Nobody else sees the array before it has its contents.
 #[derive(Clone, Debug)]
 #[must_use = "a builder makes an array only if it is told with which contents"]
-pub struct Builder<A, D> {
-    dtype: DType,
-    shape: D,
-    guarded: bool,
+pub struct Builder<A: Buildable> {
+    form: A::Form,
     naming: Naming,
     backend: Option<BackendKind>,
     workers: Workers,
@@ -38,7 +36,32 @@ pub struct Builder<A, D> {
     cleanup: Cleanup,
     align: Align,
     force: bool,
-    array: PhantomData<fn() -> A>,
+}
+
+/// An array that a [`Builder`] makes: [`SharedArray`](crate::SharedArray),
+/// [`GuardedArray`](crate::GuardedArray) and [`ErasedArray`].
+pub trait Buildable: AnyArray + sealed::Buildable {}
+
+mod sealed {
+    use super::*;
+
+    /// What the crate itself asks of it.
+    pub trait Buildable: Sized {
+        /// What its type does not say of a new array.
+        type Form: Clone + fmt::Debug;
+
+        /// The type of its elements.
+        fn dtype(form: &Self::Form) -> DType;
+
+        /// Size of an element, in bytes.
+        fn itemsize(form: &Self::Form) -> usize;
+
+        /// Length of each axis, in elements.
+        fn shape(form: &Self::Form) -> &[usize];
+
+        /// Whether it is guarded.
+        fn guarded(form: &Self::Form) -> bool;
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -48,12 +71,10 @@ enum Naming {
     Unique(Cow<'static, str>),
 }
 
-impl<A: AnyArray, D: ndarray::Dimension> Builder<A, D> {
-    pub(crate) fn new(dtype: DType, shape: D, guarded: bool) -> Self {
+impl<A: Buildable> Builder<A> {
+    pub(crate) fn new(form: A::Form) -> Self {
         Self {
-            dtype,
-            shape,
-            guarded,
+            form,
             naming: Naming::Unique("array".into()),
             backend: None,
             workers: Workers::default(),
@@ -63,7 +84,6 @@ impl<A: AnyArray, D: ndarray::Dimension> Builder<A, D> {
             cleanup: Cleanup::default(),
             align: Align::default(),
             force: false,
-            array: PhantomData,
         }
     }
 
@@ -147,15 +167,15 @@ impl<A: AnyArray, D: ndarray::Dimension> Builder<A, D> {
     }
 
     fn layout(&self) -> Result<Layout> {
-        Layout::new(self.shape.slice(), self.order, self.dtype.itemsize())
+        Layout::new(A::shape(&self.form), self.order, A::itemsize(&self.form))
     }
 
     fn make(self, layout: Layout, fill: Option<Fill<'_>>) -> Result<A> {
-        A::from_erased(self.create(self.dtype.clone(), layout, self.guarded, fill)?)
+        A::from_erased(self.create(A::dtype(&self.form), layout, A::guarded(&self.form), fill)?)
     }
 
     /// Makes an array of that type and layout, filled by `fill`, which may be called once more if
-    /// space runs out. Of this builder, its own dtype, shape and order are not asked.
+    /// space runs out. Of this builder, its own form and order are not asked.
     pub(crate) fn create(
         &self,
         dtype: DType,
@@ -172,7 +192,7 @@ impl<A: AnyArray, D: ndarray::Dimension> Builder<A, D> {
             None => {
                 let bytes = Some(segment_len(&spec)?);
                 let needs = Needs { bytes, workers: self.workers, ..Needs::default() };
-                let selection = choice::select(&needs)?;
+                let selection = select::select(&needs)?;
                 (selection.chosen, Some(selection))
             }
         };

@@ -1,4 +1,4 @@
-//! The one handle on an array: everything that needs no element type.
+//! Arrays whose type is known at run time only: the one handle, with all that needs no element type.
 
 use std::borrow::Cow;
 use std::fmt;

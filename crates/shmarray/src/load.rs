@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Dimension, IxDyn};
+use ndarray::Dimension;
 use shm_core::{
     Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Pages, Result,
     Sink,
@@ -51,7 +51,7 @@ pub struct Load<'p, A> {
     #[cfg(feature = "npz")]
     member: Option<String>,
     /// Everything but type and shape, which the file has.
-    options: Builder<ErasedArray, IxDyn>,
+    options: Builder<ErasedArray>,
     progress: Box<dyn FnMut(u64, u64) + 'p>,
     array: PhantomData<fn() -> A>,
 }
@@ -99,10 +99,7 @@ impl<'p, A: Loadable> Load<'p, A> {
         }
     }
 
-    fn with(
-        mut self,
-        set: impl FnOnce(Builder<ErasedArray, IxDyn>) -> Builder<ErasedArray, IxDyn>,
-    ) -> Self {
+    fn with(mut self, set: impl FnOnce(Builder<ErasedArray>) -> Builder<ErasedArray>) -> Self {
         self.options = set(self.options);
         self
     }

@@ -16,7 +16,7 @@ use crate::hold::Hold;
 ///
 /// ```
 /// use shmarray::prelude::*;
-/// use shmarray::{containing, is_shared, ndarray::Array2};
+/// use shmarray::{memory::{containing, is_shared}, ndarray::Array2};
 ///
 /// # fn main() -> shmarray::Result<()> {
 /// let image: GuardedArray<f32, Ix2> = GuardedArray::builder((480, 640)).unique("image").zeros()?;

@@ -122,7 +122,7 @@ impl Manager {
     fn begin<T: Element, D: Dimension>(
         &self,
         shape: impl IntoDimension<Dim = D>,
-    ) -> Builder<SharedArray<T, D>, D> {
+    ) -> Builder<SharedArray<T, D>> {
         let builder = SharedArray::builder(shape).workers(self.workers);
         match self.backend {
             Some(backend) => builder.backend(backend),

@@ -13,7 +13,7 @@ use crate::mode::Joint;
 
 impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
     /// The array's progress counter, which it has beside its elements. Nothing counts in it by
-    /// itself: how many chunks are done, [`Chunks::progress`](crate::Chunks::progress) tells.
+    /// itself: how many chunks are done, [`Chunks::progress`](crate::sync::Chunks::progress) tells.
     pub fn progress(&self) -> Progress<'_> {
         Progress { counter: self.shared::<Borrowed>().progress() }
     }

@@ -8,16 +8,16 @@ use ndarray::{
     ArrayRef, ArrayView, ArrayViewMut, Dimension, IntoDimension, RawArrayView, RawArrayViewMut,
     SliceArg,
 };
-use shm_core::{Access, AtomicElement, DType, Element, Layout, Name, Region, Result, Window};
-use shm_ndarray::{ElementSpan, Elements, ElementsMut, slice_window};
-use shm_posix::RawSegment;
+use shm_core::{Access, AtomicElement, DType, Element, Name, Region, Result};
+use shm_ndarray::{Elements, ElementsMut, slice_window};
 
 use crate::access::typed_access;
-use crate::addresses::{Belongs, Located, Registration};
 use crate::mode::{Open, ReadOnly, ReadWrite, Writable};
 
+mod attachment;
 mod builder;
 
+use attachment::{RawAttachment, RawSpan};
 pub use builder::RawBuilder;
 
 /// An array of elements `T` in `D` dimensions in a raw segment, of which mode `M` says what may be
@@ -30,8 +30,8 @@ pub use builder::RawBuilder;
 ///
 /// What a shared array has and a raw one has not:
 /// - **Clean-up.** Nobody is counted. Dropping a handle unmaps; the name, and with it the memory,
-///   stays until somebody calls [`unlink`](Self::unlink) or [`delete`](crate::delete).
-///   [`gc`](crate::gc) never touches it.
+///   stays until somebody calls [`unlink`](Self::unlink) or [`delete`](crate::names::delete).
+///   [`gc`](crate::names::gc) never touches it.
 /// - **A size that holds.** Any process of the user may shorten the segment at any time. The next
 ///   touch of what is gone is SIGBUS, which ends the process.
 /// - Guards, claims, payloads, [`pass`](crate::transfer), detaching: use a
@@ -42,11 +42,11 @@ pub use builder::RawBuilder;
 /// them in one piece.
 ///
 /// ```
-/// use shmarray::RawArray;
+/// use shmarray::raw::RawArray;
 /// use shmarray::prelude::*;
 ///
 /// # fn main() -> shmarray::Result<()> {
-/// # let name = shmarray::unique_name("doc-raw")?;
+/// # let name = shmarray::names::unique_name("doc-raw")?;
 /// # let name = name.as_str();
 /// // shm = SharedMemory(name, create=True, size=24)
 /// let made: RawArray<f32, Ix2> = RawArray::create(name, (2, 3))?;
@@ -74,28 +74,6 @@ pub struct Raw<T: Element, D: Dimension, M: Open = ReadWrite> {
 pub type RawArray<T, D> = Raw<T, D, ReadWrite>;
 /// A raw array that the kernel lets this process only read; others may write it.
 pub type ReadOnlyRawArray<T, D> = Raw<T, D, ReadOnly>;
-
-/// A raw segment, which is found by its addresses.
-struct RawAttachment {
-    _registration: Registration, // dropped before the segment
-    segment: RawSegment,
-}
-
-impl RawAttachment {
-    fn new(segment: RawSegment, span: &RawSpan, located: Located) -> Arc<Self> {
-        let (len, owner) = (span.layout.nbytes(), Belongs::ToRaw(Arc::new(located)));
-        let _registration = Registration::new(segment.region(), span.offset, len, owner);
-        Arc::new(Self { _registration, segment })
-    }
-}
-
-/// Which bytes of a segment an array shows.
-#[derive(Clone)]
-struct RawSpan {
-    layout: Layout,
-    offset: u64,
-    window: Window,
-}
 
 // SAFETY: the pointers lead into a mapping that lives while `attachment` does, from any thread, and
 // elements are `Send` and `Sync` themselves.
@@ -196,12 +174,6 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
 }
 
 typed_access!(Raw, Open);
-
-impl RawSpan {
-    fn elements<T: Element, D: Dimension>(&self) -> Result<ElementSpan<T, D>> {
-        ElementSpan::raw(&self.layout, self.offset, &self.window)
-    }
-}
 
 impl<T: Element, D: Dimension, M: Open> Clone for Raw<T, D, M> {
     fn clone(&self) -> Self {

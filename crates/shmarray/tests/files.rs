@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, private};
 use shmarray::prelude::*;
-use shmarray::{Loaded, Timeout, ndarray, unique_name};
+use shmarray::{Timeout, names::unique_name, ndarray, npy::Loaded};
 
 const MIB: usize = 1 << 20;
 

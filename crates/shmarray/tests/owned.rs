@@ -10,9 +10,13 @@ use ndarray::Axis;
 use shmarray::mode::{Frozen, Guarded, Memfd, ReadOnly, ReadWrite};
 use shmarray::prelude::*;
 use shmarray::{
-    Array, Barrier, Borrowed, Chunk, Chunks, Detached, ErasedChunk, ErasedChunks, ErasedReadGuard,
-    ErasedWriteGuard, Error, Flags, Manager, OwnedBarrier, OwnedChunk, OwnedChunks, OwnedProgress,
-    OwnedReadGuard, OwnedWriteGuard, Progress, ReadGuard, Wait, WriteGuard, is_shared,
+    Array, Detached, Error, Manager, Wait,
+    erased::{ErasedChunk, ErasedChunks, ErasedReadGuard, ErasedWriteGuard},
+    memory::is_shared,
+    sync::{
+        Barrier, Borrowed, Chunk, Chunks, Flags, OwnedBarrier, OwnedChunk, OwnedChunks,
+        OwnedProgress, OwnedReadGuard, OwnedWriteGuard, Progress, ReadGuard, WriteGuard,
+    },
 };
 
 fn guarded() -> GuardedArray<u32, Ix1> {

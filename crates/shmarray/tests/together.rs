@@ -334,13 +334,13 @@ fn views_are_found() {
                     for _ in 0..200 {
                         let own = guarded(backend, (rows, 2));
                         let pointers = own.raw_view();
-                        let found = shmarray::containing(&pointers).unwrap();
+                        let found = shmarray::memory::containing(&pointers).unwrap();
                         assert_eq!((&found.name, found.shape), (own.name(), vec![rows, 2]));
                         let again = part.clone().detach().attach().unwrap();
                         drop(own);
-                        let found = shmarray::containing(&again.raw_view()).unwrap();
+                        let found = shmarray::memory::containing(&again.raw_view()).unwrap();
                         assert_eq!((&found.name, found.offset), (array.name(), 0));
-                        assert!(shmarray::is_shared(&array.raw_view()));
+                        assert!(shmarray::memory::is_shared(&array.raw_view()));
                     }
                 });
             }

@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use shm_conformance::leaks::{self, Snapshot};
 use shm_conformance::process::{self, Child};
 use shmarray::prelude::*;
-use shmarray::{unique_name, with_attached};
+use shmarray::{names::unique_name, with_attached};
 
 fn main() {
     process::main(

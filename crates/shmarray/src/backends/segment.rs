@@ -2,7 +2,7 @@
 
 use std::fs::File;
 
-#[cfg(target_os = "linux")]
+#[cfg(all(any(feature = "shm", feature = "memfd"), target_os = "linux"))]
 use shm_core::Handover;
 #[cfg(all(feature = "memfd", target_os = "linux"))]
 use shm_core::Sealable;

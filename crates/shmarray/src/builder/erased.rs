@@ -1,26 +1,55 @@
 //! The contents of a new array whose type is known at run time only.
 #![allow(unsafe_code)] // fills a region that nobody else has yet
 
-use ndarray::IxDyn;
 use shm_core::{DType, ErrorKind, Fill, Header, Order, Region, Result, Sink, Window};
 use shm_ndarray::store_bytes;
 
-use super::Builder;
+use super::{Buildable, Builder, sealed};
 use crate::contents;
 use crate::erased::ErasedArray;
 
 impl ErasedArray {
     /// Begins a new array of that type and shape, in elements. See [`Builder`].
-    pub fn builder(dtype: DType, shape: &[usize]) -> Builder<Self, IxDyn> {
-        Builder::new(dtype, IxDyn(shape), false)
+    pub fn builder(dtype: DType, shape: &[usize]) -> Builder<Self> {
+        Builder::new(ErasedForm { dtype, shape: shape.into(), guarded: false })
     }
 }
 
-impl Builder<ErasedArray, IxDyn> {
+/// The dtype and shape of a new array whose type is known at run time only.
+#[derive(Clone, Debug)]
+pub struct ErasedForm {
+    dtype: DType,
+    shape: Vec<usize>,
+    guarded: bool,
+}
+
+impl Buildable for ErasedArray {}
+
+impl sealed::Buildable for ErasedArray {
+    type Form = ErasedForm;
+
+    fn dtype(form: &ErasedForm) -> DType {
+        form.dtype.clone()
+    }
+
+    fn itemsize(form: &ErasedForm) -> usize {
+        form.dtype.itemsize()
+    }
+
+    fn shape(form: &ErasedForm) -> &[usize] {
+        &form.shape
+    }
+
+    fn guarded(form: &ErasedForm) -> bool {
+        form.guarded
+    }
+}
+
+impl Builder<ErasedArray> {
     /// Whether its elements are reached through guards and claims only, as those of a
     /// [`GuardedArray`](crate::GuardedArray).
     pub fn guarded(mut self, guarded: bool) -> Self {
-        self.guarded = guarded;
+        self.form.guarded = guarded;
         self
     }
 

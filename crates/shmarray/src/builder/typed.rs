@@ -4,19 +4,41 @@
 use std::cell::Cell;
 
 use ndarray::{ArrayRef, Dimension, indices};
-use shm_core::{Element, ErrorKind, Fill, Header, Order, Region, Result, Sink, Window};
+use shm_core::{DType, Element, ErrorKind, Fill, Header, Order, Region, Result, Sink, Window};
 use shm_ndarray::{ElementSpan, ElementsMut};
 
-use super::Builder;
-use crate::Array;
+use super::{Buildable, Builder, sealed};
+use crate::array::{Array, GuardedArray, SharedArray};
 use crate::contents;
 use crate::mode::Mode;
 
-impl<T: Element, D: Dimension, M: Mode> Builder<Array<T, D, M>, D> {
-    pub(crate) fn typed(shape: D) -> Self {
-        Self::new(T::dtype(), shape, M::GUARDED)
+impl<T: Element, D: Dimension> Buildable for SharedArray<T, D> {}
+impl<T: Element, D: Dimension> Buildable for GuardedArray<T, D> {}
+
+impl<T: Element, D: Dimension, M: Mode> sealed::Buildable for Array<T, D, M> {
+    type Form = D;
+
+    fn dtype(_: &D) -> DType {
+        T::dtype()
     }
 
+    fn itemsize(_: &D) -> usize {
+        size_of::<T>()
+    }
+
+    fn shape(shape: &D) -> &[usize] {
+        shape.slice()
+    }
+
+    fn guarded(_: &D) -> bool {
+        M::GUARDED
+    }
+}
+
+impl<T: Element, D: Dimension, M: Mode> Builder<Array<T, D, M>>
+where
+    Array<T, D, M>: Buildable<Form = D>,
+{
     /// Makes it, filled with a value.
     ///
     /// # Errors
@@ -37,7 +59,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<Array<T, D, M>, D> {
     /// Those of [`zeros`](Self::zeros).
     pub fn from_fn(self, mut f: impl FnMut(D::Pattern) -> T) -> Result<Array<T, D, M>> {
         let layout = self.layout()?;
-        let (shape, order) = (self.shape.clone(), self.order);
+        let (shape, order) = (self.form.clone(), self.order);
         let mut in_order = |to: &mut dyn Sink| {
             contents::write_each(indices(shape.clone()).into_iter().map(&mut f), to)
         };

@@ -35,10 +35,10 @@ pub struct ErasedChunks {
 }
 
 impl ErasedChunks {
-    /// The next chunk, or none if all are done, as [`Chunks::claim_within`](crate::Chunks::claim_within).
+    /// The next chunk, or none if all are done, as [`Chunks::claim_within`](crate::sync::Chunks::claim_within).
     ///
     /// # Errors
-    /// Those of [`Chunks::claim_within`](crate::Chunks::claim_within).
+    /// Those of [`Chunks::claim_within`](crate::sync::Chunks::claim_within).
     pub fn claim_within<'w>(&self, wait: impl Into<Wait<'w>>) -> Result<Option<ErasedChunk>> {
         let Some(claim) = self.round.claim(wait)? else { return Ok(None) };
         let mut part = vec![SliceInfoElem::from(..); self.array.ndim()];
@@ -55,10 +55,10 @@ impl ErasedChunks {
     }
 
     /// Waits until more than `seen` chunks are done, or all are, as
-    /// [`Chunks::wait_past`](crate::Chunks::wait_past).
+    /// [`Chunks::wait_past`](crate::sync::Chunks::wait_past).
     ///
     /// # Errors
-    /// Those of [`Chunks::wait_past`](crate::Chunks::wait_past).
+    /// Those of [`Chunks::wait_past`](crate::sync::Chunks::wait_past).
     pub fn wait_past<'w>(&self, seen: u32, wait: impl Into<Wait<'w>>) -> Result<RoundProgress> {
         self.round.wait_past(seen, wait)
     }
@@ -66,7 +66,7 @@ impl ErasedChunks {
 
 /// A chunk of a guarded array: some of its rows, for this worker alone. It keeps the array attached.
 ///
-/// As a [`Chunk`](crate::Chunk), it must be said to be [`done`](Self::done).
+/// As a [`Chunk`](crate::sync::Chunk), it must be said to be [`done`](Self::done).
 #[must_use = "a chunk that is dropped is handed out again"]
 pub struct ErasedChunk {
     array: ErasedArray,

@@ -6,7 +6,8 @@ use ndarray::{Dimension, IntoDimension};
 use shm_core::{BackendKind, Commit, Element, Layout, Name, Order, Result, Window};
 use shm_posix::RawSegment;
 
-use super::{Raw, RawArray, RawAttachment, RawSpan};
+use super::attachment::{RawAttachment, RawSpan};
+use super::{Raw, RawArray};
 use crate::addresses::Located;
 use crate::mode::{Open, ReadWrite};
 
