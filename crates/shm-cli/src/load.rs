@@ -139,7 +139,7 @@ fn make(arguments: &Arguments) -> Result<&'static str> {
     if let Some(member) = &arguments.member {
         load = load.member(member);
     }
-    let made = if arguments.replace { load.replace() } else { load.create() };
+    let made = load.force(arguments.replace).create();
     let file = arguments.file.display();
     match made.map_err(anyhow::Error::from) {
         Ok(array) => {

@@ -120,8 +120,8 @@ impl Arrays {
     }
 }
 
-/// While it lives, the array is found by its addresses. Drop it before the array is unmapped, as the
-/// addresses may be somebody else's then. An array without elements lies nowhere.
+/// While it lives, the array is found by its addresses. Drop it before the array is unmapped, as its
+/// addresses may belong to another mapping then. An array without elements lies nowhere.
 pub(crate) struct Registration(Option<Key>);
 
 impl Registration {
@@ -153,8 +153,8 @@ impl Drop for Registration {
 #[cfg(all(test, feature = "mmap"))]
 mod tests {
     use super::*;
-    use crate::SharedArray;
     use crate::any_array::sealed::AnyArray;
+    use crate::array::SharedArray;
 
     #[test]
     fn what_is_dropped_has_left() {

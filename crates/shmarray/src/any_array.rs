@@ -1,8 +1,8 @@
-//! What every kind of array is: a typed view, or an erased one.
+//! Any array: a typed view, or an erased one.
 
 use shm_core::Result;
 
-use crate::ErasedArray;
+use crate::erased::ErasedArray;
 
 /// An array of any kind: [`Array`](crate::Array) in each mode, and [`ErasedArray`].
 ///

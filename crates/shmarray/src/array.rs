@@ -12,13 +12,12 @@ use shm_ndarray::{ElementSpan, Elements, ElementsMut};
 
 use crate::access::typed_access;
 use crate::any_array::sealed::AnyArray;
-use crate::builder::Builder;
 use crate::erased::ErasedArray;
 use crate::mode::{Frozen, Guarded, Memfd, Mode, Open, ReadOnly, ReadWrite, Writable};
 
 mod getters;
 
-/// A shared array of elements `T` in `D` dimensions, of which mode `M` says what may be done.
+/// A shared array of elements `T` in `D` dimensions, whose mode `M` says which uses it allows.
 ///
 /// Clones and slices show the same memory. The OS object stays while any process has it attached;
 /// what happens then, its [`Cleanup`](crate::Cleanup) says. In a forked child every method but `destroy` works, and
@@ -46,7 +45,7 @@ pub type FrozenArray<T, D> = Array<T, D, Frozen>;
 /// An array that processes read and write under guards and claims, and in no other way.
 ///
 /// Whether an array is guarded is said when it is made, by [`builder`](GuardedArray::builder), and
-/// stays in the segment: all who attach to it agree. Its elements have no other safe access, because
+/// stays in the segment: all processes that attach to it agree. Its elements have no other safe access, because
 /// an access without a guard would race with the references that a guard of another process gives:
 ///
 /// ```compile_fail,E0599
@@ -62,21 +61,20 @@ unsafe impl<T: Element, D: Dimension, M: Mode> Send for Array<T, D, M> {}
 // SAFETY: what `&self` gives is safe to use from several threads at once, or `unsafe`.
 unsafe impl<T: Element, D: Dimension, M: Mode> Sync for Array<T, D, M> {}
 
-// Every pattern of bits is an element, and what a panic leaves half done is told by the guards.
+// Every pattern of bits is an element, and the guards tell which array a panic left half written.
 impl<T: Element, D: Dimension, M: Mode> UnwindSafe for Array<T, D, M> {}
 impl<T: Element, D: Dimension, M: Mode> RefUnwindSafe for Array<T, D, M> {}
 
-impl<T: Element, D: Dimension> SharedArray<T, D> {
-    /// Begins a new array of that shape, in elements. See [`Builder`].
-    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<Self> {
-        Builder::new(shape.into_dimension())
-    }
-}
-
-impl<T: Element, D: Dimension> GuardedArray<T, D> {
-    /// Begins a new guarded array of that shape, in elements. See [`Builder`].
-    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<Self> {
-        Builder::new(shape.into_dimension())
+impl ErasedArray {
+    /// As an array of elements `T` in `D` dimensions, of mode `M`.
+    ///
+    /// # Errors
+    /// [`DTypeMismatch`](shm_core::ErrorKind::DTypeMismatch), [`NdimMismatch`](shm_core::ErrorKind::NdimMismatch),
+    /// [`GuardMismatch`](shm_core::ErrorKind::GuardMismatch);
+    /// [`AccessDenied`](shm_core::ErrorKind::AccessDenied), [`NotSealed`](shm_core::ErrorKind::NotSealed) and
+    /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) if it is not of that mode.
+    pub fn typed<T: Element, D: Dimension, M: Mode>(self) -> Result<Array<T, D, M>> {
+        Array::new(self)
     }
 }
 
@@ -125,7 +123,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
         Err(shm_core::ErrorKind::ShapeMismatch { expected, found }.into())
     }
 
-    /// Attaches to what a payload describes: by its name (`shm`), or while its sender lives
+    /// Attaches to the array that a payload describes: by its name (`shm`), or while its sender lives
     /// (`memfd`).
     ///
     /// # Errors
@@ -158,10 +156,10 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 }
 
 impl<T: Element, D: Dimension, M: Writable> Array<T, D, M> {
-    /// The same array, without what only its backend can do.
+    /// The same array, without the abilities that only its backend has.
     ///
     /// # Errors
-    /// None in practice: what is writable is a shared array.
+    /// None in practice: every writable array is a shared one.
     pub fn into_shared(self) -> Result<SharedArray<T, D>> {
         Array::new(self.erased)
     }

@@ -24,7 +24,7 @@ pub(crate) const COMPILED: &[BackendKind] = &[
     BackendKind::Memfd,
 ];
 
-/// What a backend can do. What it cannot do is an error that says which backend can.
+/// The operations of a backend. One that it does not have is an error that says which backend has it.
 trait Mechanism {
     /// Makes a segment.
     fn create(&self, spec: &Spec, fill: Option<Fill<'_>>) -> Result<Mapped>;
@@ -117,7 +117,7 @@ pub(crate) fn is_anonymous(name: &Name) -> bool {
     }
 }
 
-/// Why a backend without file descriptors cannot do what needs one.
+/// The error for an operation that needs a file, on the backend that has none.
 pub(crate) fn backend_cannot(operation: &'static str, backend: BackendKind) -> Error {
     let reason = "anonymous mappings are reached by forked descendants only";
     ErrorKind::BackendCannot { operation, backend, reason, able: "shm or memfd" }.into()

@@ -15,7 +15,7 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
     /// A seat at the array's barrier, which is for `size` participants. Each process takes a seat of
     /// its own, and so does each thread that waits; a seat is not shared, as std's barrier is.
     ///
-    /// What one wrote before it waited, all see after it: write, [`wait`](Barrier::wait), read.
+    /// After it, every participant sees what the others wrote before they waited: write, [`wait`](Barrier::wait), read.
     ///
     /// If the barrier is broken, this waits until all participants have dropped their seats (the
     /// own one first); after 2 seconds it gives up. Then it may be for another number of them.

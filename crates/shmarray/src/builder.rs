@@ -1,4 +1,4 @@
-//! What a new array is to be, and making it.
+//! Builders: the options of a new array, and making it.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -18,7 +18,7 @@ use crate::select;
 mod erased;
 mod typed;
 
-/// What a new array `A` is to be: a [`SharedArray`](crate::SharedArray), a
+/// The options of a new array `A`: a [`SharedArray`](crate::SharedArray), a
 /// [`GuardedArray`](crate::GuardedArray) or an [`ErasedArray`]. One of the methods that give it its
 /// contents makes it: [`zeros`](Self::zeros) for all, and for each kind others.
 ///
@@ -47,7 +47,7 @@ mod sealed {
 
     /// What the crate itself asks of it.
     pub trait Buildable: Sized {
-        /// What its type does not say of a new array.
+        /// The facts about a new array that its type does not say.
         type Form: Clone + fmt::Debug;
 
         /// The type of its elements.
@@ -66,7 +66,7 @@ mod sealed {
 
 #[derive(Clone, Debug)]
 enum Naming {
-    /// What is wrong with a name is told when the array is made.
+    /// A wrong name is an error when the array is made.
     Given(Result<Name, String>),
     Unique(Cow<'static, str>),
 }
@@ -131,7 +131,7 @@ impl<A: Buildable> Builder<A> {
         self
     }
 
-    /// Who removes it.
+    /// When its name is removed, and by whom.
     pub fn cleanup(mut self, cleanup: Cleanup) -> Self {
         self.cleanup = cleanup;
         self
@@ -238,7 +238,7 @@ impl<A: Buildable> Builder<A> {
     }
 }
 
-/// What is left to be chosen, if space ran out between the choice and the creation.
+/// The next candidate, if space ran out between the choice and the creation.
 fn next_choice(error: &Error, selection: Option<Selection>) -> Option<Selection> {
     let ErrorKind::NoSpace { has, .. } = error.kind() else { return None };
     selection?.fall(has.unwrap_or_default())

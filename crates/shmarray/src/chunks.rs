@@ -5,12 +5,11 @@ use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
 
 use ndarray::{ArrayRef, ArrayViewMut, Axis, Dimension, Slice};
-use shm_core::{Element, ErrorKind, Result};
+use shm_core::{Element, Result};
 use shm_sync::{Claim, Round, RoundProgress, Timeout, Wait};
 
 use crate::any_array::sealed::AnyArray;
 use crate::array::GuardedArray;
-use crate::erased::ErasedArray;
 use crate::hold::{Borrowed, Hold, Owned};
 
 impl<T: Element, D: Dimension> GuardedArray<T, D> {
@@ -55,10 +54,10 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// over are done, for latecomers too.
     ///
     /// # Errors
-    /// [`InvalidRound`](ErrorKind::InvalidRound) for chunks of no rows, an axis that is not there,
+    /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for chunks of no rows, an axis that is not there,
     /// more than 1 073 741 823 chunks, or that many rows in one; if others divide the array in
     /// another way in this round; if the round before is not done yet, or has not begun.
-    /// [`NotWhole`](ErrorKind::NotWhole) if this handle shows a part of the array.
+    /// [`NotWhole`](shm_core::ErrorKind::NotWhole) if this handle shows a part of the array.
     pub fn chunks_of_round(
         &self,
         number: u32,
@@ -79,18 +78,6 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
         self.as_erased().check_whole()?;
         let round = self.shared::<Owned>().round(number, axis.index(), rows)?;
         Ok(Chunks { array: self.clone(), round, axis, timeout: Timeout::Forever, ended: false })
-    }
-}
-
-impl ErasedArray {
-    /// That it shows the whole array, of which chunks are.
-    pub(crate) fn check_whole(&self) -> Result<()> {
-        if self.part().is_none() {
-            return Ok(());
-        }
-        let (shown, whole) = (self.shape().to_vec(), self.header().layout().shape().to_vec());
-        let operation = "sharing out an array in chunks";
-        Err(ErrorKind::NotWhole { operation, whole, shown }.into())
     }
 }
 
@@ -120,7 +107,7 @@ impl<'a, T: Element, D: Dimension, H: Hold> Chunks<'a, T, D, H> {
     /// 128 chunks of the array are held at once, which are the most.
     ///
     /// # Errors
-    /// [`TimedOut`](ErrorKind::TimedOut) if the time is over; [`Corrupt`](ErrorKind::Corrupt) if
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the time is over; [`Corrupt`](shm_core::ErrorKind::Corrupt) if
     /// something else has written to the words that the claims are in; those of
     /// [`GuardedArray::read`] but for `Poisoned`.
     pub fn claim(&self) -> Result<Option<Chunk<'a, T, D, H>>> {
@@ -131,7 +118,7 @@ impl<'a, T: Element, D: Dimension, H: Hold> Chunks<'a, T, D, H> {
     /// [`Wait`] with a hook.
     ///
     /// # Errors
-    /// [`Interrupted`](ErrorKind::Interrupted) if the hook gives up; those of [`claim`](Self::claim).
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up; those of [`claim`](Self::claim).
     pub fn claim_within<'w>(
         &self,
         wait: impl Into<Wait<'w>>,
@@ -150,7 +137,7 @@ impl<'a, T: Element, D: Dimension, H: Hold> Chunks<'a, T, D, H> {
     /// How far the round is, in chunks. Others go on meanwhile.
     ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt).
+    /// [`Corrupt`](shm_core::ErrorKind::Corrupt).
     pub fn progress(&self) -> Result<RoundProgress> {
         self.round.progress()
     }
@@ -159,8 +146,8 @@ impl<'a, T: Element, D: Dimension, H: Hold> Chunks<'a, T, D, H> {
     /// take part in the work.
     ///
     /// # Errors
-    /// [`TimedOut`](ErrorKind::TimedOut) if the time is over;
-    /// [`Interrupted`](ErrorKind::Interrupted) if the hook gives up; [`Corrupt`](ErrorKind::Corrupt).
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the time is over;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up; [`Corrupt`](shm_core::ErrorKind::Corrupt).
     pub fn wait_past<'w>(&self, seen: u32, wait: impl Into<Wait<'w>>) -> Result<RoundProgress> {
         self.round.wait_past(seen, wait)
     }

@@ -4,7 +4,8 @@
 use ndarray::{ArrayRef, Dimension};
 use shm_core::{Element, Order, Result, Sink};
 
-/// What is put together before it is written, in bytes: it stays in the processor's cache.
+/// Size of the buffer in which elements are put together before they are written, in bytes: it stays in
+/// the processor's cache.
 const STAGE: usize = 256 << 10;
 
 /// Writes the elements of an array with any strides.

@@ -5,19 +5,16 @@ use std::fmt;
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use ndarray::Dimension;
 use shm_core::{
-    Access, BackendKind, Cleanup, DType, Element, ErrorKind, Header, Name, Order, Paging, Region,
-    Result, Window,
+    Access, BackendKind, Cleanup, DType, ErrorKind, Header, Name, Order, Paging, Region, Result,
+    Window,
 };
 use shm_ndarray::slice_window;
 use shm_select::Selection;
 use shm_sync::Participant;
 
-use crate::array::Array;
 use crate::attachment::Attachment;
 use crate::backends::{self, AnySegment, COMPILED, Mapped};
-use crate::mode::Mode;
 
 mod chunks;
 pub(crate) mod details;
@@ -30,9 +27,9 @@ pub use elements::{ErasedElements, ErasedElementsMut};
 pub use guard::{ErasedReadGuard, ErasedWriteGuard};
 
 /// A shared array whose type is known at run time only, as tools and bindings to other languages need
-/// it: what an [`Array`] is inside.
+/// it: what an [`Array`](crate::Array) is inside.
 ///
-/// It has all that an [`Array`] has and that needs no element type, and checks at run time what an
+/// It has all that an [`Array`](crate::Array) has and that needs no element type, and checks at run time what an
 /// `Array` has the compiler check:
 /// - bytes of elements are reached through [`elements`](Self::elements) and
 ///   [`elements_mut`](Self::elements_mut), which refuse a guarded array without a guard, and one that
@@ -66,7 +63,8 @@ pub struct ErasedArray {
 }
 
 impl ErasedArray {
-    /// What was made or found; with what was selected, if that was asked.
+    /// The array in a segment that was made or found; with the selection, if the library chose the
+    /// backend.
     #[inline]
     pub(crate) fn new(mapped: Mapped, selection: Option<Selection>) -> Result<Self> {
         Ok(Self { attachment: Attachment::new(mapped)?, details: Details::new(selection) })
@@ -80,7 +78,7 @@ impl ErasedArray {
     pub(crate) fn open(name: &str, access: Access) -> Result<Self> {
         let name = Name::new(name)?;
         let named = COMPILED.contains(&BackendKind::Shm);
-        // What only this process has goes before what the whole machine sees.
+        // An array of this process goes before one that the whole machine sees.
         if backends::is_anonymous(&name) || (!named && COMPILED.contains(&BackendKind::Mmap)) {
             match backends::attach(BackendKind::Mmap, &name, access) {
                 Err(error) if named && matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
@@ -94,7 +92,7 @@ impl ErasedArray {
     /// to a named segment.
     ///
     /// # Errors
-    /// As for [`Array::attach`], but for those on its type.
+    /// As for [`Array::attach`](crate::Array::attach), but for those on its type.
     pub fn attach(name: &str) -> Result<Self> {
         Self::open(name, Access::ReadWrite)
     }
@@ -107,18 +105,7 @@ impl ErasedArray {
         Self::open(name, Access::ReadOnly)
     }
 
-    /// As an array of elements `T` in `D` dimensions, of mode `M`.
-    ///
-    /// # Errors
-    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch), [`NdimMismatch`](ErrorKind::NdimMismatch),
-    /// [`GuardMismatch`](ErrorKind::GuardMismatch);
-    /// [`AccessDenied`](ErrorKind::AccessDenied), [`NotSealed`](ErrorKind::NotSealed) and
-    /// [`BackendCannot`](ErrorKind::BackendCannot) if it is not of that mode.
-    pub fn typed<T: Element, D: Dimension, M: Mode>(self) -> Result<Array<T, D, M>> {
-        Array::new(self)
-    }
-
-    /// Its name, as [`Array::name`].
+    /// Its name, as [`Array::name`](crate::Array::name).
     pub fn name(&self) -> &Name {
         self.details.name(self.header())
     }
@@ -165,7 +152,7 @@ impl ErasedArray {
     }
 
     /// Where the first element of the whole array lies in the segment, in bytes, as
-    /// [`Array::data_offset`].
+    /// [`Array::data_offset`](crate::Array::data_offset).
     pub fn data_offset(&self) -> u64 {
         self.header().data_offset()
     }
@@ -185,7 +172,7 @@ impl ErasedArray {
         self.region().paging()
     }
 
-    /// Who removes it.
+    /// When its name is removed, and by whom.
     pub fn cleanup(&self) -> Cleanup {
         self.header().cleanup()
     }
@@ -205,7 +192,7 @@ impl ErasedArray {
         self.header().guarded()
     }
 
-    /// Who has a slot, as [`Array::participants`].
+    /// The participants, as [`Array::participants`](crate::Array::participants).
     ///
     /// # Errors
     /// [`Os`](ErrorKind::Os).
@@ -213,7 +200,7 @@ impl ErasedArray {
         shm_sync::participants(&**self.attachment())
     }
 
-    /// Whether anybody else is attached, as [`Array::has_others`].
+    /// Whether anybody else is attached, as [`Array::has_others`](crate::Array::has_others).
     ///
     /// # Errors
     /// [`Os`](ErrorKind::Os).
@@ -221,26 +208,26 @@ impl ErasedArray {
         self.segment().file().map(|file| shm_presence::ask_others(file.as_fd())).transpose()
     }
 
-    /// A part of it, as [`Array::slice`]: `s![..]` for as many axes as there are, or a slice of
+    /// A part of it, as [`Array::slice`](crate::Array::slice): `s![..]` for as many axes as there are, or a slice of
     /// [`SliceInfoElem`](ndarray::SliceInfoElem). The same memory.
     ///
     /// # Errors
     /// [`NdimMismatch`](ErrorKind::NdimMismatch) for another number of axes; those of
-    /// [`Array::slice`].
+    /// [`Array::slice`](crate::Array::slice).
     pub fn slice(&self, info: impl AsRef<[ndarray::SliceInfoElem]>) -> Result<Self> {
         Ok(self.showing(slice_window(&self.window(), info.as_ref())?))
     }
 
-    /// Its elements in another shape, as [`Array::reshape`]. The same memory.
+    /// Its elements in another shape, as [`Array::reshape`](crate::Array::reshape). The same memory.
     ///
     /// # Errors
-    /// Those of [`Array::reshape`].
+    /// Those of [`Array::reshape`](crate::Array::reshape).
     pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
         let (order, itemsize) = (self.order(), self.dtype().itemsize());
         Ok(self.showing(self.window().reshape(shape, order, itemsize)?))
     }
 
-    /// A clone that goes by another name in this process, as [`Array::renamed`].
+    /// A clone that goes by another name in this process, as [`Array::renamed`](crate::Array::renamed).
     ///
     /// # Errors
     /// [`InvalidName`](ErrorKind::InvalidName).
@@ -250,10 +237,10 @@ impl ErasedArray {
         Ok(other)
     }
 
-    /// Removes the OS object's name, as [`Array::destroy`].
+    /// Removes the OS object's name, as [`Array::destroy`](crate::Array::destroy).
     ///
     /// # Errors
-    /// As for [`Array::destroy`].
+    /// As for [`Array::destroy`](crate::Array::destroy).
     pub fn destroy(&self) -> Result<()> {
         self.segment().destroy()
     }
@@ -301,7 +288,7 @@ impl ErasedArray {
         self.details.window()
     }
 
-    /// What it shows.
+    /// The part that it shows, or the window of the whole.
     pub(crate) fn window(&self) -> Cow<'_, Window> {
         let whole = || Cow::Owned(Window::whole(self.header().layout()));
         self.part().map_or_else(whole, Cow::Borrowed)
@@ -319,6 +306,16 @@ impl ErasedArray {
         }
         let object = format!("array {:?}, attached for {},", self.name().as_str(), self.access());
         Err(ErrorKind::AccessDenied { object, access }.into())
+    }
+
+    /// That it shows the whole array, of which chunks are.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        if self.part().is_none() {
+            return Ok(());
+        }
+        let (shown, whole) = (self.shape().to_vec(), self.header().layout().shape().to_vec());
+        let operation = "sharing out an array in chunks";
+        Err(ErrorKind::NotWhole { operation, whole, shown }.into())
     }
 
     /// That it is guarded, or that it is not.

@@ -30,8 +30,8 @@ impl<D: Dimension, M: Writable + Joint> Array<u32, D, M> {
     }
 }
 
-/// The elements of an array as flags. What a process wrote anywhere before it set a flag, others
-/// see once they have seen the flag.
+/// The elements of an array as flags. A process that has seen a flag sees
+/// everything that another wrote before it set that flag.
 #[derive(Clone, Copy, Debug)]
 pub struct Flags<'a, D: Dimension, M: Writable> {
     array: &'a Array<u32, D, M>,
@@ -46,7 +46,7 @@ impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
         self.array.atomic_view().get(index.into_dimension()).map(|flag| flag.load(Acquire))
     }
 
-    /// Sets a flag, and wakes those who wait for a change.
+    /// Sets a flag, and wakes the waiters.
     ///
     /// # Errors
     /// [`OutOfBounds`](ErrorKind::OutOfBounds) outside the shape.

@@ -24,7 +24,7 @@ impl<T: Element, D: Dimension> SharedArray<T, D> {
 impl<T: Element, D: Dimension> MemfdArray<T, D> {
     /// Freezes the whole array: from now on the kernel refuses every writer, here and elsewhere.
     ///
-    /// Others keep their read-only mappings, and what was passed stays valid. A payload made before
+    /// Other processes keep their read-only mappings, and fds that were handed over stay valid. A payload made before
     /// names a descriptor that is closed now: make a new one.
     ///
     /// # Errors
@@ -37,8 +37,8 @@ impl<T: Element, D: Dimension> MemfdArray<T, D> {
 }
 
 impl<T: Element, D: Dimension> GuardedArray<T, D> {
-    /// Freezes the whole array, when everybody is done: as [`MemfdArray::freeze`], and who reads
-    /// from then on needs no guards.
+    /// Freezes the whole array, when everybody is done: as [`MemfdArray::freeze`]. Readers
+    /// need no guards from then on.
     ///
     /// # Errors
     /// [`FreezeError`], which gives the array back:

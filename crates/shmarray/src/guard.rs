@@ -12,10 +12,10 @@ use crate::any_array::sealed::AnyArray;
 use crate::array::GuardedArray;
 use crate::hold::{Borrowed, Hold, Owned};
 
-/// Who may use the elements of a guarded array, one method for each way to wait. Threads and
+/// Guards for the elements of a guarded array, one method for each way to wait. Threads and
 /// processes exclude each other. A guard of a slice or a clone locks the whole array.
 ///
-/// A holder that dies is found within 50 milliseconds by those who wait. A forked child does not
+/// A holder that dies is found within 50 milliseconds by the waiters. A forked child does not
 /// hold its parent's guards: it may drop them, which does nothing, and must not use them.
 ///
 /// As with [`std::sync::RwLock`], a thread that holds a guard or a chunk and asks for another guard

@@ -37,7 +37,7 @@
 //! |---|---|---|---|
 //! | `shm` | `shm` | any process of the same user, by name | the last one out; see [`Cleanup`] |
 //! | `mmap` | `mmap` | forked descendants | the last process |
-//! | `memfd` | `memfd` | whoever is handed its `fd` | the last `fd` and mapping |
+//! | `memfd` | `memfd` | each process that is handed its `fd` | the last `fd` and mapping |
 //!
 //! Cargo unites features across dependants: another crate can add a backend, and then `auto` may
 //! choose it. A crate that needs one names it in code ([`Builder::backend`]).

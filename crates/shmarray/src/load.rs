@@ -23,8 +23,7 @@ pub use loadable::Loadable;
 use loadable::dtype_mismatch;
 
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
-/// [`create`](Self::create), [`replace`](Self::replace) or
-/// [`attach_or_create`](Self::attach_or_create) does it.
+/// [`create`](Self::create) or [`attach_or_create`](Self::attach_or_create) does it.
 ///
 /// The elements go into the shared memory itself: there is no second copy. Nobody else sees
 /// the array before it is whole. It has the file's order, C or Fortran.
@@ -141,9 +140,14 @@ impl<'p, A: Loadable> Load<'p, A> {
         self.with(|options| options.pages(pages))
     }
 
-    /// Who removes it, as [`Builder::cleanup`].
+    /// When its name is removed, and by whom, as [`Builder::cleanup`].
     pub fn cleanup(self, cleanup: Cleanup) -> Self {
         self.with(|options| options.cleanup(cleanup))
+    }
+
+    /// Whether [`create`](Self::create) replaces an array of the same name, as [`Builder::force`].
+    pub fn force(self, force: bool) -> Self {
+        self.with(|options| options.force(force))
     }
 
     /// How its first element is aligned, as [`Builder::align`].
@@ -159,7 +163,8 @@ impl<'p, A: Loadable> Load<'p, A> {
         self
     }
 
-    /// Reads the file into a new array, and refuses if its name is taken.
+    /// Reads the file into a new array, and refuses if its name is taken, but for
+    /// [`force`](Self::force).
     ///
     /// # Errors
     /// [`AlreadyExists`](ErrorKind::AlreadyExists); [`DTypeMismatch`](ErrorKind::DTypeMismatch) and
@@ -169,15 +174,6 @@ impl<'p, A: Loadable> Load<'p, A> {
     pub fn create(mut self) -> Result<A> {
         let mut file = self.open()?;
         self.make(&mut file)
-    }
-
-    /// As [`create`](Self::create), but an array that others have of that name is replaced. Those
-    /// attached to it keep it.
-    ///
-    /// # Errors
-    /// Those of [`create`](Self::create), but for `AlreadyExists`.
-    pub fn replace(self) -> Result<A> {
-        self.with(|options| options.force(true)).create()
     }
 
     /// Attaches to the array of that name, if there is one of the file's type and shape, and reads

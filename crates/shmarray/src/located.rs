@@ -39,7 +39,7 @@ pub fn containing(memory: &(impl Locate + ?Sized)) -> Option<Located> {
     addresses::find(&memory.extent()?)
 }
 
-/// What can be asked where it lies: arrays and views of ndarray, slices, ranges of pointers (as of
+/// Memory whose array can be looked up: arrays and views of ndarray, slices, ranges of pointers (as of
 /// [`as_ptr_range`](slice::as_ptr_range)), guards, chunks, and references to them.
 ///
 /// The elements of a [`SharedArray`](crate::SharedArray) always lie in shared memory; and so do its views'.

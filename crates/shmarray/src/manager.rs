@@ -46,7 +46,7 @@ pub struct Manager {
     workers: Workers,
 }
 
-/// What is to be freed.
+/// An array or a name that is to be freed.
 #[derive(Debug)]
 struct Item {
     name: Name,
@@ -188,7 +188,7 @@ impl Manager {
 }
 
 impl Drop for Manager {
-    /// Frees all. What fails is a `tracing` event.
+    /// Frees all. A failure is a `tracing` event.
     fn drop(&mut self) {
         let Err(error) = self.clear() else { return };
         for Failure { name, error } in &error.failures {
@@ -197,14 +197,14 @@ impl Drop for Manager {
     }
 }
 
-/// What [`Manager::clear`] could not free. It displays with one line for each.
+/// The arrays that [`Manager::clear`] could not free. It displays with one line for each.
 #[derive(Debug)]
 pub struct ClearError {
     failures: Vec<Failure>,
     of: usize,
 }
 
-/// What could not be freed, and why.
+/// An array that could not be freed, and why.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure {

@@ -1,13 +1,13 @@
-//! What may be done with an array, as types: the third parameter of [`Array`](crate::Array).
+//! Modes: the uses that an array allows, as types. The third parameter of [`Array`](crate::Array).
 #![allow(unsafe_code)] // passes the contract of `ElementSpan` on
 
 use ndarray::Dimension;
 use shm_core::{Access, Element, ErrorKind, Region, Result};
 use shm_ndarray::{ElementSpan, Elements, ElementsMut};
 
-use crate::ErasedArray;
+use crate::erased::ErasedArray;
 
-/// What may be done with an array. There are the five modes of this module and no others.
+/// The uses that an array allows. There are the five modes of this module and no others.
 pub trait Mode: sealed::Mode {}
 
 /// A mode whose elements are reached without a guard: all but [`Guarded`].
@@ -157,7 +157,7 @@ fn is_memfd(array: &ErasedArray) -> Result<()> {
     array.segment().check_sealable()
 }
 
-/// A frozen array may be guarded: where nobody writes, nobody needs guards.
+/// A frozen array may be guarded: no process can write it, so readers need no guards.
 fn is_frozen(array: &ErasedArray) -> Result<()> {
     if array.is_frozen() {
         return Ok(());

@@ -1,15 +1,15 @@
-//! What rebuilds an array in another process, and rebuilding it there.
+//! Payloads: from an array to the description that rebuilds it in another process, and back.
 
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use shm_core::{Access, BackendKind, Descriptor, ErrorKind, Origin, Payload, PayloadRef, Result};
 use shm_presence::fork;
 
-use crate::ErasedArray;
 use crate::backends::{self, Mapped, backend_cannot};
+use crate::erased::ErasedArray;
 
 impl ErasedArray {
-    /// What rebuilds this array in another process, as [`Array::payload`](crate::Array::payload).
+    /// The description that rebuilds this array in another process, as [`Array::payload`](crate::Array::payload).
     ///
     /// # Errors
     /// [`BackendCannot`](ErrorKind::BackendCannot) on backend `mmap`.
@@ -25,7 +25,7 @@ impl ErasedArray {
         self.segment().file().map(AsFd::as_fd)
     }
 
-    /// Attaches to what a payload describes: for reading if it is frozen, otherwise for reading
+    /// Attaches to the array that a payload describes: for reading if it is frozen, otherwise for reading
     /// and writing.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl ErasedArray {
         Self::open_payload(payload, access_of(&payload.descriptor))
     }
 
-    /// Attaches to what a payload describes, for reading.
+    /// Attaches to the array that a payload describes, for reading.
     ///
     /// # Errors
     /// As for [`from_payload`](Self::from_payload).
@@ -42,8 +42,8 @@ impl ErasedArray {
         Self::open_payload(payload, Access::ReadOnly)
     }
 
-    /// Attaches to what a file descriptor leads to, and a payload describes: for reading if it is
-    /// frozen, otherwise for reading and writing.
+    /// Attaches to the segment that a file descriptor leads to, which must be the one that the payload
+    /// describes: for reading if it is frozen, otherwise for reading and writing.
     ///
     /// # Errors
     /// [`SegmentMismatch`](ErrorKind::SegmentMismatch) if it leads to another segment;
@@ -56,7 +56,7 @@ impl ErasedArray {
         Self::open_fd(descriptor, fd, access_of(descriptor))
     }
 
-    /// Attaches to what a payload describes, and checks that it is that.
+    /// Attaches, and checks that the segment is the one described.
     pub(crate) fn open_payload(payload: &Payload, access: Access) -> Result<Self> {
         let descriptor = &payload.descriptor;
         let backend = descriptor.backend;
@@ -72,7 +72,7 @@ impl ErasedArray {
         Self::described_by(found, descriptor)
     }
 
-    /// Attaches to what came with a descriptor, and checks that it is that.
+    /// Attaches by fd, and checks that the segment is the one described.
     pub(crate) fn open_fd(descriptor: &Descriptor, fd: OwnedFd, access: Access) -> Result<Self> {
         let found = backends::attach_fd(descriptor.backend, fd, &descriptor.name, access)?;
         Self::described_by(found, descriptor)
@@ -108,7 +108,7 @@ impl ErasedArray {
     }
 }
 
-/// How an array is attached that says nothing else.
+/// The access with which an array is attached if the caller does not say.
 pub(crate) fn access_of(descriptor: &Descriptor) -> Access {
     if descriptor.frozen { Access::ReadOnly } else { Access::ReadWrite }
 }

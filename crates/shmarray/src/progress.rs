@@ -34,8 +34,8 @@ impl ErasedArray {
     }
 }
 
-/// A counter that others wait on, without asking again and again. What it counts is for those who
-/// share the array to say; it starts at 0 and only grows, modulo 2^63.
+/// A counter that other processes wait on, without polling. The programs that share the array decide
+/// what it counts; it starts at 0 and only grows, modulo 2^63.
 pub struct Progress<'a, H: Hold = Borrowed> {
     counter: ProgressCounter<H::Attachment<'a>>,
 }
@@ -44,7 +44,7 @@ pub struct Progress<'a, H: Hold = Borrowed> {
 pub type OwnedProgress = Progress<'static, Owned>;
 
 impl<H: Hold> Progress<'_, H> {
-    /// The count. What others wrote before they counted, this process sees now.
+    /// The count. This process sees everything that others wrote before they counted.
     pub fn get(&self) -> u64 {
         self.counter.get()
     }

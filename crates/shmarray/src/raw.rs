@@ -20,16 +20,16 @@ mod builder;
 use attachment::{RawAttachment, RawSpan};
 pub use builder::RawBuilder;
 
-/// An array of elements `T` in `D` dimensions in a raw segment, of which mode `M` says what may be
-/// done: [`RawArray`] or [`ReadOnlyRawArray`].
+/// An array of elements `T` in `D` dimensions in a raw segment, whose mode `M` says which uses it
+/// allows: [`RawArray`] or [`ReadOnlyRawArray`].
 ///
 /// A raw segment is a file in `/dev/shm` that says nothing about itself, such as a block of
-/// Python's `multiprocessing.shared_memory`. What its bytes mean, all who use it have agreed
-/// elsewhere: dtype, shape, order, and where the data begin are the caller's word, and nothing can
+/// Python's `multiprocessing.shared_memory`. The programs that use it have agreed elsewhere
+/// what its bytes mean: dtype, shape, order, and where the data begin are the caller's word, and nothing can
 /// check more than that the segment is long enough.
 ///
 /// What a shared array has and a raw one has not:
-/// - **Clean-up.** Nobody is counted. Dropping a handle unmaps; the name, and with it the memory,
+/// - **Clean-up.** Processes that have it are not counted. Dropping a handle unmaps; the name, and with it the memory,
 ///   stays until somebody calls [`unlink`](Self::unlink) or [`delete`](crate::names::delete).
 ///   [`gc`](crate::names::gc) never touches it.
 /// - **A size that holds.** Any process of the user may shorten the segment at any time. The next
@@ -38,7 +38,7 @@ pub use builder::RawBuilder;
 ///   [`SharedArray`](crate::SharedArray).
 ///
 /// Clones and slices show the same memory. The safe methods may be called while other threads and
-/// processes write, in whatever way: elements of 1, 2, 4 and 8 bytes are not poisoned if those write
+/// processes write, in whatever way: elements of 1, 2, 4 and 8 bytes are not torn if those write
 /// them in one piece.
 ///
 /// ```
@@ -64,7 +64,7 @@ pub use builder::RawBuilder;
 /// ```
 pub struct Raw<T: Element, D: Dimension, M: Open = ReadWrite> {
     // Invariant: of `span` in the region of `attachment`. Nothing hands them out for longer than
-    // `&self`. All who share `attachment` have the same T.
+    // `&self`. All arrays that share `attachment` have the same T.
     elements: M::Elements<T, D>,
     attachment: Arc<RawAttachment>,
     span: RawSpan,

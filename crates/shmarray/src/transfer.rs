@@ -25,6 +25,7 @@ use std::time::Duration;
 use ndarray::Dimension;
 use shm_core::{Access, Descriptor, Element, Result};
 use shm_pass::Outgoing;
+use shm_sync::Timeout;
 
 use crate::any_array::AnyArray;
 use crate::array::Array;
@@ -59,12 +60,16 @@ pub fn take(key: &str) -> Result<Received> {
 /// # Errors
 /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`, before anything is sent;
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over.
-pub fn send(socket: &UnixStream, arrays: &[&dyn AnyArray], timeout: Duration) -> Result<()> {
+pub fn send(
+    socket: &UnixStream,
+    arrays: &[&dyn AnyArray],
+    timeout: impl Into<Timeout>,
+) -> Result<()> {
     let outgoing = arrays.iter().map(|array| {
         let (payload, fd) = array.as_erased().handover("sending")?;
         Outgoing::new(payload, fd)
     });
-    shm_pass::send(socket, outgoing, timeout)
+    shm_pass::send(socket, outgoing, duration_of(timeout.into()))
 }
 
 /// Receives the arrays of one message.
@@ -72,9 +77,18 @@ pub fn send(socket: &UnixStream, arrays: &[&dyn AnyArray], timeout: Duration) ->
 /// # Errors
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over;
 /// those of the message's form. Every descriptor that came with a bad message is closed.
-pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Received>> {
-    let parcels = shm_pass::receive(socket, timeout)?;
+pub fn receive(socket: &UnixStream, timeout: impl Into<Timeout>) -> Result<Vec<Received>> {
+    let parcels = shm_pass::receive(socket, duration_of(timeout.into()))?;
     Ok(parcels.into_iter().map(Received::new).collect())
+}
+
+/// As the transport takes it, for which a time beyond the clock's range is for ever.
+fn duration_of(timeout: Timeout) -> Duration {
+    match timeout {
+        Timeout::Forever => Duration::MAX,
+        Timeout::NoWait => Duration::ZERO,
+        Timeout::After(time) => time,
+    }
 }
 
 /// An array that another process handed over, not attached yet.
@@ -88,7 +102,7 @@ impl Received {
         Self { parcel }
     }
 
-    /// What the sender says it is; checked against the segment on attaching.
+    /// The sender's description of it; checked against the segment on attaching.
     pub fn descriptor(&self) -> &Descriptor {
         &self.parcel.payload.descriptor
     }

@@ -13,7 +13,7 @@ use crate::mode::Mode;
 /// panics. If one of them cannot be attached, those before it are detached and the function does not
 /// run.
 ///
-/// What the function returns is returned; one that fails itself gives a result in a result. A clone
+/// It returns what the function returns; a function that fails itself gives a result in a result. A clone
 /// of an array that the function keeps stays attached. See [`Attach`] for what can be attached.
 ///
 /// ```
@@ -33,7 +33,7 @@ use crate::mode::Mode;
 /// # }
 /// ```
 ///
-/// In a worker, of what it was sent; the function says what it expects:
+/// In a worker, which attaches the arrays that it was sent; the function says which types it expects:
 ///
 /// ```
 /// use shmarray::prelude::*;

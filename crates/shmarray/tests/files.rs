@@ -105,7 +105,7 @@ fn checked() {
     let taken = load().backend(BackendKind::Shm).create().unwrap_err();
     assert!(matches!(taken.kind(), ErrorKind::AlreadyExists { .. }), "{taken}");
     first.fill(9);
-    let second = load().backend(BackendKind::Shm).replace().unwrap();
+    let second = load().backend(BackendKind::Shm).force(true).create().unwrap();
     assert_eq!((first.get((1, 2)), second.get((1, 2))), (Some(9), Some(5)));
 }
 

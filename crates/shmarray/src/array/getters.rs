@@ -1,4 +1,4 @@
-//! What a typed array is asked that its erased handle knows: each method forwards, and no more.
+//! The methods of a typed array that need no element type: each forwards to the erased handle.
 
 use ndarray::{Dimension, IntoDimension, SliceArg};
 use shm_core::{Access, BackendKind, Cleanup, DType, Element, Name, Paging, Payload, Result};
@@ -9,7 +9,7 @@ use super::Array;
 use crate::mode::Mode;
 
 impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
-    /// What rebuilds this array in another process, with the part that it shows.
+    /// The description that rebuilds this array in another process, with the part that it shows.
     ///
     /// On `memfd` it works while this array lives: pass the descriptor itself
     /// (`shmarray::transfer`) where that is not sure.
@@ -32,7 +32,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
 
     /// Where the first element of the whole array lies: bytes from the start of the segment, at least
     /// 12288. It is for programs that map the segment without this library, as Python does:
-    /// `np.ndarray(shape, dtype, shm.buf, offset, order=order)`. What lies before it is not for them.
+    /// `np.ndarray(shape, dtype, shm.buf, offset, order=order)`. The bytes before it are not for them.
     pub fn data_offset(&self) -> u64 {
         self.erased.data_offset()
     }
@@ -47,7 +47,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
         self.erased.access()
     }
 
-    /// Who removes it.
+    /// When its name is removed, and by whom.
     pub fn cleanup(&self) -> Cleanup {
         self.erased.cleanup()
     }

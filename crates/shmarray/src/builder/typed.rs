@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 
-use ndarray::{ArrayRef, Dimension, indices};
+use ndarray::{ArrayRef, Dimension, IntoDimension, indices};
 use shm_core::{DType, Element, ErrorKind, Fill, Header, Order, Region, Result, Sink, Window};
 use shm_ndarray::{ElementSpan, ElementsMut};
 
@@ -11,6 +11,20 @@ use super::{Buildable, Builder, sealed};
 use crate::array::{Array, GuardedArray, SharedArray};
 use crate::contents;
 use crate::mode::Mode;
+
+impl<T: Element, D: Dimension> SharedArray<T, D> {
+    /// Begins a new array of that shape, in elements. See [`Builder`].
+    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<Self> {
+        Builder::new(shape.into_dimension())
+    }
+}
+
+impl<T: Element, D: Dimension> GuardedArray<T, D> {
+    /// Begins a new guarded array of that shape, in elements. See [`Builder`].
+    pub fn builder(shape: impl IntoDimension<Dim = D>) -> Builder<Self> {
+        Builder::new(shape.into_dimension())
+    }
+}
 
 impl<T: Element, D: Dimension> Buildable for SharedArray<T, D> {}
 impl<T: Element, D: Dimension> Buildable for GuardedArray<T, D> {}

@@ -1,4 +1,4 @@
-//! What one handle says about its array beyond what the segment says: part, name, selection.
+//! The details of one handle that the segment does not have: part, name, selection.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ pub(crate) struct Details(Option<Arc<Said>>);
 struct Said {
     /// The part, if not the whole.
     window: Option<Window>,
-    /// What the array goes by in this process, if not by the segment's name.
+    /// The array's name in this process, if it is not the segment's.
     name: Option<Name>,
     selection: Option<Arc<Selection>>,
 }

@@ -25,8 +25,8 @@ impl ErasedArray {
     /// Its elements, for reading and writing.
     ///
     /// # Errors
-    /// [`AccessDenied`](ErrorKind::AccessDenied) if this process may only read it, or nobody may write
-    /// it; [`GuardMismatch`](ErrorKind::GuardMismatch) if it is guarded.
+    /// [`AccessDenied`](ErrorKind::AccessDenied) if this process may only read it, or if it is
+    /// frozen; [`GuardMismatch`](ErrorKind::GuardMismatch) if it is guarded.
     pub fn elements_mut(&self) -> Result<ErasedElementsMut<'_>> {
         self.check_access(Access::ReadWrite)?;
         self.check_guarded(false)?;
@@ -67,8 +67,8 @@ impl<'a> ErasedElements<'a> {
     /// [`strides`](ErasedArray::strides), which are in elements.
     ///
     /// The memory stays mapped while a clone of the array, or the guard or chunk that this is of,
-    /// lives. Who reads through the pointer sees to it that nobody writes meanwhile, in any process: a
-    /// guard does, and so does a frozen array. Of an array without elements the pointer leads nowhere.
+    /// lives. A caller that reads through the pointer makes sure that no process writes
+    /// meanwhile: a guard does that, and so does a frozen array. Of an array without elements the pointer leads nowhere.
     pub fn as_ptr(&self) -> *const u8 {
         self.first()
     }
@@ -137,9 +137,9 @@ impl<'a> ErasedElementsMut<'a> {
         Self { elements: ErasedElements::new(array) }
     }
 
-    /// Where the first element lies, as [`as_ptr`](ErasedElements::as_ptr), for writing: who writes
-    /// through the pointer sees to it that nobody else reads or writes meanwhile, in any process. A
-    /// guard for writing does, and so does a chunk.
+    /// Where the first element lies, as [`as_ptr`](ErasedElements::as_ptr), for writing: a caller
+    /// that writes through the pointer makes sure that nobody else reads or writes meanwhile, in any
+    /// process. A guard for writing does that, and so does a chunk.
     pub fn as_mut_ptr(&self) -> *mut u8 {
         self.first()
     }

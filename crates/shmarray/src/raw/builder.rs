@@ -11,7 +11,7 @@ use super::{Raw, RawArray};
 use crate::addresses::Located;
 use crate::mode::{Open, ReadWrite};
 
-/// What a raw array is taken for, or is to be. [`attach`](Self::attach) attaches to a segment and
+/// The dtype, shape and place of a raw array, and its options. [`attach`](Self::attach) attaches to a segment and
 /// [`create`](RawBuilder::create) makes one, in mode `M`.
 #[derive(Clone, Debug)]
 pub struct RawBuilder<T, D, M = ReadWrite> {
@@ -42,8 +42,8 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
         self
     }
 
-    /// Where its first element lies: bytes from the start of the segment. What is there before it
-    /// is nobody's business here.
+    /// Where its first element lies: bytes from the start of the segment. The library does not
+    /// touch the bytes before it.
     pub fn offset(mut self, bytes: u64) -> Self {
         self.offset = bytes;
         self
