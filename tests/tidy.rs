@@ -210,9 +210,8 @@ fn what_only_looks_changes_nothing() {
 #[test]
 fn only_one_module_locks_by_fcntl() {
     check(|source| {
-        let allowed = source.path == "crates/shm-presence/src/ofd.rs";
-        let advice =
-            "locks are taken in crates/shm-presence/src/ofd.rs only; for the rest there is rustix";
+        let allowed = source.path == "crates/shm-presence/src/os/linux/ofd.rs";
+        let advice = "locks are taken in crates/shm-presence/src/os/linux/ofd.rs only; for the rest there is rustix";
         if source.is_of_a_crate() && !allowed {
             source.forbid(&["libc::fcntl"], advice)
         } else {

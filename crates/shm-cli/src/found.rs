@@ -47,7 +47,9 @@ pub(crate) fn explained(name: &str, error: Error) -> anyhow::Error {
 /// Whether an entry that cannot be read begins as a segment does: what `shmarray ls` tells of.
 pub(crate) fn is_ours(name: &str) -> shmarray::Result<bool> {
     let unreadable = shm_survey::list()?.unreadable;
-    Ok(unreadable.iter().any(|file| matches!(&file.place, Locator::Entry(entry) if entry == name)))
+    Ok(unreadable
+        .iter()
+        .any(|file| matches!(&file.locator, Locator::Entry(entry) if entry == name)))
 }
 
 /// Whether the error says that this user may not look, rather than what is there.

@@ -87,13 +87,13 @@ pub(crate) struct Unreadable {
 impl Overview {
     /// Looks.
     pub(crate) fn now() -> shmarray::Result<Self> {
-        let Listing { segments, unreadable, foreign, hidden, blind } = shm_survey::list()?;
+        let Listing { segments, unreadable, foreign, hidden, blind, .. } = shm_survey::list()?;
         // Without /proc there are no holders to be seen: `blind` says so.
         let holders = shm_survey::holders().unwrap_or_default();
         let abandoned = abandoned()?;
         let segments = segments.iter().map(|seen| Segment::new(seen, &holders, &abandoned));
         let unreadable = unreadable.into_iter().map(|file| Unreadable {
-            place: file.place.to_string(),
+            place: file.locator.to_string(),
             bytes: file.len,
             error: words::of_library(&file.error),
         });
@@ -128,7 +128,7 @@ impl Segment {
         let header = seen.header();
         let created = units::moment(header.stamp().created);
         Self {
-            place: seen.place().to_string(),
+            place: seen.locator().to_string(),
             name: header.name().to_string(),
             backend: seen.backend().to_string(),
             dtype: header.dtype().to_string(),
@@ -143,8 +143,8 @@ impl Segment {
             frozen: seen.is_frozen(),
             guarded: header.guarded(),
             named: seen.has_name(),
-            abandoned: matches!(seen.place(), Locator::Entry(entry) if abandoned.contains(entry)),
-            is_descriptor: matches!(seen.place(), Locator::Descriptor { .. }),
+            abandoned: matches!(seen.locator(), Locator::Entry(entry) if abandoned.contains(entry)),
+            is_descriptor: matches!(seen.locator(), Locator::Descriptor { .. }),
         }
     }
 

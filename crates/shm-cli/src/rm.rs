@@ -57,7 +57,7 @@ fn remove(name: &str, holders: &Holders) -> anyhow::Result<String> {
     found::check(name)?;
     let entry = Entry::now(name);
     let done = match shm_survey::find(name) {
-        Ok(seen) => match seen.place() {
+        Ok(seen) => match seen.locator() {
             Locator::Entry(_) if seen.is_in_use().unwrap_or(true) => {
                 let keepers = keepers(holders.of(&seen));
                 format!("removed; kept by {keepers} until they let go of it")

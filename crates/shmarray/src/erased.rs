@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use shm_core::{
@@ -205,7 +204,7 @@ impl ErasedArray {
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.segment().file().map(|file| shm_presence::ask_others(file.as_fd())).transpose()
+        self.segment().file().map(shm_presence::ask_others).transpose()
     }
 
     /// A part of it, as [`Array::slice`](crate::Array::slice): `s![..]` for as many axes as there are, or a slice of

@@ -1,5 +1,6 @@
 //! Payloads: from an array to the description that rebuilds it in another process, and back.
 
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use shm_core::{Access, BackendKind, Descriptor, ErrorKind, Origin, Payload, PayloadRef, Result};
@@ -93,18 +94,14 @@ impl ErasedArray {
         Ok(array)
     }
 
-    /// A payload, and the file descriptor to go with it, for an operation that needs them.
-    pub(crate) fn handover(
-        &self,
-        operation: &'static str,
-    ) -> Result<(PayloadRef<'_>, BorrowedFd<'_>)> {
+    /// A payload, and the file to go with it, for an operation that needs them.
+    pub(crate) fn handover(&self, operation: &'static str) -> Result<(PayloadRef<'_>, &File)> {
         let (segment, backend) = (self.segment(), self.backend());
         let Some(file) = segment.file() else { return Err(backend_cannot(operation, backend)) };
-        let fd = file.as_fd();
         let origin = (backend == BackendKind::Memfd)
-            .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
+            .then(|| Origin { pid: fork::pid(), fd: file.as_raw_fd().cast_unsigned() });
         let (header, frozen) = (segment.header(), segment.is_frozen());
-        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), fd))
+        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), file))
     }
 }
 
