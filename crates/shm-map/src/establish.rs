@@ -35,45 +35,38 @@ pub fn establish(
     fill: Option<Fill<'_>>,
 ) -> Result<Mapping> {
     let is_in_order = matches!(fill, Some(Fill::InOrder(_)));
-    let new = NewFile { file, header, plan: *plan, strategy };
-    let mut sized = new.sized(fill.is_some(), is_in_order)?;
+    let mut new = NewFile { file, header, plan: *plan, strategy, is_reserved: false };
+    let mut mapping = new.size(fill.is_some(), is_in_order)?;
     if !is_in_order {
-        sized.reserve_all_but(&(0..0))?;
+        new.reserve_all_but(&mapping, 0..0)?;
     }
-    let written = sized.write(fill)?;
+    let written = new.write(&mut mapping, fill)?;
     if is_in_order {
-        sized.reserve_all_but(&written)?;
+        new.reserve_all_but(&mapping, written)?;
     }
-    Ok(sized.mapping)
+    Ok(mapping)
 }
 
 /// A new file, and what it is to become.
-#[derive(Clone, Copy)]
 struct NewFile<'a> {
     file: BorrowedFile<'a>,
     header: &'a Header,
     plan: PagePlan,
     strategy: Commit,
-}
-
-/// The same with its size, and mapped.
-struct SizedFile<'a> {
-    new: NewFile<'a>,
-    mapping: Mapping,
     /// Memory was reserved along with the size.
     is_reserved: bool,
 }
 
-impl<'a> NewFile<'a> {
+impl NewFile<'_> {
     /// The first step. The file is mapped before anything is written or reserved: the first page
     /// would be an ordinary one, and so would all that `fallocate(2)` allocates where only a mapping
     /// gets huge ones.
-    fn sized(self, has_fill: bool, is_in_order: bool) -> Result<SizedFile<'a>> {
-        let Self { file, header, plan, strategy } = self;
+    fn size(&mut self, has_fill: bool, is_in_order: bool) -> Result<Mapping> {
+        let Self { file, header, plan, strategy, .. } = *self;
         let (len, is_huge) = (header.mapped_len(), plan.is_huge());
-        let is_reserved =
+        self.is_reserved =
             !is_huge && !is_in_order && matches!(strategy, Commit::Auto | Commit::Reserve);
-        if is_reserved {
+        if self.is_reserved {
             reserve(file, header.segment_len())?;
         } else {
             set_len(file, plan.rounded(len) as u64)?;
@@ -87,8 +80,8 @@ impl<'a> NewFile<'a> {
             match mapping.populate_part(0..PIECE) {
                 Err(error) if os::is_unsupported(&error) && !plan.is_hugetlb() => {
                     let reason = "the kernel cannot populate them (before Linux 5.14)";
-                    let ordinary = Self { plan: PagePlan::ordinary(reason), ..self };
-                    return ordinary.sized(has_fill, is_in_order);
+                    self.plan = PagePlan::ordinary(reason);
+                    return self.size(has_fill, is_in_order);
                 }
                 Err(error) if !os::is_unsupported(&error) => {
                     return Err(mapping.populate_error(Some(file), error));
@@ -96,23 +89,21 @@ impl<'a> NewFile<'a> {
                 _ => {}
             }
         }
-        Ok(SizedFile { new: self, mapping, is_reserved })
+        Ok(mapping)
     }
-}
 
-impl SizedFile<'_> {
     /// The second step: the header and the contents. Tells which bytes were written in order.
-    fn write(&mut self, fill: Option<Fill<'_>>) -> Result<Range<u64>> {
-        let NewFile { file, header, plan, .. } = self.new;
+    fn write(&self, mapping: &mut Mapping, fill: Option<Fill<'_>>) -> Result<Range<u64>> {
+        let Self { file, header, plan, .. } = *self;
         if plan.is_hugetlb() {
-            put(&self.mapping, 0, &header.encode())?; // write(2) does not reach them
+            put(mapping, 0, &header.encode())?; // write(2) does not reach them
         } else {
             write_header(file, header)?;
         }
         let fill: &mut dyn FnMut(&mut dyn Sink) -> Result<()> = match fill {
             None => return Ok(0..0),
             Some(Fill::InPlace(fill)) => {
-                fill(header, &self.mapping)?;
+                fill(header, mapping)?;
                 return Ok(0..0);
             }
             Some(Fill::InOrder(fill)) => fill,
@@ -122,33 +113,31 @@ impl SizedFile<'_> {
             }
         };
         let end = if plan.is_huge() {
-            let mut sink = MappedSink::new(&self.mapping, Some(file), header, &plan);
+            let mut sink = MappedSink::new(mapping, Some(file), header, &plan);
             fill(&mut sink)?;
             sink.position() as u64
         } else {
             let mut sink = FileSink::new(file, header);
             fill(&mut sink)?;
-            self.mapping.set_populated();
+            mapping.set_populated();
             sink.position()
         };
         Ok(header.data_offset()..end)
     }
 
     /// The third step: memory for all bytes but those that were written.
-    fn reserve_all_but(&self, written: &Range<u64>) -> Result<()> {
-        let NewFile { file, header, plan, strategy } = self.new;
+    fn reserve_all_but(&self, mapping: &Mapping, written: Range<u64>) -> Result<()> {
+        let Self { file, header, plan, strategy, .. } = *self;
         let len = header.segment_len();
         if self.is_reserved || plan.is_huge() && written.end == len {
             return Ok(());
         }
         match strategy {
             Commit::Lazy => Ok(()),
-            Commit::Populate => populate(&self.mapping, file),
+            Commit::Populate => populate(mapping, file),
             // The kernel promised them when they were mapped.
             Commit::Auto | Commit::Reserve if plan.is_hugetlb() => Ok(()),
-            Commit::Auto | Commit::Reserve if plan.needs_advice() => {
-                self.mapping.populate(Some(file))
-            }
+            Commit::Auto | Commit::Reserve if plan.needs_advice() => mapping.populate(Some(file)),
             Commit::Auto | Commit::Reserve => {
                 reserve_within(file, 0..written.start)?;
                 reserve_within(file, written.end..len)

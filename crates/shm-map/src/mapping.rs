@@ -48,7 +48,7 @@ pub(crate) struct Span {
     pub(crate) file: Option<File>,
 }
 
-// SAFETY: an address that nothing else owns; whoever reads or writes through it is in charge of
+// SAFETY: an address that nothing else owns; the code that reads or writes through it is in charge of
 // doing so soundly, from any thread.
 unsafe impl Send for Span {}
 // SAFETY: as above; `&Span` gives the address and the length only.

@@ -44,7 +44,7 @@ pub(super) fn parent_is_killed() {
                 0
             }));
         });
-        assert_eq!(refusal(array.try_write()), "Locked");
+        assert_eq!(refusal(array.try_write()), "TimedOut");
         drop(parent); // by SIGKILL
         assert_poisoned_then_mend(&array);
         drop((end, answer));

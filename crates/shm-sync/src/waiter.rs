@@ -1,135 +1,17 @@
-//! What the algorithms need of the system: waiting, and who is alive. The models have their own.
+//! One thread's wait: it spins, sleeps, calls the caller's hook, and says when to ask who lives.
 
-use std::fmt;
-use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use shm_core::{Error, Result};
-use shm_presence::Owner;
 
 use crate::atomic::{AtomicU64, spin_loop};
-
-/// Whom a call to [`Sleep::wake`] reaches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whom {
-    /// Those who wait to be the only one.
-    Writers = 1,
-    /// Those who wait together with others.
-    Readers = 2,
-}
-
-/// Sleeping until a word changes, and waking those who do. See futex(2).
-pub(crate) trait Sleep {
-    /// Sleeps until that time, unless the low half of `word` differs from that of `seen`. It may
-    /// return for no reason; it tells whether the time was over.
-    fn wait(&self, word: &AtomicU64, seen: u64, whom: Whom, until: Duration) -> Result<bool>;
-
-    /// The time, since some moment: `CLOCK_MONOTONIC` of `clock_gettime(2)`.
-    fn now(&self) -> Duration;
-
-    /// Wakes up to `count` of those who wait on `word`.
-    fn wake(&self, word: &AtomicU64, whom: Whom, count: u32);
-}
-
-/// Who is alive.
-pub(crate) trait Liveness {
-    /// Whether that owner is alive, by the kernel's word. No if there is no such slot.
-    fn is_alive(&self, owner: Owner) -> Result<bool>;
-}
-
-/// Both.
-pub(crate) trait System: Sleep + Liveness {}
-
-impl<S: Sleep + Liveness> System for S {}
-
-/// How long to wait for others.
-#[derive(Clone, Copy, Debug)]
-pub enum Timeout {
-    /// Until it is there, or its holder is dead.
-    Forever,
-    /// Not at all.
-    NoWait,
-    /// So long, counted from when the waiting begins.
-    After(Duration),
-}
-
-impl From<Duration> for Timeout {
-    fn from(time: Duration) -> Self {
-        Self::After(time)
-    }
-}
-
-/// What a waiting thread calls in between: `Continue` to wait on, `Break` to give up.
-type Hook<'h> = dyn FnMut() -> ControlFlow<()> + 'h;
-
-/// How a caller waits: for how long, and what it does in between.
-///
-/// Every wait takes one, or a [`Timeout`] where there is no hook.
-///
-/// ```
-/// use std::ops::ControlFlow;
-/// use shm_sync::{Timeout, Wait};
-///
-/// let mut interrupted = || ControlFlow::Continue(());
-/// let wait = Wait::with_hook(Timeout::Forever, &mut interrupted);
-/// # let _ = wait;
-/// ```
-pub struct Wait<'h> {
-    timeout: Timeout,
-    hook: Option<&'h mut Hook<'h>>,
-}
-
-impl<'h> Wait<'h> {
-    /// A wait that calls `hook` on the waiting thread, at every wake-up and at least every 50
-    /// milliseconds. This crate holds no lock of its own during the call, the lock that forks take
-    /// included; the hook may do anything, but it must not wait for what its caller holds.
-    ///
-    /// `Continue` changes no shared word: an arrival at a barrier stays counted. `Break` gives up
-    /// with [`Interrupted`](shm_core::ErrorKind::Interrupted), and does to others what the end of
-    /// the timeout does: at a barrier it breaks the barrier, unless all have arrived by then.
-    pub fn with_hook(
-        timeout: impl Into<Timeout>,
-        hook: &'h mut dyn FnMut() -> ControlFlow<()>,
-    ) -> Self {
-        Self { timeout: timeout.into(), hook: Some(hook) }
-    }
-
-    /// The same wait, for a call that is one of several.
-    pub fn reborrow(&mut self) -> Wait<'_> {
-        let hook = self.hook.as_mut().map(|hook| &mut **hook as &mut Hook<'_>);
-        Wait { timeout: self.timeout, hook }
-    }
-
-    pub(crate) fn timeout(&self) -> Timeout {
-        self.timeout
-    }
-}
-
-impl From<Timeout> for Wait<'_> {
-    fn from(timeout: Timeout) -> Self {
-        Self { timeout, hook: None }
-    }
-}
-
-impl From<Duration> for Wait<'_> {
-    fn from(time: Duration) -> Self {
-        Timeout::After(time).into()
-    }
-}
-
-impl fmt::Debug for Wait<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wait")
-            .field("timeout", &self.timeout)
-            .field("has_hook", &self.hook.is_some())
-            .finish()
-    }
-}
+use crate::sleep::{Sleep, Whom};
+use crate::wait::{Timeout, Wait};
 
 /// Why an algorithm stopped before it had what it wanted.
 #[derive(Debug)]
 pub(crate) enum Stop {
-    /// The limit passed.
+    /// The timeout passed.
     TimedOut {
         /// How long it had waited.
         waited: Duration,
@@ -139,6 +21,8 @@ pub(crate) enum Stop {
         /// How long it had waited.
         waited: Duration,
     },
+    /// What the waiter waited for is not needed any more.
+    Needless,
     /// The system failed.
     Failed(Error),
 }
@@ -153,17 +37,21 @@ impl From<Error> for Stop {
 /// live. A death is noticed that much later, and a hook is called no more rarely.
 const TICKS: [Duration; 2] = [Duration::from_millis(2), Duration::from_millis(50)];
 
-/// The first sleep of who sleeps often, and for short: longer than the kernel's own tick (10 ms at
-/// most), as the hardware is set for whichever timer is the next, and in a virtual machine that takes a
-/// microsecond on the way to sleep and another on the way back.
+/// The first sleep of a waiter that sleeps often, and for a short time.
+///
+/// It is longer than the kernel's own tick (10 ms at most). The kernel sets the hardware for the next
+/// timer. A shorter one would have it set anew: in a virtual machine that takes a microsecond on the way
+/// to sleep and another on the way back.
 const OFTEN: Duration = Duration::from_millis(12);
 
-/// Looks again so often before it sleeps: most holders let go within a microsecond.
+/// How often a waiter looks again before it sleeps: most holders let go within a microsecond.
 const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// One wait, from the first look to the end.
 pub(crate) struct Waiter<'h> {
     wait: Wait<'h>,
+    /// Whether the wait has become needless.
+    is_needless: Option<&'h dyn Fn() -> Result<bool>>,
     /// The hook has given up.
     interrupted: bool,
     start: Option<Instant>,
@@ -179,15 +67,30 @@ impl<'h> Waiter<'h> {
         Self::since(wait, None)
     }
 
-    /// One who sleeps often, and has spun already.
+    /// A waiter that sleeps often, and has spun already.
     pub(crate) fn often(wait: Wait<'h>) -> Self {
         Self { spins: 0, tick: OFTEN, ..Self::new(wait) }
     }
 
-    /// One that began to wait earlier.
+    /// A waiter that began to wait earlier.
     pub(crate) fn since(wait: Wait<'h>, start: Option<Instant>) -> Self {
         let (spins, tick) = (SPINS, TICKS[0]);
-        Self { wait, interrupted: false, start, spins, tick, has_asked: false, asks: None }
+        Self {
+            wait,
+            is_needless: None,
+            interrupted: false,
+            start,
+            spins,
+            tick,
+            has_asked: false,
+            asks: None,
+        }
+    }
+
+    /// The same, but it stops once `is_needless` says so. The waiter asks before each sleep, so also
+    /// after each wake-up and tick.
+    pub(crate) fn unless(self, is_needless: &'h dyn Fn() -> Result<bool>) -> Self {
+        Self { is_needless: Some(is_needless), ..self }
     }
 
     /// What is left of this wait, for another that is a part of it.
@@ -199,12 +102,12 @@ impl<'h> Waiter<'h> {
         rest
     }
 
-    /// Somebody else is waited for now, about whom nobody has asked yet.
+    /// From now on the wait is for others, about whom the kernel has not been asked.
     pub(crate) fn for_others(&mut self) {
         self.has_asked = false;
     }
 
-    /// Whether to look again at once.
+    /// Whether the waiter is to look again at once.
     pub(crate) fn spins(&mut self) -> bool {
         if self.spins == 0 || matches!(self.wait.timeout, Timeout::NoWait) {
             return false;
@@ -222,16 +125,21 @@ impl<'h> Waiter<'h> {
         seen: u64,
         whom: Whom,
     ) -> Result<bool, Stop> {
+        if let Some(is_needless) = self.is_needless
+            && is_needless()?
+        {
+            return Err(Stop::Needless);
+        }
         let passed = match self.rest() {
             Ok(rest) => {
                 let now = system.now();
                 let asks = *self.asks.get_or_insert(now.saturating_add(self.tick));
                 let passed = system.wait(word, seen, whom, asks.min(now.saturating_add(rest)))?;
                 self.call_hook()?;
-                // Whoever is woken again and again, by signals or by others, asks all the same.
+                // A waiter that is woken again and again, by signals or by others, asks all the same.
                 passed || now >= asks
             }
-            // Nobody gives up without having asked: the one who is waited for may be dead.
+            // No waiter gives up without having asked: the holder may be dead.
             Err(stop) if self.has_asked || self.interrupted => return Err(stop),
             Err(_) => true,
         };
@@ -280,10 +188,13 @@ impl<'h> Waiter<'h> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use std::cell::Cell;
+    use std::ops::ControlFlow;
+
+    use shm_core::Result;
 
     use super::*;
 
-    /// A system that wakes whoever sleeps, at once and for nothing.
+    /// A system that wakes every sleeper at once and for no reason.
     struct Disturbing(Instant);
 
     impl Sleep for Disturbing {
@@ -384,7 +295,7 @@ mod tests {
         let began = Instant::now().checked_sub(Duration::from_secs(20));
         let mut waiter = Waiter::since(Wait::with_hook(time, &mut hook), began);
         let rest = waiter.rest_of_wait();
-        let Timeout::After(left) = rest.timeout() else { panic!("{rest:?}") };
+        let Timeout::After(left) = rest.timeout else { panic!("{rest:?}") };
         assert!(left <= Duration::from_secs(40));
         Waiter::new(rest).sleep(&Skipping::default(), &word, 0, Whom::Readers).unwrap();
         assert_eq!(calls, 1);
