@@ -8,9 +8,10 @@ use std::io::{ErrorKind as IoErrorKind, Read};
 
 use shm_core::{DType, Error, ErrorKind, Layout, Order, Result};
 
+use crate::fault::corrupt;
 use crate::literal;
 
-const MAGIC: &[u8; 6] = b"\x93NUMPY";
+pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const WHAT: &str = "the header of the .npy file";
 
 /// What a `.npy` file says about its elements, checked but for the length of the file.
@@ -26,10 +27,10 @@ impl NpyHeader {
     /// more than 10 000.
     pub const MAX_LEN: usize = u16::MAX as usize;
 
-    /// Reads a header, and nothing behind it.
+    /// Reads a header, and no byte behind it.
     ///
     /// # Errors
-    /// [`Truncated`](ErrorKind::Truncated); [`Corrupt`](ErrorKind::Corrupt) if it is none;
+    /// [`Truncated`](ErrorKind::Truncated); [`Corrupt`](ErrorKind::Corrupt) if it is no header;
     /// [`UnsupportedVersion`](ErrorKind::UnsupportedVersion) after 3;
     /// [`Oversized`](ErrorKind::Oversized) beyond [`MAX_LEN`](Self::MAX_LEN);
     /// [`InvalidDType`](ErrorKind::InvalidDType) for elements that cannot be shared, or that are
@@ -109,39 +110,6 @@ impl NpyHeader {
     }
 }
 
-/// The bytes in front of the elements.
-pub(crate) fn encode(dtype: &DType, shape: &[usize], order: Order) -> Result<Vec<u8>> {
-    let descr = dtype.to_string();
-    descr.parse::<DType>()?; // or nobody could read it
-    if descr.contains(char::is_control) {
-        let reason = "a control character in the name of a field";
-        return Err(ErrorKind::InvalidDType { descr, reason: reason.into() }.into());
-    }
-    Layout::new(shape, order, dtype.itemsize())?;
-    let descr = match dtype {
-        DType::Scalar(_) => format!("'{descr}'"),
-        _ => descr,
-    };
-    let lengths: Vec<_> = shape.iter().map(ToString::to_string).collect();
-    let comma = if shape.len() == 1 { "," } else { "" };
-    let shape = lengths.join(", ");
-    let fortran = if order == Order::Fortran { "True" } else { "False" };
-    let mut text =
-        format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': ({shape}{comma}), }}");
-    let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
-    let version: u8 = if latin1.is_some() { 1 } else { 3 };
-    let before = if version == 1 { 10 } else { 12 };
-    // A `descr` has at most 8192 bytes, 64 lengths have 22 each at most: the text fits version 1.
-    let text_len = latin1.as_ref().map_or(text.len(), Vec::len);
-    let padding = (before + text_len + 1).next_multiple_of(64) - before - text_len - 1;
-    let body = latin1.unwrap_or_else(|| std::mem::take(&mut text).into_bytes());
-    let len = u32::try_from(body.len() + padding + 1).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = [MAGIC.as_slice(), &[version, 0], &len[..before - 8], &body].concat();
-    bytes.resize(bytes.len() + padding, b' ');
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
 fn decode(text: &[u8], version: u8) -> Result<Cow<'_, str>> {
     match std::str::from_utf8(text) {
         Ok(text) if version == 3 || text.is_ascii() => Ok(text.into()),
@@ -168,10 +136,6 @@ fn dtype(descr: &str) -> Result<DType> {
         ));
     }
     Ok(dtype)
-}
-
-pub(crate) fn corrupt(reason: impl Into<String>) -> Error {
-    ErrorKind::Corrupt { what: "the .npy file", reason: reason.into() }.into()
 }
 
 /// Reads all of `to`, `before` bytes of the header having been read already.

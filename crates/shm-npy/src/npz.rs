@@ -4,19 +4,19 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use shm_core::{Error, ErrorKind, Result, Sink};
+use shm_core::{Error, Result, Sink};
 use zip::CompressionMethod;
 use zip::read::{ZipArchive, ZipFile};
 use zip::result::ZipError;
 
-use crate::NpyHeader;
-use crate::file::{pieces, read_error};
-use crate::header::corrupt;
+use crate::fault::{self, corrupt};
+use crate::header::NpyHeader;
+use crate::pieces::pieces;
 
-/// Bytes between two reports of progress: they stay in the processor's cache.
+/// Bytes that are inflated at once, between two reports of progress. They fit the processor's cache.
 const PIECE: usize = 1 << 20;
 
-/// What deflate can make of a byte at most: 258 bytes from two bits. See RFC 1951.
+/// The most bytes that deflate makes of one byte: 258 bytes from two bits. See RFC 1951.
 const MAX_EXPANSION: u64 = 1032;
 
 /// A member of an archive.
@@ -27,7 +27,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Finds it, and reads its header; `file_len` is the archive's length, in bytes.
+    /// Finds the member, and reads its header. `file_len` is the archive's length, in bytes.
     pub(crate) fn open(
         path: &Path,
         file: File,
@@ -38,7 +38,7 @@ impl Member {
         let index = archive.index_for_name(&format!("{name}.npy"));
         let Some(index) = index.or_else(|| archive.index_for_name(name)) else {
             let reason = format!("the archive has no array {name:?}");
-            return Err(ErrorKind::Path { path: path.into(), reason }.into());
+            return Err(fault::at(path, reason));
         };
         let mut member = archive.by_index(index).map_err(|error| fault(path, name, error))?;
         check_plausible(&member, file_len)?;
@@ -48,7 +48,7 @@ impl Member {
         Ok((header, Self { archive, index }))
     }
 
-    /// Copies the elements behind that header.
+    /// Copies the member's elements, which begin behind `header`.
     pub(crate) fn copy_to(
         &mut self,
         path: &Path,
@@ -73,7 +73,7 @@ impl Member {
             to.write(&piece[..count])?;
             Ok(count)
         })?;
-        // The end is where the checksum is compared.
+        // At the member's end `zip` compares the checksum.
         match member.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err(corrupt("the member has more bytes than it describes")),
@@ -110,7 +110,15 @@ fn fault(path: &Path, name: &str, error: ZipError) -> Error {
         ZipError::Io(error) => read_error(path, error),
         error => {
             let of = if name.is_empty() { String::new() } else { format!("array {name:?}: ") };
-            ErrorKind::Path { path: path.into(), reason: format!("{of}{error}") }.into()
+            fault::at(path, format!("{of}{error}"))
         }
+    }
+}
+
+/// Why a member cannot be read.
+fn read_error(path: &Path, error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(_) => fault::os("read", path)(error),
+        None => corrupt(error.to_string()), // what deflate or a checksum finds
     }
 }
