@@ -4,12 +4,13 @@ use std::fs::File;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use shm_core::{ErrorKind, Result, Sink};
+use shm_core::{ByteSwap, ErrorKind, Result, Sink};
 
 use crate::header::NpyHeader;
 #[cfg(feature = "npz")]
 use crate::npz;
 use crate::pieces::{Memory, pieces};
+use crate::swapped::Swapped;
 use crate::{fault, os};
 
 /// A `.npy` file, or a member of an `.npz` archive, whose header has been read and checked.
@@ -94,7 +95,8 @@ impl NpyFile {
     }
 
     /// Copies all elements to a new array, in the order in which the file has them. The kernel copies
-    /// those of a plain file by itself, where the array can have it do so.
+    /// those of a plain file by itself, where the array can have it do so. Elements of the other byte
+    /// order are converted on the way: see [`NpyHeader::require_native`].
     ///
     /// `progress` is called as by [`read_into`](Self::read_into), or after each
     /// [`best_piece`](Sink::best_piece) of the array.
@@ -104,6 +106,16 @@ impl NpyFile {
     /// than it says; [`Corrupt`](ErrorKind::Corrupt) for a member that has more, or another
     /// checksum; [`Os`](ErrorKind::Os); those of [`Sink::write`].
     pub fn copy_to(&mut self, to: &mut dyn Sink, progress: impl FnMut(u64, u64)) -> Result<()> {
+        let swap = self.header.foreign_dtype().and_then(ByteSwap::new);
+        let Some(swap) = swap else { return self.copy_as_they_are(to, progress) };
+        self.copy_as_they_are(&mut Swapped::new(to, &swap), progress)
+    }
+
+    fn copy_as_they_are(
+        &mut self,
+        to: &mut dyn Sink,
+        progress: impl FnMut(u64, u64),
+    ) -> Result<()> {
         let (path, start) = (&*self.path, self.header.data_offset());
         match &mut self.elements {
             Elements::Plain(file) => {

@@ -9,7 +9,7 @@ use std::io::{ErrorKind as IoErrorKind, Read};
 use shm_core::{DType, Error, ErrorKind, Layout, Order, Result};
 
 use crate::fault::corrupt;
-use crate::literal;
+use crate::{foreign, literal};
 
 pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const WHAT: &str = "the header of the .npy file";
@@ -18,6 +18,8 @@ const WHAT: &str = "the header of the .npy file";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NpyHeader {
     dtype: DType,
+    /// As the file has it, where that is not this machine's byte order.
+    foreign: Option<DType>,
     layout: Layout,
     data_offset: u64,
 }
@@ -33,17 +35,14 @@ impl NpyHeader {
     /// [`Truncated`](ErrorKind::Truncated); [`Corrupt`](ErrorKind::Corrupt) if it is no header;
     /// [`UnsupportedVersion`](ErrorKind::UnsupportedVersion) after 3;
     /// [`Oversized`](ErrorKind::Oversized) beyond [`MAX_LEN`](Self::MAX_LEN);
-    /// [`InvalidDType`](ErrorKind::InvalidDType) for elements that cannot be shared, or that are
-    /// not of this machine's byte order; [`ShapeOverflow`](ErrorKind::ShapeOverflow) and
+    /// [`InvalidDType`](ErrorKind::InvalidDType) for elements that cannot be shared;
+    /// [`ShapeOverflow`](ErrorKind::ShapeOverflow) and
     /// [`TooManyDimensions`](ErrorKind::TooManyDimensions); [`Os`](ErrorKind::Os).
     pub fn read(from: &mut impl Read) -> Result<Self> {
         let mut start = [0; 8];
         fill(from, &mut start, 0)?;
         if !start.starts_with(MAGIC) {
-            return Err(corrupt(format!(
-                "it begins with {:02x?}, not with {MAGIC:02x?}",
-                &start[..6]
-            )));
+            return Err(corrupt(foreign::describe(&start)));
         }
         let [.., major, minor] = start;
         if !(1..=3).contains(&major) || minor != 0 {
@@ -67,15 +66,34 @@ impl NpyHeader {
 
     fn from_text(text: &str, data_offset: u64) -> Result<Self> {
         let entries = literal::parse(text).map_err(corrupt)?;
-        let dtype = dtype(entries.descr)?;
+        let in_file: DType = entries.descr.parse()?;
+        let dtype = in_file.to_native();
+        let foreign = (!in_file.is_native()).then_some(in_file);
         let order = if entries.is_fortran { Order::Fortran } else { Order::C };
         let layout = Layout::new(entries.shape, order, dtype.itemsize())?;
-        Ok(Self { dtype, layout, data_offset })
+        Ok(Self { dtype, foreign, layout, data_offset })
     }
 
-    /// The type of the elements.
+    /// The type of the elements, in this machine's byte order.
     pub fn dtype(&self) -> &DType {
         &self.dtype
+    }
+
+    /// The type of the elements as the file has it, if its byte order is not this machine's.
+    pub fn foreign_dtype(&self) -> Option<&DType> {
+        self.foreign.as_ref()
+    }
+
+    /// Refuses elements that are not of this machine's byte order.
+    ///
+    /// # Errors
+    /// [`InvalidDType`](ErrorKind::InvalidDType), which says how to have them converted.
+    pub fn require_native(&self) -> Result<()> {
+        let Some(foreign) = &self.foreign else { return Ok(()) };
+        let descr = foreign.to_string().chars().take(80).collect();
+        let reason = "the file has the other byte order: ask for this machine's, with `native()` or \
+                      with `--native` on the command line";
+        Err(ErrorKind::InvalidDType { descr, reason: reason.into() }.into())
     }
 
     /// Shape and order of the elements.
@@ -116,26 +134,6 @@ fn decode(text: &[u8], version: u8) -> Result<Cow<'_, str>> {
         Err(error) if version == 3 => Err(corrupt(error.to_string())),
         _ => Ok(text.iter().map(|byte| char::from(*byte)).collect()),
     }
-}
-
-fn dtype(descr: &str) -> Result<DType> {
-    let refuse = |reason: &str| -> Error {
-        let descr = descr.chars().take(80).collect();
-        ErrorKind::InvalidDType { descr, reason: reason.into() }.into()
-    };
-    let dtype: DType = descr.parse().map_err(|error| {
-        if descr == "O" || descr.contains("|O") {
-            return refuse("Python objects cannot be shared; the file holds a pickle of them");
-        }
-        error
-    })?;
-    if !dtype.is_native() {
-        return Err(refuse(
-            "the file has the other byte order; convert it once, with \
-             `a.astype(a.dtype.newbyteorder('='))` in NumPy",
-        ));
-    }
-    Ok(dtype)
 }
 
 /// Reads all of `to`, `before` bytes of the header having been read already.

@@ -107,8 +107,8 @@ pub use ndarray;
 pub use shm_core::{
     Access, Align, AtomicElement, BackendKind, Bool, ByteOrder, Cleanup, Commit, DType, DateTime64,
     Descriptor, Element, Error, ErrorKind, Field, Layout, MAX_NDIM, MAX_PAYLOAD_LEN, Name, Order,
-    Origin, Pages, Paging, Payload, Result, Scalar, ScalarKind, TimeDelta64, TimeUnit, Unit,
-    Window, element, unit,
+    Origin, Pages, Paging, Payload, Result, Scalar, ScalarKind, TimeDelta64, TimeUnit, TooLong,
+    Unicode, Unit, Window, element, unit,
 };
 pub use shm_ndarray::{Elements, ElementsMut};
 #[cfg(feature = "shm")]
