@@ -139,7 +139,7 @@ impl fmt::Display for DType {
         };
         f.write_str("[")?;
         for (i, field) in fields.iter().enumerate() {
-            let name = literal::repr(&field.name);
+            let name = Literal::repr(&field.name);
             write!(f, "{}({name}, ", if i == 0 { "" } else { ", " })?;
             match &field.dtype {
                 DType::Scalar(scalar) => write!(f, "'{scalar}'")?,

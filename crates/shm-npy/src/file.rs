@@ -52,7 +52,7 @@ impl NpyFile {
     ///
     /// # Errors
     /// [`Path`](ErrorKind::Path) if it is not a regular file, not an archive, has no such member,
-    /// or one that is encrypted or compressed in another way; those of [`open`](Self::open).
+    /// or one that is encrypted, or neither stored nor deflated; those of [`open`](Self::open).
     #[cfg(feature = "npz")]
     pub fn open_member(path: impl AsRef<Path>, name: &str) -> Result<Self> {
         let path = path.as_ref();
@@ -61,7 +61,8 @@ impl NpyFile {
         Ok(Self { header, path: path.into(), elements: Elements::Member(member) })
     }
 
-    /// The names of the `.npz` archive's arrays, without `.npy`.
+    /// The names of the `.npz` archive's members: those of arrays without `.npy`, all others as they
+    /// are.
     ///
     /// # Errors
     /// [`Path`](ErrorKind::Path) if it is not a regular file, or not an archive.

@@ -40,6 +40,7 @@ impl Member {
             let reason = format!("the archive has no array {name:?}");
             return Err(fault::at(path, reason));
         };
+        check_method(&mut archive, index).map_err(|reason| fault::at(path, reason))?;
         let mut member = archive.by_index(index).map_err(|error| fault(path, name, error))?;
         check_plausible(&member, file_len)?;
         let header = NpyHeader::read(&mut member)?;
@@ -82,12 +83,25 @@ impl Member {
     }
 }
 
-/// The names of the arrays of an archive.
+/// The names of the members of an archive, those of arrays without `.npy`.
 pub(crate) fn members(path: &Path, file: File) -> Result<Vec<String>> {
     let archive = ZipArchive::new(file).map_err(|error| fault(path, "", error))?;
-    let names =
-        archive.file_names().filter_map(|name| Some(name.ok()?.strip_suffix(".npy")?.into()));
-    Ok(names.collect())
+    let names = archive.file_names().filter_map(|name| name.ok());
+    let files = names.filter(|name| !name.ends_with('/'));
+    Ok(files.map(|name| name.strip_suffix(".npy").unwrap_or(&name).into()).collect())
+}
+
+/// Refuses a member that is compressed in a way which `zip` is not built for.
+fn check_method(archive: &mut ZipArchive<File>, index: usize) -> std::result::Result<(), String> {
+    let member = archive.by_index_raw(index).map_err(|error| error.to_string())?;
+    match member.compression() {
+        CompressionMethod::Stored | CompressionMethod::Deflated => Ok(()),
+        method => Err(format!(
+            "its member {:?} is compressed by {method}; stored and deflated ones are read, as \
+             numpy.savez and numpy.savez_compressed write them",
+            member.name().unwrap_or_default(),
+        )),
+    }
 }
 
 /// Whether a member of that length in the archive can have as many bytes as the archive says.

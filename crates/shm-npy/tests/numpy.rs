@@ -259,4 +259,19 @@ mod npz {
         let error = NpyFile::members(data("i4.npy")).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Path { .. }), "{error}");
     }
+
+    #[test]
+    fn what_is_no_array_or_packed_in_another_way() {
+        for (name, method) in [("bzip2.npz", "Bzip2"), ("lzma.npz", "Lzma")] {
+            assert_eq!(NpyFile::members(data(name)).unwrap(), ["i4", "readme.txt"]);
+            for member in ["i4", "i4.npy"] {
+                let error = NpyFile::open_member(data(name), member).unwrap_err();
+                assert!(matches!(error.kind(), ErrorKind::Path { .. }), "{error:?}");
+                let expected = format!("its member \"i4.npy\" is compressed by {method};");
+                assert!(error.to_string().contains(&expected), "{error}");
+            }
+        }
+        let error = NpyFile::open_member(data("stored.npz"), "readme.txt").unwrap_err();
+        assert!(error.to_string().contains("no array \"readme.txt\""), "{error}");
+    }
 }

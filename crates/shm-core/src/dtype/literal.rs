@@ -19,6 +19,30 @@ impl<'a> Literal<'a> {
         Self { rest: text }
     }
 
+    /// A string as Python's `repr` writes it: all that is not printable is escaped.
+    pub fn repr(text: &str) -> String {
+        let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+        let mut literal = String::with_capacity(text.len() + 2);
+        literal.push(quote);
+        for character in text.chars() {
+            let code = u32::from(character);
+            let written = match character {
+                '\n' => write!(literal, "\\n"),
+                '\r' => write!(literal, "\\r"),
+                '\t' => write!(literal, "\\t"),
+                '\\' => write!(literal, "\\\\"),
+                _ if character == quote => write!(literal, "\\{quote}"),
+                _ if is_printable(character) => write!(literal, "{character}"),
+                ..='\u{ff}' => write!(literal, "\\x{code:02x}"),
+                ..='\u{ffff}' => write!(literal, "\\u{code:04x}"),
+                _ => write!(literal, "\\U{code:08x}"),
+            };
+            debug_assert!(written.is_ok(), "a string takes all text");
+        }
+        literal.push(quote);
+        literal
+    }
+
     /// What is still ahead.
     pub const fn rest(&self) -> &'a str {
         self.rest
@@ -231,30 +255,6 @@ fn escape(text: &str) -> Result<(Option<char>, usize), String> {
         })
 }
 
-/// A string as Python's `repr` writes it: all that is not printable is escaped.
-pub(super) fn repr(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut literal = String::with_capacity(text.len() + 2);
-    literal.push(quote);
-    for character in text.chars() {
-        let code = u32::from(character);
-        let written = match character {
-            '\n' => write!(literal, "\\n"),
-            '\r' => write!(literal, "\\r"),
-            '\t' => write!(literal, "\\t"),
-            '\\' => write!(literal, "\\\\"),
-            _ if character == quote => write!(literal, "\\{quote}"),
-            _ if is_printable(character) => write!(literal, "{character}"),
-            ..='\u{ff}' => write!(literal, "\\x{code:02x}"),
-            ..='\u{ffff}' => write!(literal, "\\u{code:04x}"),
-            _ => write!(literal, "\\U{code:08x}"),
-        };
-        debug_assert!(written.is_ok(), "a string takes all text");
-    }
-    literal.push(quote);
-    literal
-}
-
 /// As Python's `str.isprintable`. Rust's tables are those of the same Unicode categories; behind
 /// another character, `escape_debug` lets marks that extend it stand.
 fn is_printable(character: char) -> bool {
@@ -317,7 +317,7 @@ mod tests {
             ("\u{e000}\u{e0001}\u{2028}\u{3000}", r"'\ue000\U000e0001\u2028\u3000'"),
             ("e\u{301}\u{1f600}\u{3b1}\\", "'e\u{301}\u{1f600}\u{3b1}\\\\'"),
         ] {
-            assert_eq!(repr(text), literal);
+            assert_eq!(Literal::repr(text), literal);
         }
     }
 
