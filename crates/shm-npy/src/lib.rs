@@ -66,6 +66,7 @@ mod literal;
 mod npz;
 mod os;
 mod pieces;
+mod place;
 mod swapped;
 mod write;
 

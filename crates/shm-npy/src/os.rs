@@ -14,5 +14,6 @@ use elsewhere as system;
 use linux as system;
 
 pub(crate) use system::{
-    FILE_SIZE_LIMIT, keep_owner, largest_file, link, open_at_once, read_at, unnamed,
+    FILE_SIZE_LIMIT, is_link_refused, keep_owner, largest_file, link, open_at_once, read_at,
+    unnamed,
 };

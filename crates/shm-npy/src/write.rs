@@ -1,13 +1,14 @@
 //! A file that appears in one step.
 
-use std::fs::{self, File, Metadata};
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use shm_core::{DType, Error, ErrorKind, Order, Result};
 use tempfile::TempPath;
 
 use crate::encode::encode;
+use crate::place::{check_replaceable, folder, resolve};
 use crate::{fault, os};
 
 /// A `.npy` file in the making, which nobody sees before [`finish`](Self::finish).
@@ -33,12 +34,14 @@ impl NpyWriter {
     /// Begins a file of elements of that type, in that shape and order: version 1, or 3 if the name
     /// of a field needs it.
     ///
-    /// A symbolic link stays, and the file that it leads to is replaced. The new one has the mode of
-    /// the old, and its owner if this process may give files away.
+    /// A symbolic link stays: the file that it leads to is replaced, or appears if there is none. The new
+    /// file has the mode of the old, and its owner if this process may give files away. Other hard links
+    /// of the old file keep its contents. The folder must be writable, and so must the old file.
     ///
     /// # Errors
-    /// [`Path`](ErrorKind::Path) if something other than a regular file stands there;
-    /// [`InvalidDType`](ErrorKind::InvalidDType) for field names with control characters;
+    /// [`Path`](ErrorKind::Path) if what stands there is not a regular file, has no name of its own, or
+    /// is a shared array; [`AccessDenied`](ErrorKind::AccessDenied) if it may not be written to;
+    /// [`InvalidDType`](ErrorKind::InvalidDType) for a type that could not be read back;
     /// [`ShapeOverflow`](ErrorKind::ShapeOverflow) and
     /// [`TooManyDimensions`](ErrorKind::TooManyDimensions);
     /// [`LimitReached`](ErrorKind::LimitReached) beyond `RLIMIT_FSIZE`;
@@ -50,7 +53,7 @@ impl NpyWriter {
         order: Order,
     ) -> Result<Self> {
         let header = encode(dtype, shape, order)?;
-        let (path, predecessor) = target(path.as_ref())?;
+        let (path, predecessor) = resolve(path.as_ref())?;
         let all = shape.iter().product::<usize>() as u64 * dtype.itemsize() as u64; // `encode` checked it
         check_file_size(all.saturating_add(header.len() as u64))?;
         let (file, named) = new_file(folder(&path)).map_err(fault::os("open", &path))?;
@@ -83,26 +86,43 @@ impl NpyWriter {
     ///
     /// # Errors
     /// [`Truncated`](ErrorKind::Truncated) if elements are missing; [`NoSpace`](ErrorKind::NoSpace);
-    /// [`Os`](ErrorKind::Os).
+    /// [`Os`](ErrorKind::Os); those of [`create`](Self::create) for what has come under the path since.
     pub fn finish(self) -> Result<()> {
         if self.left > 0 {
             let (needs, has) = (self.all, self.all - self.left);
             return Err(ErrorKind::Truncated { what: "what is to be saved", needs, has }.into());
         }
         self.file.sync_all().map_err(|error| no_space(&self.path, self.all, "fsync", error))?;
+        if let Ok(found) = fs::metadata(&self.path) {
+            check_replaceable(&self.path, &found)?; // another file may have come meanwhile
+        }
         let named = match self.named {
             Some(named) => named,
             None => match os::link(&self.file, &self.path) {
                 Ok(()) => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    temporary(folder(&self.path), |path| os::link(&self.file, path))
-                        .map_err(fault::os("linkat", &self.path))?
-                        .1
+                    let linked = temporary(folder(&self.path), |path| os::link(&self.file, path));
+                    linked.map_err(fault::os("linkat", &self.path))?.1
                 }
+                Err(error) if os::is_link_refused(&error) => self.copy()?,
                 Err(error) => return Err(fault::os("linkat", &self.path)(error)),
             },
         };
         named.persist(&self.path).map_err(|failed| fault::os("rename", &self.path)(failed.error))
+    }
+
+    /// Copies the unnamed file to one with a temporary name, where the system gives unnamed files none.
+    fn copy(&self) -> Result<TempPath> {
+        let fail = |call| move |error| no_space(&self.path, self.all, call, error);
+        let (mut copy, named) =
+            temporary(folder(&self.path), |path| File::create_new(path)).map_err(fail("open"))?;
+        let old = self.file.metadata().map_err(fail("fstat"))?;
+        os::keep_owner(&copy, &old).map_err(fail("fchmod"))?;
+        let mut unnamed = &self.file;
+        unnamed.rewind().map_err(fail("lseek"))?;
+        io::copy(&mut unnamed, &mut copy).map_err(fail("write"))?;
+        copy.sync_all().map_err(fail("fsync"))?;
+        Ok(named)
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
@@ -120,26 +140,6 @@ fn check_file_size(len: u64) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// What a path leads to: itself, or behind symbolic links; and the file that is there.
-fn target(path: &Path) -> Result<(PathBuf, Option<Metadata>)> {
-    match fs::metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok((path.into(), None)),
-        Err(error) => Err(fault::os("stat", path)(error)),
-        Ok(found) if found.is_file() => {
-            let path = fs::canonicalize(path).map_err(fault::os("realpath", path))?;
-            Ok((path, Some(found)))
-        }
-        Ok(_) => {
-            let reason = "it is not a regular file, so it is not replaced".into();
-            Err(ErrorKind::Path { path: path.into(), reason }.into())
-        }
-    }
-}
-
-fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// A new file in a folder, and its temporary name if it has one.

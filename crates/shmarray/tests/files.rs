@@ -18,6 +18,7 @@ fn main() {
         ("every_file_of_numpy_comes_and_goes", every_file),
         ("the_other_byte_order_on_request", other_byte_order),
         ("texts_of_fixed_width", texts),
+        ("no_array_is_saved_over", names_of_arrays),
         ("the_type_and_the_name_are_checked_first", checked),
         ("attach_or_create_tells_which", tells_which),
         ("of_many_processes_one_reads", one_reads),
@@ -96,6 +97,21 @@ fn other_byte_order() {
     let saved = folder.path().join("saved.npy");
     ErasedArray::load(swapped).native().create().unwrap().save(&saved).unwrap();
     assert_eq!(elements(&saved, 138), elements(&native, 138));
+}
+
+/// A file in the place of an array would take its name away.
+fn names_of_arrays() {
+    let (name, other) = (name("saved-over"), name("saved-other"));
+    let make = |name| SharedArray::<u8, _>::builder(3).name(name).backend(BackendKind::Shm).full(7);
+    let (array, kept): (SharedArray<u8, Ix1>, SharedArray<u8, Ix1>) =
+        (make(&name).unwrap(), make(&other).unwrap());
+    for name in [&name, &other] {
+        let error = array.save(format!("/dev/shm/{name}")).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Path { .. }), "{error}");
+        assert!(error.to_string().contains("it is a shared array"), "{error}");
+        assert_eq!(SharedArray::<u8, Ix1>::attach(name).unwrap().get(1), Some(7));
+    }
+    drop((array, kept));
 }
 
 /// `U`: by its type, as NumPy wrote it and back.

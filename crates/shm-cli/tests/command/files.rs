@@ -97,6 +97,8 @@ pub(crate) fn members() {
     shmarray(&["load", text(&texts), "member", "--replace"]).expect(0);
     let shown = shmarray(&["show", "member"]).expect(0).out;
     assert_eq!(shown, "[['0' '1' '2']\n ['3' '4' '5']]\n");
+    let done = shmarray(&["save", "member", "/dev/shm/member"]).expect(1);
+    assert!(done.err.contains("it is a shared array, which would lose its name"), "{done:#?}");
     let plain = repository("crates/shm-npy/tests/data/i4.npy");
     let done = shmarray(&["load", text(&plain), "other", "--member", "first"]).expect(1);
     assert!(done.err.ends_with("it is not an .npz archive: leave out --member\n"), "{done:#?}");

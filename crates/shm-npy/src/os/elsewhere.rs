@@ -33,6 +33,11 @@ pub(crate) fn link(_file: &File, _path: &Path) -> io::Result<()> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// Whether the system gives unnamed files no name: it has none.
+pub(crate) fn is_link_refused(_error: &io::Error) -> bool {
+    true
+}
+
 /// Gives a file the permissions of another.
 pub(crate) fn keep_owner(file: &File, of: &Metadata) -> io::Result<()> {
     file.set_permissions(of.permissions())

@@ -34,16 +34,18 @@ pub(crate) fn largest_file() -> Option<u64> {
     getrlimit(Resource::Fsize).current
 }
 
-/// A new file without a name in this folder; `None` where the system has none. See open(2) on
-/// `O_TMPFILE`.
+/// A new file without a name in this folder, for reading and writing; `None` where the system has none,
+/// or lets nobody have one. See open(2) on `O_TMPFILE`.
 pub(crate) fn unnamed(folder: &Path) -> io::Result<Option<File>> {
     if !Path::new(FDS).is_dir() {
         return Ok(None); // it could not be given a name
     }
-    let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+    let flags = OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC;
     match retry_on_intr(|| open(folder, flags, Mode::from_raw_mode(0o666))) {
         Ok(file) => Ok(Some(file.into())),
-        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT) => Ok(None),
+        // A folder in which no file may be made refuses one with a name, too.
+        Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::NOENT | Errno::INVAL) => Ok(None),
+        Err(Errno::ACCESS | Errno::PERM | Errno::NOSYS) => Ok(None),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -52,6 +54,13 @@ pub(crate) fn unnamed(folder: &Path) -> io::Result<Option<File>> {
 pub(crate) fn link(file: &File, path: &Path) -> io::Result<()> {
     let unnamed = format!("{FDS}/{}", file.as_raw_fd());
     Ok(linkat(CWD, unnamed, CWD, path, AtFlags::SYMLINK_FOLLOW)?)
+}
+
+/// Whether the system refuses to give unnamed files a name at all, as hardened kernels and sandboxes
+/// do.
+pub(crate) fn is_link_refused(error: &io::Error) -> bool {
+    let refusals = [Errno::ACCESS, Errno::PERM, Errno::XDEV, Errno::NOSYS, Errno::OPNOTSUPP];
+    Errno::from_io_error(error).is_some_and(|errno| refusals.contains(&errno))
 }
 
 /// Gives a file the owner and the mode of another. Only root may give files away: for all others it
