@@ -109,7 +109,8 @@ impl NpyFile {
     pub fn copy_to(&mut self, to: &mut dyn Sink, progress: impl FnMut(u64, u64)) -> Result<()> {
         let swap = self.header.foreign_dtype().and_then(ByteSwap::new);
         let Some(swap) = swap else { return self.copy_as_they_are(to, progress) };
-        self.copy_as_they_are(&mut Swapped::new(to, &swap), progress)
+        let all = self.header.layout().nbytes();
+        self.copy_as_they_are(&mut Swapped::new(to, &swap, all), progress)
     }
 
     fn copy_as_they_are(

@@ -86,7 +86,7 @@ impl Member {
 /// The names of the members of an archive, those of arrays without `.npy`.
 pub(crate) fn members(path: &Path, file: File) -> Result<Vec<String>> {
     let archive = ZipArchive::new(file).map_err(|error| fault(path, "", error))?;
-    let names = archive.file_names().filter_map(|name| name.ok());
+    let names = archive.file_names().filter_map(std::result::Result::ok);
     let files = names.filter(|name| !name.ends_with('/'));
     Ok(files.map(|name| name.strip_suffix(".npy").unwrap_or(&name).into()).collect())
 }

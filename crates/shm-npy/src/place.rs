@@ -8,7 +8,7 @@ use shm_core::{Access, ErrorKind, Header, Result};
 
 use crate::fault;
 
-/// As many symbolic links as the kernel follows. See path_resolution(7).
+/// As many symbolic links as the kernel follows. See `path_resolution(7)`.
 const MAX_LINKS: usize = 40;
 
 /// What a path leads to, behind symbolic links, and the file that is there.

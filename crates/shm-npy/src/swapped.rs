@@ -6,7 +6,7 @@ use shm_core::{ByteSwap, Error, Result, Sink};
 
 use crate::os;
 
-/// Bytes that are read at once, before their order changes. They fit the processor's cache.
+/// Bytes that are read at once, before their order changes: more than a number has. They fit the processor's cache.
 const PIECE: usize = 1 << 18;
 
 /// A sink that gives each number this machine's byte order before it passes it on.
@@ -21,8 +21,9 @@ pub(crate) struct Swapped<'a> {
 }
 
 impl<'a> Swapped<'a> {
-    pub(crate) fn new(to: &'a mut dyn Sink, swap: &'a ByteSwap) -> Self {
-        Self { to, swap, at: 0, buffer: vec![0; PIECE].into(), filled: 0 }
+    /// For an array of `all` bytes.
+    pub(crate) fn new(to: &'a mut dyn Sink, swap: &'a ByteSwap, all: usize) -> Self {
+        Self { to, swap, at: 0, buffer: vec![0; PIECE.min(all)].into(), filled: 0 }
     }
 
     /// Passes on all numbers that are whole.

@@ -10,7 +10,7 @@ use super::scalar::ScalarKind;
 /// The kind that a single character stands for.
 pub(super) fn of_character(code: char) -> Option<ScalarKind> {
     const fn bytes<T>() -> u8 {
-        size_of::<T>() as u8 // at most 8
+        if size_of::<T>() == 8 { 8 } else { 4 }
     }
     Some(match code {
         '?' => ScalarKind::Bool,
