@@ -27,7 +27,7 @@ pub(crate) fn describe(start: &[u8; 8]) -> String {
     if let Some((_, kind)) = KINDS.iter().find(|(magic, _)| start.starts_with(magic)) {
         return format!("it is none, but {kind}");
     }
-    let text = start.trim_ascii_start();
+    let text = start.strip_prefix(b"\xef\xbb\xbf").unwrap_or(start).trim_ascii_start();
     if text.starts_with(b"<") {
         return "it is none, but text with markup, such as an HTML page: was it downloaded whole?"
             .into();
@@ -50,6 +50,7 @@ mod tests {
             (b"\x89HDF\r\n\x1a\n", "an HDF5 file"),
             (b"<!DOCTYP", "an HTML page"),
             (b"\r\n <html", "an HTML page"),
+            (b"\xef\xbb\xbf<!DOC", "an HTML page"),
             (b"version ", "git lfs pull"),
             (b"\x93NUMPX\x01\0", "it begins with [93, 4e, 55, 4d, 50, 58]"),
         ] {

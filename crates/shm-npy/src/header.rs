@@ -45,9 +45,11 @@ impl NpyHeader {
             return Err(corrupt(foreign::describe(&start)));
         }
         let [.., major, minor] = start;
-        if !(1..=3).contains(&major) || minor != 0 {
-            let found =
-                if minor == 0 { major.into() } else { u32::from(major) << 8 | u32::from(minor) };
+        if minor != 0 {
+            return Err(corrupt(format!("version {major}.{minor}; known are 1.0, 2.0 and 3.0")));
+        }
+        if !(1..=3).contains(&major) {
+            let found = major.into();
             return Err(ErrorKind::UnsupportedVersion { what: WHAT, found, supported: 3 }.into());
         }
         let mut len = [0; 4];

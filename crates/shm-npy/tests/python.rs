@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use shm_conformance::process;
 use shm_core::Order;
 use shm_npy::{NpyFile, NpyHeader, NpyWriter};
 
@@ -52,9 +53,15 @@ u'<f4' U'<f4' b'<f4' ('f4',(2,)) ['<f4'] {'names':['a'],'formats':['f4']} 17
 const SHAPES: &str = "(2,) () (2,1) (2_,) (6) 06 (06,) (2,003) [2] 2 (,) (2,,) (2,#x¶) (00,) (0x2,) (1_0,) (+2,) (-2,) (2 (True,)";
 
 fn main() {
-    let Some(python) = std::env::var_os(WITH_NUMPY) else {
-        return println!("NumPy is not asked: `cargo xtask python` does that");
-    };
+    let mut tests: Vec<(&'static str, fn())> = Vec::new();
+    if std::env::var_os(WITH_NUMPY).is_some() {
+        tests.push(("headers_are_read_as_numpy_reads_them", headers));
+    }
+    process::main(&[], &tests);
+}
+
+fn headers() {
+    let python = std::env::var_os(WITH_NUMPY).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let texts = texts();
     for (number, text) in texts.iter().enumerate() {
@@ -79,7 +86,6 @@ fn main() {
     }
     assert!(report.is_empty(), "{report}");
     assert!(counts.iter().all(|count| *count > 10), "{counts:?}");
-    println!("{} read alike, {} refused by both, {} by us alone", counts[0], counts[1], counts[2]);
 }
 
 /// Prints what NumPy makes of each file: its dtype and shape, or nothing. Beside each that it reads it
