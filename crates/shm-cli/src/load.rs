@@ -47,11 +47,20 @@ pub(crate) struct Arguments {
     /// The array of that name in an .npz archive
     #[arg(long, value_name = "NAME")]
     member: Option<String>,
+    /// Convert a file of the other byte order to this machine's
+    #[arg(long)]
+    native: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
     let Arguments { file, name, .. } = arguments;
     let header = header(file, arguments.member.as_deref())
+        .and_then(|header| {
+            if !arguments.native {
+                header.require_native()?;
+            }
+            Ok(header)
+        })
         .with_context(|| format!("cannot load {}", file.display()))?;
     refuse_foreign(name)?;
     let state = if arguments.attach { attach(arguments, &header)? } else { make(arguments)? };
@@ -87,7 +96,7 @@ fn explained(file: &Path, member: Option<&str>, error: shmarray::Error) -> anyho
             "it is an .npz archive: name one of its arrays with --member; {}",
             contents(&members)
         ),
-        (Some(member), Ok(members)) if !members.iter().any(|name| name == member) => {
+        (Some(member), Ok(members)) if !has_member(&members, member) => {
             anyhow!("it has no array {member:?}; {}", contents(&members))
         }
         (Some(_), Err(_)) if NpyFile::open(file).is_ok() => {
@@ -95,6 +104,12 @@ fn explained(file: &Path, member: Option<&str>, error: shmarray::Error) -> anyho
         }
         _ => error.into(),
     }
+}
+
+/// Whether an archive has an array by the name that NumPy gives it, or by that of its file.
+fn has_member(members: &[String], member: &str) -> bool {
+    let stem = member.strip_suffix(".npy").unwrap_or(member);
+    members.iter().any(|name| name == member || name == stem)
 }
 
 /// Which arrays an archive has: the first of them, if there are many.
@@ -138,6 +153,9 @@ fn make(arguments: &Arguments) -> Result<&'static str> {
         .progress(|done, all| progress.at(done, all));
     if let Some(member) = &arguments.member {
         load = load.member(member);
+    }
+    if arguments.native {
+        load = load.native();
     }
     let made = load.force(arguments.replace).create();
     let file = arguments.file.display();

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use half::{bf16, f16};
+use shm_core::Literal;
 use shmarray::{
     DType,
     dtype::{ByteOrder, Field, Scalar, ScalarKind, TimeUnit},
@@ -63,6 +64,7 @@ enum Form {
     Float { scalar: Scalar, kind: Kind, column: Option<floats::Column> },
     Complex { scalar: Scalar, kind: Kind, columns: Option<Box<[floats::Column; 2]>> },
     Bytes,
+    Text { scalar: Scalar },
     Void,
     Moment { scalar: Scalar, unit: TimeUnit, width: Option<usize> },
     Span { scalar: Scalar, unit: TimeUnit, width: Option<usize> },
@@ -141,6 +143,7 @@ impl Words {
                 format!("{}{number}j{blanks}", re_column.word(re))
             }
             Form::Bytes => literal(bytes),
+            Form::Text { scalar } => text(*scalar, bytes),
             Form::Void => hexadecimal(bytes),
             Form::Moment { scalar, unit, width } => match (ticks(*scalar, bytes), width) {
                 (NAT, None) => "NaT".into(),
@@ -194,6 +197,7 @@ fn of_scalar_type(scalar: Scalar, values: &Values<'_>, place: Place) -> Form {
             Form::Complex { scalar, kind, columns }
         }
         ScalarKind::Bytes(_) => Form::Bytes,
+        ScalarKind::Unicode(_) => Form::Text { scalar },
         ScalarKind::DateTime(unit) => {
             let word = |bytes: &[u8]| match ticks(scalar, bytes) {
                 NAT => "'NaT'".into(),
@@ -359,6 +363,14 @@ fn literal(bytes: &[u8]) -> String {
     }
     text.push(quote);
     text
+}
+
+/// Code points as Python writes them, without the zeros at their end.
+fn text(scalar: Scalar, bytes: &[u8]) -> String {
+    let code = |bytes: &[u8]| u32::try_from(bits(scalar.byte_order(), bytes)).unwrap_or(u32::MAX);
+    let character = |code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let text: String = bytes.chunks_exact(4).map(|bytes| character(code(bytes))).collect();
+    Literal::repr(text.trim_end_matches('\0'))
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 mod doctor;
+mod documents;
 mod files;
 mod hostile;
 mod listing;
@@ -56,6 +57,8 @@ fn main() {
         ("a_small_machine", doctor::small),
         ("a_wrong_setting", doctor::nonsense),
         ("a_machine_that_hides_itself", doctor::hidden),
+        ("documents_show_what_commands_print", documents::commands),
+        ("no_code_of_documents_is_left_unrun", documents::languages),
         ("hostile_files", hostile::files),
         ("files_that_change_while_they_are_read", hostile::changing),
     ];

@@ -39,7 +39,7 @@ pub(crate) fn all_of(shown: OwnedFd) -> String {
 }
 
 /// What a command shows in a terminal, with these variables.
-fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+pub(crate) fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let (written, shown) = terminal(200, 50);
     let mut command = command(arguments);
     command.envs(variables.iter().copied());
