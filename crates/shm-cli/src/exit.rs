@@ -16,6 +16,8 @@ Exit codes:
 
 /// It failed.
 pub(crate) const FAILED: u8 = 1;
+/// The command line is not understood.
+pub(crate) const MISUNDERSTOOD: u8 = 2;
 /// There is no such array.
 pub(crate) const NOT_FOUND: u8 = 3;
 /// Something is in the way already.

@@ -4,16 +4,19 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use shmarray::Abandoned;
+use shm_survey::printable;
+use shmarray::{Abandoned, Cleanup};
 
 use crate::out::Out;
-use crate::table::Table;
-use crate::units;
+use crate::overview::Overview;
+use crate::table::{Column, Table};
+use crate::{os, units};
 
 const HELP: &str = "\
 An array is removed only if nobody has it attached, in whatever container or PID namespace: the
 kernel's locks say so, not process numbers. Those that are to persist are never removed (`shmarray
-rm` does that), nor are files of others. Several may do this at once.
+rm` does that), nor are arrays of other users. What nobody has and is left all the same is told, with
+the reason. Several may do this at once.
 
 Examples:
   shmarray gc --dry-run
@@ -39,6 +42,17 @@ struct Report {
     segments: Vec<Garbage>,
     /// Size of all of them.
     bytes: u64,
+    /// What nobody has, and is left.
+    left: Vec<Left>,
+}
+
+#[derive(Serialize)]
+struct Left {
+    /// The entry of `/dev/shm`.
+    place: String,
+    /// The user it belongs to; nothing where the entry cannot be read.
+    owner: Option<u32>,
+    reason: String,
 }
 
 #[derive(Serialize)]
@@ -62,7 +76,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
     };
     let segments: Vec<Garbage> = found.into_iter().map(garbage).collect();
     let bytes = segments.iter().map(|segment| segment.bytes).fold(0, u64::saturating_add);
-    let report = Report { dry_run: arguments.dry_run, segments, bytes };
+    let left = left(&segments)?;
+    let report = Report { dry_run: arguments.dry_run, segments, bytes, left };
     if arguments.json {
         out.json(&report)?;
     } else {
@@ -71,11 +86,41 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
+/// What nobody has, and why it is not garbage that this user may collect.
+fn left(collected: &[Garbage]) -> shmarray::Result<Vec<Left>> {
+    let overview = Overview::now()?;
+    let is_left = |place: &str| collected.iter().all(|garbage| garbage.place != place);
+    let mut left = Vec::new();
+    for segment in &overview.segments {
+        let is_unused = segment.in_use == Some(false) && !segment.is_descriptor;
+        if !is_unused || !is_left(&segment.place) {
+            continue;
+        }
+        let reason = if segment.owner != os::current_user() {
+            format!("it belongs to {}, who can collect it", os::user_name(segment.owner))
+        } else if segment.policy == Cleanup::Persist.to_string() {
+            "it is to persist; `shmarray rm` removes it".to_owned()
+        } else {
+            "its last process has just gone; try again".to_owned()
+        };
+        left.push(Left { place: segment.place.clone(), owner: Some(segment.owner), reason });
+    }
+    for file in overview.unreadable.iter().filter(|file| is_left(&file.place)) {
+        let reason = format!("it cannot be read, and `shmarray rm` removes it: {}", file.error);
+        left.push(Left { place: file.place.clone(), owner: None, reason });
+    }
+    Ok(left)
+}
+
 fn print(report: &Report, out: &mut Out) -> io::Result<()> {
     let rounded = out.is_terminal();
     if !report.segments.is_empty() {
         let last = if rounded { ["SIZE", "AGE"] } else { ["BYTES", "SECONDS"] };
-        let mut table = Table::new(&["NAME", last[0], last[1]], &[1, 2]);
+        let mut table = Table::new(&[
+            Column::text("NAME").elided(12, 1),
+            Column::figures(last[0]),
+            Column::figures(last[1]).rank(1),
+        ]);
         for segment in &report.segments {
             let (size, age) = if rounded {
                 let age = std::time::Duration::from_secs(segment.age_seconds);
@@ -85,11 +130,14 @@ fn print(report: &Report, out: &mut Out) -> io::Result<()> {
             };
             table.row([(&segment.place).into(), size.into(), age.into()]);
         }
-        out.table(&table)?;
+        out.table(&table, false)?;
     }
     let count = units::count(report.segments.len(), "array", "arrays");
     let bytes =
         if rounded { units::bytes(report.bytes) } else { format!("{} bytes", report.bytes) };
     let what = if report.dry_run { "would be removed" } else { "removed" };
+    for left in &report.left {
+        writeln!(out, "{} is left: {}", printable(&left.place), printable(&left.reason))?;
+    }
     writeln!(out, "{count}, {bytes} {what}")
 }

@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use shmarray::Window;
 
-use super::layout::{Axis, Shown};
+use super::brackets::{Axis, PrintedIndices};
 
 /// Reads bytes of an array's data, from that offset in bytes.
 pub(super) type Read<'a> = &'a dyn Fn(&mut [u8], u64) -> shmarray::Result<()>;
@@ -22,7 +22,7 @@ pub(super) const MAX_BYTES: usize = 64 << 20;
 pub(super) fn gather(
     read: Read<'_>,
     window: &Window,
-    shown: &Shown,
+    shown: &PrintedIndices,
     itemsize: usize,
 ) -> Result<Vec<u8>> {
     let len = shown.len().and_then(|count| count.checked_mul(itemsize));

@@ -9,6 +9,7 @@ mod listing;
 mod pages;
 mod removing;
 mod run;
+mod screen;
 mod show;
 mod terminal;
 mod watching;
@@ -33,10 +34,14 @@ fn main() {
         ("completions_are_what_shells_understand", pages::completions),
         ("manual_pages_are_what_man_understands", pages::manual),
         ("colours_are_for_terminals", terminal::colours),
+        ("one_line_for_each_array_in_narrow_terminals", terminal::widths),
         ("nobody_commands_the_terminal", terminal::control_characters),
         ("snapshots_for_programs", watching::snapshots),
         ("a_reader_that_goes_ends_it", watching::reader),
         ("a_table_redrawn_in_place", watching::redrawn),
+        ("keys_scroll_sort_and_end", watching::keys),
+        ("nothing_remains_after_a_resize", watching::resized),
+        ("lists_are_filtered_and_sorted", listing::filtered),
         ("files_come_and_go", files::round_trips),
         ("members_of_archives", files::members),
         ("a_name_that_is_taken", files::taken),

@@ -171,9 +171,9 @@ pub(crate) fn undrawn() {
         [load("c8", "un-c8"), load("scalar", "un-0"), load("empty", "un-no"), load("i4", "un-i4")];
     for (arguments, expected) in [
         (&["un-c8"][..], "<c8 has no order that colours could show"),
-        (&["un-0"], "a picture has 2 dimensions, this has shape ()"),
+        (&["un-0"], "this has shape ()"),
         (&["un-no"], "there is nothing to draw in shape (0, 3)"),
-        (&["un-i4", "0"], "a picture has 2 dimensions, this has shape (3,)"),
+        (&["un-i4", "0"], "this has shape (3,)"),
         (&["un-i4", "--min", "3", "--max", "-3"], "--min 3 is not below --max -3"),
         (&["un-i4", "--min", "nan"], "finite"),
     ] {

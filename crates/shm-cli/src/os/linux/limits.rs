@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::finding::Finding;
+use crate::finding::Finding;
 use crate::units;
 
 /// Fewer file descriptors than this are worth a word: an array takes two.

@@ -8,7 +8,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use shmarray::{BackendKind, Commit, MemfdArray, SharedArray, ndarray::Ix1};
 
-use super::finding::Finding;
+use crate::finding::Finding;
 
 const GROUP: &str = "promises";
 
