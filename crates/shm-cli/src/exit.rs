@@ -10,7 +10,8 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
   1  it failed, for another reason than these
-  2  the command line is not understood: its options and arguments; a slice or a name is 1
+  2  the command line is not understood: its options and arguments
+     (a slice or a name is 1)
   3  there is no such array
   4  there is something in the way already";
 

@@ -8,7 +8,7 @@ use shm_survey::printable;
 use shmarray::{Abandoned, Cleanup};
 
 use crate::out::Out;
-use crate::overview::Overview;
+use crate::overview::{Overview, Segment};
 use crate::table::{Column, Table};
 use crate::{os, units};
 
@@ -96,12 +96,13 @@ fn left(collected: &[Garbage]) -> shmarray::Result<Vec<Left>> {
         if !is_unused || !is_left(&segment.place) {
             continue;
         }
-        let reason = if segment.owner != os::current_user() {
-            format!("it belongs to {}, who can collect it", os::user_name(segment.owner))
-        } else if segment.policy == Cleanup::Persist.to_string() {
-            "it is to persist; `shmarray rm` removes it".to_owned()
-        } else {
-            "its last process has just gone; try again".to_owned()
+        let is_mine = segment.owner == os::current_user();
+        let reason = match (is_mine, is_to_persist(segment)) {
+            (_, true) => "it is to persist; `shmarray rm` removes it".to_owned(),
+            (false, _) => {
+                format!("it belongs to {}, who can collect it", os::user_name(segment.owner))
+            }
+            (true, _) => "its last process has just gone; try again".to_owned(),
         };
         left.push(Left { place: segment.place.clone(), owner: Some(segment.owner), reason });
     }
@@ -110,6 +111,10 @@ fn left(collected: &[Garbage]) -> shmarray::Result<Vec<Left>> {
         left.push(Left { place: file.place.clone(), owner: None, reason });
     }
     Ok(left)
+}
+
+fn is_to_persist(segment: &Segment) -> bool {
+    segment.policy == Cleanup::Persist.to_string()
 }
 
 fn print(report: &Report, out: &mut Out) -> io::Result<()> {

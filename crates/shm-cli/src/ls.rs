@@ -8,7 +8,7 @@ use crate::filter::Filter;
 use crate::out::{Out, tell};
 use crate::overview::Overview;
 use crate::paint::Paint;
-use crate::{exit, units};
+use crate::{elide, exit, units};
 
 /// For people.
 const FIELDS: [Field; 10] = [
@@ -40,15 +40,16 @@ const EXACT: [Field; 10] = [
 
 pub(crate) const COLUMNS: &str = "\
 Columns:
-  NAME       what other subcommands take. An array without a name in /dev/shm is
-             called by a process that has it and the file descriptor there:
-             `4711:5 (tile)`
-  WHO        the processes that have it, with their arguments and numbers. `in use`:
-             somebody has it, by the kernel's word, whom you may not see (another
-             user, another container). `none`: nobody has it
+  NAME       what other subcommands take. An array without a name in
+             /dev/shm is called by a process that has it and the file
+             descriptor there: `4711:5 (tile)`
+  WHO        the processes that have it: arguments and numbers.
+             `in use`: somebody has it, by the kernel's word, whom you may
+             not see (another user, another container). `none`: nobody has it
   OWNER      the user it belongs to, if one of them is not yours
-  POLICY     who removes the name: the `last-out`, its `owner`, or nobody (`persist`)
-  MARKS      abandoned: killed processes left it, and `shmarray gc` removes it
+  POLICY     who removes the name: the `last-out`, its `owner`, or nobody
+             (`persist`)
+  MARKS      abandoned: killed processes left it, and `gc` removes it
              frozen: nobody can write to it
              guarded: reached through locks only
              fortran: in Fortran order
@@ -57,17 +58,19 @@ Columns:
 ";
 
 const HELP: &str = "\
-In a terminal, sizes and ages are rounded, each array has one line, and what does not fit goes: long names
-in their middle, then columns, the shape before who has it. `--wide` keeps all of it.
+In a terminal, sizes and ages are rounded, each array has one line, and what
+does not fit goes: columns, the shape before who has it, and the middle of
+long names. `--wide` keeps all of it.
 
-Elsewhere there are tabs between the columns, bytes and seconds are exact, PLACE and NAME are columns of
-their own, and PROCESSES says how many have it. `--json` says all there is.
+Elsewhere there are tabs between the columns, bytes and seconds are exact,
+PLACE and NAME are columns of their own, and PROCESSES says how many have it.
+`--json` says all there is.
 
 Examples:
   shmarray ls
   shmarray ls 'tile-*' --sort size
-  shmarray ls --pid 4711                            what one process has
-  shmarray ls | cut -f 1,6                          what to call it, and its bytes
+  shmarray ls --pid 4711             what one process has
+  shmarray ls | cut -f 1,6           what to call it, and its bytes
   shmarray ls --json | jq '.segments[] | select(.abandoned) | .name'
 ";
 
@@ -105,7 +108,8 @@ fn print(overview: &Overview, is_wide: bool, out: &mut Out) -> anyhow::Result<()
         if is_terminal { columns::for_people(&FIELDS, &overview.segments) } else { EXACT.to_vec() };
     out.table(&columns::table(&fields, &overview.segments), is_wide)?;
     if is_terminal {
-        let summary = out.painted(Paint::Dim, &summary(overview));
+        let columns = out.size().map_or(usize::MAX, |(columns, _)| columns);
+        let summary = out.painted(Paint::Dim, &elide::end(&summary(overview), columns));
         writeln!(out, "{summary}")?;
     }
     out.flush()?;

@@ -42,11 +42,11 @@ use crate::out::Out;
 
 const EXAMPLES: &str = "\
 Examples:
-  shmarray load elevation.npy elevation     an array from a file; it stays until it is removed
-  shmarray ls                               what there is, and how many processes have it
-  shmarray show elevation '100:104, ::50'   some of its elements
-  shmarray rm elevation                     its name goes; those who have it keep it
-  shmarray gc --dry-run                     what killed processes left
+  shmarray load elevation.npy elevation    an array that stays until `rm`
+  shmarray ls                              what there is, and who has it
+  shmarray show elevation '100:104, ::50'  some of its elements
+  shmarray rm elevation                    those who have it keep it
+  shmarray gc --dry-run                    what killed processes left
 ";
 
 /// Arrays in shared memory: see them, load them, save them, clean up

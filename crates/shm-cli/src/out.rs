@@ -19,7 +19,7 @@ use crate::table::{Look, Table};
 /// For `--help`: what the environment changes.
 pub(crate) const HELP: &str = "\
 Environment:
-  NO_COLOR  if set and not empty, there are no colours in a terminal either
+  NO_COLOR  if set and not empty, there are no colours in a terminal
   TERM      `dumb`: no colours, and nothing is redrawn in place
   SHMARRAY_BACKEND, SHMARRAY_SHM_MIN_FREE  see `shmarray doctor`";
 

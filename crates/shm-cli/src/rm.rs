@@ -61,6 +61,9 @@ fn remove(name: &OsStr, holders: &Holders) -> anyhow::Result<String> {
     if let Some(odd) = OddEntry::listed(name)? {
         return odd.remove();
     }
+    if name.to_str().is_none() && os::file_id(&os::entry_path(name)).is_some() {
+        bail!("{} is no array, and left alone", name.display());
+    }
     let text = name.to_string_lossy();
     let name = &*text;
     lookup::check(name)?;

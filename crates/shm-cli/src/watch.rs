@@ -43,8 +43,9 @@ const EXACT: [Field; 8] = [
 ];
 
 const HELP: &str = "\
-In a terminal the table is redrawn in place, until `q` or ^C. The last one stays then. Elsewhere each
-table is printed after the last one, with an empty line between them and tabs between the columns.
+In a terminal the table is redrawn in place, until `q`, which leaves the last
+one, or ^C. Elsewhere each table is printed after the last one, with an empty
+line between them and tabs between the columns.
 
 Keys:
   q                       end

@@ -1,7 +1,9 @@
 //! `load` and `save`: what comes from files and goes back, and what is left when it fails.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -264,4 +266,66 @@ pub(crate) fn truncated() {
     let done = shmarray(&["save", "truncated", folder]).expect(1);
     assert!(done.err.contains("not a regular file") || done.err.contains("truncated"), "{done:#?}");
     drop(array);
+}
+
+/// Paths that are not UTF-8 are paths.
+pub(crate) fn odd_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = repository("crates/shm-npy/tests/data/i4.npy");
+    shmarray(&["load", text(&source), "odd-path"]).expect(0);
+    let (npy, png) = (OsStr::from_bytes(b"a\xff.npy"), OsStr::from_bytes(b"a\xff.png"));
+    let run = |arguments: &[&str], path: &OsStr| {
+        let mut command = command(arguments);
+        command.arg(path).current_dir(folder.path());
+        finished(command)
+    };
+    run(&["save", "odd-path"], npy).expect(0);
+    assert_eq!(contents(&folder.path().join(npy)), contents(&source));
+    run(&["show", "odd-path", "--png"], png).expect(0);
+    assert!(folder.path().join(png).exists());
+    shmarray(&["rm", "odd-path"]).expect(0);
+    let mut load = command(&["load"]);
+    load.arg(folder.path().join(npy)).arg("odd-path");
+    finished(load).expect(0);
+    shmarray(&["rm", "odd-path"]).expect(0);
+}
+
+/// What is done and cannot be told is done, and that is told.
+pub(crate) fn unheard() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, saved) =
+        (repository("crates/shm-npy/tests/data/i4.npy"), folder.path().join("s.npy"));
+    for (arguments, done) in [
+        (["load", text(&file), "unheard"], "unheard is there: ".to_owned()),
+        (["save", "unheard", text(&saved)], format!("{} is saved: ", saved.display())),
+    ] {
+        let mut err = tempfile::tempfile().unwrap();
+        let mut command = command(&arguments);
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        command.stdout(full).stderr(err.try_clone().unwrap());
+        assert_eq!(crate::run::wait(command.spawn().unwrap()).code(), Some(1));
+        err.rewind().unwrap();
+        let told = std::io::read_to_string(err).unwrap();
+        let expected = format!("shmarray: {done}cannot write to standard output: No space left");
+        assert!(told.starts_with(&expected), "{told}");
+    }
+    assert!(saved.exists());
+    shmarray(&["rm", "unheard"]).expect(0);
+}
+
+/// Errors name no file that only this command knows.
+pub(crate) fn temporary_names() {
+    let file = repository("crates/shm-npy/tests/data/i4.npy");
+    shmarray(&["load", text(&file), "temporary"]).expect(0);
+    for arguments in
+        [&["save", "temporary", "/proc/x.npy"][..], &["show", "temporary", "--png", "/proc/x.png"]]
+    {
+        let done = shmarray(arguments).expect(1);
+        assert!(done.err.contains("/proc/x.") && !done.err.contains(".shmarray-"), "{done:#?}");
+    }
+    let version = tempfile::NamedTempFile::new().unwrap();
+    fs::write(version.path(), b"\x93NUMPY\x01\x01\x04\x00{}  ").unwrap();
+    let done = shmarray(&["load", text(version.path()), "versioned"]).expect(1);
+    assert!(done.err.contains("version 1.1;"), "{done:#?}");
+    shmarray(&["rm", "temporary"]).expect(0);
 }

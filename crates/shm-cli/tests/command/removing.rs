@@ -1,6 +1,8 @@
 //! `rm` and `gc`: what goes, what stays, and what is said of it.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
@@ -145,4 +147,48 @@ pub(crate) fn several() {
     shmarray(&["rm", "several-0", "several-1", "several-foreign", "several-2"]).expect(1);
     assert!(!exists("several-1") && !exists("several-2"));
     fs::remove_file("/dev/shm/several-foreign").unwrap();
+}
+
+/// What `ls` tells, though its name is not UTF-8 or not allowed, is removed by its bytes and as `ls` writes
+/// it.
+pub(crate) fn odd_names() {
+    let entry = |name: &OsStr| std::path::Path::new("/dev/shm").join(name);
+    for (name, shown) in [(&b"odd\xff"[..], "odd\\xff"), (b"odd\x1b", "odd\\u{1b}")] {
+        let name = OsStr::from_bytes(name);
+        for asked in [name, OsStr::new(shown)] {
+            fs::write(entry(name), "SHMARRAY and then nothing that fits").unwrap();
+            assert!(shmarray(&["ls"]).expect(0).err.contains(shown));
+            let mut rm = command(&["rm", "--"]);
+            rm.arg(asked);
+            assert!(finished(rm).expect(0).out.contains("removed"));
+            assert!(!entry(name).exists(), "{asked:?}");
+        }
+        // What is none of ours is left alone.
+        fs::write(entry(name), "something else").unwrap();
+        let mut rm = command(&["rm", "--"]);
+        rm.arg(name);
+        finished(rm).expect(1);
+        fs::remove_file(entry(name)).unwrap();
+    }
+}
+
+/// Arrays of another user are shown with their owner, and told where they are left.
+pub(crate) fn of_others() {
+    use std::os::unix::fs::chown;
+    drop(held(|| keep(shared("others-dead"))));
+    if chown("/dev/shm/others-dead", Some(65534), Some(65534)).is_err() {
+        println!("not tested: only root gives files away");
+        shmarray(&["gc"]).expect(0);
+        return;
+    }
+    let stat = shmarray(&["stat", "others-dead", "--json"]).expect(0).json();
+    assert_eq!(stat["owner"], 65534);
+    let report = shmarray(&["gc", "--json"]).expect(0).json();
+    assert_eq!(report["segments"], json!([]));
+    let left = &report["left"][0];
+    assert_eq!((&left["place"], &left["owner"]), (&json!("others-dead"), &json!(65534)));
+    let told = shmarray(&["gc"]).expect(0).out;
+    assert!(told.starts_with("others-dead is left: it belongs to "), "{told}");
+    assert!(exists("others-dead"));
+    fs::remove_file("/dev/shm/others-dead").unwrap();
 }

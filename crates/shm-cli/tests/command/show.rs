@@ -214,3 +214,41 @@ pub(crate) fn limited() {
     drawn_within(bytes - 1, 1);
     drawn_within(bytes, 0);
 }
+
+/// An image of three or four channels keeps its colours; opacity stays opacity.
+pub(crate) fn images() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("image.png");
+    for channels in [3, 4] {
+        let colour =
+            |y: usize, x: usize| [40 * y, 30 * x, 200, 7].map(|it| u8::try_from(it).unwrap());
+        let pixels =
+            shmarray::ndarray::Array3::from_shape_fn((5, 4, channels), |(y, x, channel)| {
+                colour(y, x)[channel]
+            });
+        let array = SharedArray::<u8, Ix3>::builder(pixels.dim()).name("image");
+        let array = array.backend(BackendKind::Shm).copy_of(&pixels).unwrap();
+        let done = shmarray(&["show", "image", "--png", file.to_str().unwrap()]).expect(0);
+        assert!(done.out.ends_with(": 204 x 255 pixels, colours\n"), "{done:#?}");
+        let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(&file).unwrap()));
+        let mut reader = decoder.read_info().unwrap();
+        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut bytes).unwrap();
+        assert_eq!((info.width, info.height), (204, 255));
+        let (zoom, width) = (51, 204);
+        for (y, x) in [(0, 0), (254, 203), (51, 50), (50, 51)] {
+            let at = (y * width + x) * channels;
+            assert_eq!(
+                bytes[at..at + channels],
+                colour(y / zoom, x / zoom)[..channels],
+                "{y}, {x}"
+            );
+        }
+        let done = shmarray(&["show", "image", "--png", file.to_str().unwrap(), "--min", "1"]);
+        assert!(done.expect(1).err.contains("colours already"));
+        // One channel, or two, are numbers.
+        shmarray(&["show", "image", "..., 0", "--png", file.to_str().unwrap()]).expect(0);
+        shmarray(&["show", "image", "..., :2", "--png", file.to_str().unwrap()]).expect(1);
+        drop(array);
+    }
+}

@@ -127,6 +127,22 @@ pub(crate) fn widths() {
     shmarray(&["gc"]).expect(0);
 }
 
+/// Elements stand in lines that fit, and elsewhere in those of NumPy.
+pub(crate) fn elements() {
+    let numbers = shmarray::ndarray::Array1::from_iter(0..200_u16);
+    let array = SharedArray::<u16, Ix1>::builder(200).name("fitted").backend(BackendKind::Shm);
+    let array = array.copy_of(&numbers).unwrap();
+    let longest = |text: &str| text.lines().map(|line| line.trim_end().len()).max().unwrap();
+    for columns in [20, 60, 80, 120] {
+        let text = shown_in(columns, &["show", "fitted"], &[]);
+        let most = usize::from(columns);
+        assert!((most - 5..=most).contains(&longest(&text)), "{columns}: {text}");
+        assert_eq!(text.replace(['[', ']'], " ").split_whitespace().count(), 200);
+    }
+    assert!((70..=75).contains(&longest(&shmarray(&["show", "fitted"]).expect(0).out)));
+    drop(array);
+}
+
 pub(crate) fn control_characters() {
     let evil = "a\u{1b}[2J\u{9b}31m\u{202e}";
     let (_child, pid) = held(|| {

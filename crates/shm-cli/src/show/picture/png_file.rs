@@ -57,12 +57,7 @@ pub(super) fn write(path: &Path, png: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// The error of the system, without the temporary path that `tempfile` adds: nobody knows that one.
+/// The kind of an error without the temporary path that `tempfile` adds: nobody knows that one.
 fn without_path(error: io::Error) -> io::Error {
-    match error.get_ref().and_then(|inner| inner.source()?.downcast_ref::<io::Error>()) {
-        Some(inner) => {
-            inner.raw_os_error().map_or(inner.kind().into(), io::Error::from_raw_os_error)
-        }
-        None => error,
-    }
+    if error.raw_os_error().is_some() { error } else { error.kind().into() }
 }
