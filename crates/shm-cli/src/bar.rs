@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What is done sooner needs no bar.
+/// A step that is done sooner shows no bar.
 const SHORT: Duration = Duration::from_millis(500);
 
 /// A bar that appears when a step takes long, and goes when it is dropped.

@@ -10,10 +10,10 @@ use crate::shape::python_shape;
 use crate::table::{Cell, Column, Table};
 use crate::{os, units};
 
-/// What a column says.
+/// A fact about an array that a column says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Field {
-    /// What other subcommands take.
+    /// The name or `PID:FD` that other subcommands take.
     Place,
     /// The name it was made with.
     Name,
@@ -33,17 +33,17 @@ pub(crate) enum Field {
     Age,
     /// How many processes have it.
     Processes,
-    /// Which processes have it.
+    /// The processes that have it.
     Who,
     /// The user it belongs to.
     Owner,
     Policy,
-    /// What is out of the ordinary.
+    /// Properties that are out of the ordinary.
     Marks,
 }
 
 impl Field {
-    /// Who has an array comes before its shape, and its name before all.
+    /// Its processes come before its shape, and its name before all.
     fn column(self) -> Column {
         match self {
             Self::Place => Column::text("PLACE"),
@@ -131,7 +131,7 @@ fn count(segment: &Segment) -> Cell {
     }
 }
 
-/// Which processes have it.
+/// The processes that have it.
 fn holders(segment: &Segment) -> Cell {
     match &*segment.processes {
         [] => unseen(segment),
@@ -139,7 +139,7 @@ fn holders(segment: &Segment) -> Cell {
     }
 }
 
-/// What is known where no process is seen.
+/// The kernel's word, where no process is seen.
 fn unseen(segment: &Segment) -> Cell {
     match segment.in_use {
         Some(false) => Cell::new("none").paint(Paint::Dim),
@@ -153,7 +153,7 @@ fn marks(segment: &Segment) -> Cell {
     Cell::new(marks_text(segment)).paint(paint)
 }
 
-/// What is out of the ordinary, as text.
+/// Properties that are out of the ordinary, as text.
 pub(crate) fn marks_text(segment: &Segment) -> String {
     let is_shm = segment.backend == BackendKind::Shm.as_str();
     let marks = [

@@ -2,16 +2,13 @@
 //!
 //! The shell asks this command each time, so that the names of arrays are those there are now.
 
-use std::borrow::Cow;
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::CommandFactory;
 use clap_complete::Shell;
-use clap_complete::engine::CompletionCandidate;
 use clap_complete::env::{CompleteEnv, Shells};
-use shm_survey::printable;
 
 use crate::out::Out;
 
@@ -53,13 +50,4 @@ pub(crate) fn answer() {
         .bin("shmarray")
         .completer("shmarray")
         .complete();
-}
-
-/// What other subcommands take, of the arrays there are now. A name that a terminal would not show
-/// as it is, is left out.
-pub(crate) fn arrays() -> Vec<CompletionCandidate> {
-    let places = shm_survey::list().map(|found| found.segments).unwrap_or_default();
-    let places = places.iter().map(|segment| segment.place().to_string());
-    let plain = places.filter(|place| matches!(printable(place), Cow::Borrowed(_)));
-    plain.map(CompletionCandidate::new).collect()
 }

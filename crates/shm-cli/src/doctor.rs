@@ -73,7 +73,7 @@ struct Report {
     choice: Choice,
 }
 
-/// What `auto` would choose.
+/// The choice of `auto`.
 #[derive(Serialize)]
 struct Choice {
     /// Bytes of elements that were asked about.
@@ -111,7 +111,7 @@ fn findings(bytes: Option<u64>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut facts = None;
     for backend in BackendKind::ALL {
-        // What names its backend does not depend on the environment.
+        // A request that names its backend does not depend on the environment.
         let needs = Needs { backend: Some(backend), ..Needs::default() };
         let what = backend.to_string();
         found.push(match shmarray::select(&needs) {

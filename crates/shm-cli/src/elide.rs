@@ -2,7 +2,7 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
-/// What stands for the characters left out.
+/// Stands for the characters left out.
 const ELLIPSIS: char = '…';
 
 /// The text in at most so many columns: its beginning and its end, which tell names and process

@@ -1,4 +1,4 @@
-//! What the library's errors say, in the words of this command.
+//! The library's errors, in the words of this command.
 
 use std::error::Error;
 

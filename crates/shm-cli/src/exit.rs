@@ -15,7 +15,7 @@ Exit codes:
   3  there is no such array
   4  there is something in the way already";
 
-/// It failed.
+/// The command failed.
 pub(crate) const FAILED: u8 = 1;
 /// The command line is not understood.
 pub(crate) const MISUNDERSTOOD: u8 = 2;

@@ -1,4 +1,4 @@
-//! Which arrays a list has, and in which order.
+//! The arrays of a list, and their order.
 
 use std::cmp::Reverse;
 
@@ -6,12 +6,12 @@ use clap_complete::engine::ArgValueCandidates;
 use glob::Pattern;
 
 use crate::overview::{Overview, Segment};
-use crate::{completions, exit, natural, os};
+use crate::{candidates, exit, natural, os};
 
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Filter {
     /// Only the arrays whose name, or PID:FD, is this: `tile-*`, `tile-[0-4]?`
-    #[arg(value_name = "GLOB", add = ArgValueCandidates::new(completions::arrays))]
+    #[arg(value_name = "GLOB", add = ArgValueCandidates::new(candidates::arrays))]
     globs: Vec<Pattern>,
     /// Only the arrays that this process has
     #[arg(long, value_name = "PID")]
@@ -21,7 +21,7 @@ pub(crate) struct Filter {
     pub(crate) sort: SortBy,
 }
 
-/// What arrays are sorted by.
+/// A property that arrays are sorted by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum SortBy {
     /// Bytes of elements
@@ -57,7 +57,7 @@ impl Filter {
     /// Leaves what is asked for, in the order that is asked for.
     ///
     /// # Errors
-    /// That there is no such process. It may have been there for an earlier table.
+    /// If there is no such process. It may have been there for an earlier table.
     pub(crate) fn apply(&self, overview: &mut Overview) -> anyhow::Result<()> {
         if let Some(pid) = self.pid {
             if !os::has_process(pid) {

@@ -38,11 +38,11 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 struct Report {
     dry_run: bool,
-    /// What was, or would be, removed.
+    /// The arrays that this command removed, or would remove.
     segments: Vec<Garbage>,
     /// Size of all of them.
     bytes: u64,
-    /// What nobody has, and is left.
+    /// The arrays that nobody has and that stay.
     left: Vec<Left>,
 }
 
@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// What nobody has, and why it is not garbage that this user may collect.
+/// The arrays that nobody has, and why this user may not collect them.
 fn left(collected: &[Garbage]) -> shmarray::Result<Vec<Left>> {
     let overview = Overview::now()?;
     let is_left = |place: &str| collected.iter().all(|garbage| garbage.place != place);

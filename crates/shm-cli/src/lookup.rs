@@ -52,7 +52,7 @@ pub(crate) fn explained(name: &str, error: Error) -> anyhow::Error {
     }
 }
 
-/// What may have been meant by a name that no array has.
+/// Names of arrays that the user may have meant.
 struct Meant(Vec<String>);
 
 impl Meant {

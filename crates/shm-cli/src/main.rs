@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bar;
+mod candidates;
 mod columns;
 mod completions;
 mod doctor;
@@ -125,7 +126,7 @@ fn main() -> ExitCode {
         // The reader has seen enough.
         Err(_) if out.is_closed() => ExitCode::SUCCESS,
         Err(error) => {
-            // What was found before it failed comes first.
+            // The output up to the failure comes first.
             let _ = out.flush();
             out::tell_error(&error);
             exit::code(&error)

@@ -44,7 +44,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
 
 /// The page of a command. See `man-pages(7)` for the order of its sections.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
-    // What stands below the options of `--help` comes as sections of its own.
+    // The text below the options of `--help` becomes sections of its own.
     let help = command.get_after_long_help().or(command.get_after_help());
     let help = Help::of(&help.map(ToString::to_string).unwrap_or_default());
     let man = Man::new(command.clone().after_help("").after_long_help(""));
@@ -69,7 +69,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// What stands below the options of `--help`, as roff.
+/// The text below the options of `--help`, as roff.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Help {
     /// The paragraphs.

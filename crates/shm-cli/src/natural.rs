@@ -18,7 +18,7 @@ pub(crate) fn compare(one: &str, other: &str) -> Ordering {
         }
         (left, right) = (left_rest, right_rest);
     }
-    // What goes on comes later; numbers that differ in their zeros only are told apart.
+    // The longer name comes later; leading zeros tell equal numbers apart.
     left.len().cmp(&right.len()).then_with(|| one.cmp(other))
 }
 

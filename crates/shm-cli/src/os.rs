@@ -1,4 +1,4 @@
-//! What the command needs of the operating system, in words that every system has.
+//! The operating system, in words that every system has.
 //!
 //! A system has one file below this folder, and a folder for what is long: what `doctor` looks at,
 //! and the terminal.

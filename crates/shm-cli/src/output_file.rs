@@ -13,7 +13,7 @@ pub(crate) fn parser() -> impl TypedValueParser<Value = PathBuf> {
     OsStringValueParser::new().try_map(file)
 }
 
-/// What is to appear in one step cannot go to standard output.
+/// Refuses standard output, where a file cannot appear in one step.
 fn file(text: OsString) -> Result<PathBuf, &'static str> {
     if text == "-" {
         return Err(
@@ -33,7 +33,7 @@ pub(crate) fn check_folder(file: &Path) -> Result<()> {
             bail!("there is no folder {}", folder.display())
         }
         Ok(found) if !found.is_dir() => bail!("{} is no folder", folder.display()),
-        // What else is wrong, writing tells.
+        // The write reports any other fault.
         _ => Ok(()),
     }
 }

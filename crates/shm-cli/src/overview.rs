@@ -1,4 +1,4 @@
-//! What there is, as tables and JSON show it.
+//! The arrays of this machine, as tables and JSON show them.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,7 +23,7 @@ pub(crate) struct Overview {
 /// One segment.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Segment {
-    /// What other subcommands take.
+    /// The name or `PID:FD` that other subcommands take.
     pub(crate) place: String,
     pub(crate) name: String,
     pub(crate) backend: String,
@@ -56,7 +56,7 @@ pub(crate) struct Segment {
 pub(crate) struct Process {
     pub(crate) pid: u32,
     pub(crate) command: String,
-    /// What it was started with, behind its name.
+    /// Its arguments, without its name.
     pub(crate) arguments: Vec<String>,
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn who(processes: &[Process]) -> String {
     Vec::from_iter(by_command.iter().map(|(command, pids)| format!("{command}{pids}"))).join(", ")
 }
 
-/// What looks like a segment and cannot be read.
+/// A file that begins as a segment does and cannot be read.
 #[derive(Debug, Serialize)]
 pub(crate) struct Unreadable {
     pub(crate) place: String,

@@ -6,15 +6,15 @@ pub(crate) enum Paint {
     /// As it is.
     #[default]
     Plain,
-    /// What a column or a line is about.
+    /// The subject of a column or a line.
     Bold,
-    /// What matters less.
+    /// Text that matters less.
     Dim,
-    /// What is well.
+    /// A good state.
     Green,
-    /// What somebody should look at.
+    /// A state that somebody should look at.
     Yellow,
-    /// What is wrong.
+    /// A fault.
     Red,
     /// A property that is out of the ordinary.
     Cyan,

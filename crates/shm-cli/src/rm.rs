@@ -12,7 +12,7 @@ use shmarray::ErrorKind;
 use crate::os::FileId;
 use crate::out::{Out, tell_error};
 use crate::overview::{Process, who};
-use crate::{completions, error_text, exit, lookup, os};
+use crate::{candidates, error_text, exit, lookup, os};
 
 const HELP: &str = "\
 Only the name is removed: nobody can attach by it any more. Processes that have the array keep it, and
@@ -30,7 +30,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// What to remove
-    #[arg(required = true, value_name = "NAME", add = ArgValueCandidates::new(completions::arrays))]
+    #[arg(required = true, value_name = "NAME", add = ArgValueCandidates::new(candidates::arrays))]
     names: Vec<OsString>,
 }
 
@@ -108,7 +108,7 @@ fn remove(name: &OsStr, holders: &Holders) -> anyhow::Result<String> {
     Ok(done)
 }
 
-/// What a name leads to, before it is looked at more closely.
+/// An entry, as it was before this command looked at it more closely.
 struct Entry<'a> {
     name: &'a str,
     file: Option<FileId>,
@@ -205,7 +205,7 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"foreign");
         fs::remove_file(&path).unwrap();
 
-        // What is gone needs no removing, and what is still there is removed.
+        // An entry that is gone needs no removing, and one that is still there is removed.
         assert!(entry.delete().is_ok());
         let _third = array().backend(BackendKind::Shm).zeros().unwrap();
         assert!(Entry::now(&name).delete().is_ok());

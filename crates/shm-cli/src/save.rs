@@ -11,7 +11,7 @@ use shm_survey::{SegmentInfo, printable};
 
 use crate::bar::Bar;
 use crate::out::{Out, tell};
-use crate::{completions, lookup, output_file};
+use crate::{candidates, lookup, output_file};
 
 /// Bytes of a piece that is read and written.
 const PIECE: usize = 1 << 20;
@@ -32,7 +32,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// Its name, or the process and the file descriptor: PID:FD
-    #[arg(add = ArgValueCandidates::new(completions::arrays))]
+    #[arg(add = ArgValueCandidates::new(candidates::arrays))]
     name: String,
     /// The file; one that is there is replaced
     #[arg(value_parser = output_file::parser(), value_hint = ValueHint::FilePath)]
@@ -67,7 +67,7 @@ fn warn(segment: &SegmentInfo) {
             Ok(state) if state.holder_alive => {
                 tell(format_args!("{name} is being written to now, under its lock"));
             }
-            // Whoever begins now is not seen either way.
+            // A writer that begins now is not seen either way.
             Ok(_) | Err(_) => {}
         }
     }

@@ -26,7 +26,7 @@ use self::brackets::PrintedIndices;
 use self::elements::Formatter;
 use self::gather::Read;
 use crate::out::Out;
-use crate::{completions, exit, lookup, output_file};
+use crate::{candidates, exit, lookup, output_file};
 
 /// From this number of elements on only the ends of each axis are printed, as NumPy's `threshold`.
 const THRESHOLD: usize = 1000;
@@ -49,7 +49,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// The array: its name, or PID:FD
-    #[arg(add = ArgValueCandidates::new(completions::arrays))]
+    #[arg(add = ArgValueCandidates::new(candidates::arrays))]
     name: String,
     /// Which part, as NumPy writes it: `2:8,::-1,0`, `...`, `-1`
     #[arg(allow_hyphen_values = true)]

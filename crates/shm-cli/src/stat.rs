@@ -14,7 +14,7 @@ use crate::overview::{Segment, abandoned};
 use crate::paint::Paint;
 use crate::shape::python_shape;
 use crate::table::{Cell, Column, Table};
-use crate::{completions, os, units};
+use crate::{candidates, os, units};
 
 const HELP: &str = "\
 The table of slots has the processes that ever took a lock, a chunk or a place at a barrier in the
@@ -31,7 +31,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// Its name, or the process and the file descriptor: PID:FD
-    #[arg(add = ArgValueCandidates::new(completions::arrays))]
+    #[arg(add = ArgValueCandidates::new(candidates::arrays))]
     name: String,
     /// Print JSON
     #[arg(long)]
@@ -132,7 +132,7 @@ impl Details {
         })
     }
 
-    /// What people read, with its names.
+    /// The lines for people, with their names.
     fn lines(&self, rounded: bool) -> Vec<(&'static str, String)> {
         let segment = &self.segment;
         let bytes = |count: u64| {

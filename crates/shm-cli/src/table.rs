@@ -66,7 +66,7 @@ impl Column {
     }
 }
 
-/// What stands in one column of one row.
+/// The text in one column of one row.
 #[derive(Clone, Debug)]
 pub(crate) struct Cell {
     text: String,

@@ -116,7 +116,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
     Ok(ExitCode::SUCCESS)
 }
 
-/// What there is, of what is asked for.
+/// The arrays that the arguments ask for.
 fn look(arguments: &Arguments) -> anyhow::Result<Overview> {
     let mut overview = Overview::now()?;
     arguments.filter.apply(&mut overview)?;

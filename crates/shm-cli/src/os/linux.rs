@@ -65,7 +65,7 @@ pub(crate) fn remove_entry(entry: &OsStr) -> io::Result<()> {
     fs::remove_file(entry_path(entry))
 }
 
-/// What a process was started with, behind its name. Nothing if it may not be asked. See
+/// The arguments of a process; none if this user may not read them. See
 /// `proc_pid_cmdline(5)`.
 pub(crate) fn arguments(pid: u32) -> Vec<String> {
     let mut bytes = Vec::new();
@@ -106,7 +106,7 @@ pub(crate) fn largest_file() -> Option<u64> {
     getrlimit(Resource::Fsize).current
 }
 
-/// What `doctor` finds about this system, for an array of so many bytes with its header.
+/// The findings of `doctor` about this system, for an array of so many bytes with its header.
 pub(crate) fn findings(bytes: Option<u64>) -> Vec<Finding> {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     let mut found = vec![Finding::new("system", "kernel", release)];

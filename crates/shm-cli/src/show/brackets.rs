@@ -10,10 +10,10 @@ const EDGE: usize = 3;
 /// Characters of a line where no terminal says otherwise, as NumPy's `linewidth`.
 pub(super) const LINE: usize = 75;
 
-/// What stands for the elements left out.
+/// Stands for the elements left out.
 const LEFT_OUT: &str = "...";
 
-/// Which indices of each axis are printed.
+/// The indices of each axis that are printed.
 #[derive(Clone, Debug)]
 pub(super) struct PrintedIndices {
     axes: Vec<Axis>,

@@ -65,7 +65,7 @@ struct Way {
     weight: usize,
 }
 
-/// What is done with a line: its stride, where it begins in memory, which axis it is, its weight,
+/// Handles a line: its stride, where it begins in memory, which axis it is, its weight,
 /// and where it begins among the elements.
 type Each<'a> = &'a mut dyn FnMut(isize, usize, Axis, usize, usize) -> Result<()>;
 

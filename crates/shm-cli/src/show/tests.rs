@@ -1,4 +1,4 @@
-//! What is printed, compared with what NumPy printed.
+//! The output of `show` beside that of NumPy.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

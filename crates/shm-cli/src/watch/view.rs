@@ -1,9 +1,9 @@
-//! Which part of a long table is on the screen, and what keys do to it.
+//! The part of a long table that is on the screen, and the keys that move it.
 
 use crate::filter::SortBy;
 use crate::table::Table;
 
-/// What somebody asks for by a key.
+/// The wish that a user types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Asked {
     /// To end.
@@ -12,7 +12,7 @@ pub(super) enum Asked {
     Redraw,
 }
 
-/// Which part of the table is shown.
+/// The part of the table that is shown.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct View {
     sort: SortBy,

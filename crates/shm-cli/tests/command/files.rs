@@ -22,7 +22,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What a file says, and its elements.
+/// The header of a file, and its elements.
 fn contents(path: &Path) -> (shm_npy::NpyHeader, Vec<u8>) {
     let mut file = NpyFile::open(path).unwrap();
     let mut elements = vec![0; file.header().layout().nbytes()];
@@ -119,7 +119,7 @@ pub(crate) fn taken() {
     shmarray(&["rm", "taken"]).expect(0);
 }
 
-/// What is no array is not taken over.
+/// `load` does not take over a file that is no array.
 pub(crate) fn foreign() {
     let file = repository("crates/shm-npy/tests/data/i4.npy");
     fs::write("/dev/shm/load-bytes", "none of ours").unwrap();
@@ -142,7 +142,7 @@ pub(crate) fn foreign() {
     fs::rename("/dev/shm/load-short", "/dev/shm/load short").unwrap();
     let done = shmarray(&["load", text(&file), "load short", "--replace"]).expect(4);
     assert!(done.err.contains("rm '/dev/shm/load short', or"), "{done:#?}");
-    // What begins as ours do, and is broken, is ours.
+    // A broken file that begins as an array does is ours.
     shmarray(&["load", text(&file), "load-broken"]).expect(4);
     shmarray(&["load", text(&file), "load-broken", "--replace"]).expect(0);
     shmarray(&["rm", "load-broken"]).expect(0);
@@ -244,7 +244,7 @@ pub(crate) fn small() {
     assert!(status.wait().success());
 }
 
-/// What fails leaves the file that was there.
+/// A failed `save` leaves the file that was there.
 pub(crate) fn truncated() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("saved.npy");
@@ -290,7 +290,7 @@ pub(crate) fn odd_paths() {
     shmarray(&["rm", "odd-path"]).expect(0);
 }
 
-/// What is done and cannot be told is done, and that is told.
+/// A command that cannot print its success says so in its error.
 pub(crate) fn unheard() {
     let folder = tempfile::tempdir().unwrap();
     let (file, saved) =

@@ -298,7 +298,7 @@ pub(crate) fn filtered() {
     assert!(done.out.contains("filtered-9\t") && done.err.contains("\"filtered-x\""), "{done:#?}");
     shmarray(&["ls", "--pid", "4294967295"]).expect(3);
     shmarray(&["ls", "filtered-[9"]).expect(2);
-    // What was meant is said.
+    // The error names the array that was meant.
     let done = shmarray(&["stat", "filtered-11"]).expect(3);
     assert!(done.err.contains("did you mean filtered-1"), "{done:#?}");
     drop(one);

@@ -103,7 +103,7 @@ pub(crate) fn others() {
         assert!(refused.err.contains("left alone"), "{refused:#?}");
         assert!(fs::symlink_metadata(format!("/dev/shm/{name}")).is_ok(), "{name}");
     }
-    // What begins as ours do, and is broken, is ours.
+    // A broken file that begins as an array does is ours.
     fs::write("/dev/shm/other-broken", "SHMARRAY and then nothing that fits").unwrap();
     let done = shmarray(&["rm", "other-broken"]).expect(0);
     assert!(done.out.contains("could not be read"), "{done:#?}");
@@ -149,8 +149,7 @@ pub(crate) fn several() {
     fs::remove_file("/dev/shm/several-foreign").unwrap();
 }
 
-/// What `ls` tells, though its name is not UTF-8 or not allowed, is removed by its bytes and as `ls` writes
-/// it.
+/// `rm` removes an entry whose name no array can have, by its bytes and as `ls` writes it.
 pub(crate) fn odd_names() {
     let entry = |name: &OsStr| std::path::Path::new("/dev/shm").join(name);
     for (name, shown) in [(&b"odd\xff"[..], "odd\\xff"), (b"odd\x1b", "odd\\u{1b}")] {
@@ -163,7 +162,7 @@ pub(crate) fn odd_names() {
             assert!(finished(rm).expect(0).out.contains("removed"));
             assert!(!entry(name).exists(), "{asked:?}");
         }
-        // What is none of ours is left alone.
+        // A file that is none of ours is left alone.
         fs::write(entry(name), "something else").unwrap();
         let mut rm = command(&["rm", "--"]);
         rm.arg(name);

@@ -1,4 +1,4 @@
-//! What a terminal shows of what is written to it, as far as this command writes.
+//! A model of a terminal: the screen after the sequences that this command writes.
 
 use unicode_width::UnicodeWidthChar;
 

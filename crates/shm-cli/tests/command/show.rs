@@ -157,7 +157,7 @@ pub(crate) fn drawn() {
     assert_eq!(picture(&file).1, 344);
 }
 
-/// What cannot be drawn leaves the file that was there.
+/// A picture that cannot be drawn leaves the file that was there.
 pub(crate) fn undrawn() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("picture.png");
@@ -187,7 +187,7 @@ pub(crate) fn undrawn() {
     drop(arrays);
 }
 
-/// What is larger than a file may be is an error, not SIGXFSZ.
+/// A picture beyond the limit of files is an error, not SIGXFSZ.
 pub(crate) fn limited() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("picture.png");

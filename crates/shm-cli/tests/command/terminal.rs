@@ -37,7 +37,7 @@ pub(crate) fn started(mut command: Command, written: File) -> Child {
     command.spawn().unwrap() // what the command has of it is closed with the command
 }
 
-/// What it shows until nobody writes to it any more.
+/// Everything it shows until nobody writes to it any more.
 pub(crate) fn all_of(shown: OwnedFd) -> String {
     let mut bytes = Vec::new();
     match File::from(shown).read_to_end(&mut bytes) {
@@ -46,7 +46,7 @@ pub(crate) fn all_of(shown: OwnedFd) -> String {
     }
 }
 
-/// What a command shows in a terminal, with these variables.
+/// The output of a command in a terminal, with these variables.
 fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     shown_in(200, arguments, variables)
 }
@@ -88,7 +88,7 @@ pub(crate) fn colours() {
     shmarray(&["gc"]).expect(0);
 }
 
-/// What names, shapes and processes may be, in terminals of 60, 80 and 120 columns, and in a tiny one.
+/// Long names, wide glyphs and long shapes, in terminals of 60, 80 and 120 columns, and in a tiny one.
 pub(crate) fn widths() {
     let long = "a-name-that-goes-on-and-on-for-longer-than-any-terminal-is-wide-0123456789-0017";
     let wide = "数数数数数数数数数数数数数数数数数数数数数数数数数数数数数数-17";
@@ -111,7 +111,7 @@ pub(crate) fn widths() {
             assert!(names.iter().all(|name| !name.is_empty()), "{text}");
             assert!(names[0].starts_with("a-") && names[0].ends_with("17"), "{text}");
             let has = |head: &str| lines[0].split_whitespace().any(|word| word == head);
-            // Who has it comes before the shape.
+            // The processes come before the shape.
             assert!(has("NAME") && has("WHO") && (has("SIZE") || columns < 60), "{text}");
             assert!(!has("SHAPE") || has("WHO"), "{text}");
             assert_eq!(has("SHAPE"), columns == 120, "{text}");

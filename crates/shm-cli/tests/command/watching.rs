@@ -47,11 +47,11 @@ struct Watched {
     /// Keys are typed, and what is drawn is read, here.
     shown: File,
     screen: Screen,
-    /// What was drawn since the last whole table.
+    /// The bytes drawn since the last whole table.
     pending: Vec<u8>,
 }
 
-/// What each table ends with.
+/// The end of each table.
 const END: &[u8] = b"\x1b[J";
 
 impl Watched {

@@ -108,7 +108,7 @@ fn overcommit() -> Finding {
     }
 }
 
-/// What is left of the memory of the machine.
+/// The free memory of the machine.
 fn memory() -> Vec<Finding> {
     let meminfo = text("/proc/meminfo").unwrap_or_default();
     let finding = |(what, field): (&str, &str)| match kibibytes(&meminfo, field) {

@@ -4,7 +4,7 @@ use super::DIRECTORY;
 use crate::finding::Finding;
 use crate::units;
 
-/// What Docker gives: the automatic choice passes it over.
+/// Docker's default: the automatic choice passes it over.
 const LITTLE: u64 = 64 << 20;
 
 /// For an array of so many bytes with its header.

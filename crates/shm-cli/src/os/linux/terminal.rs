@@ -25,7 +25,7 @@ pub(crate) fn terminal_size() -> Option<(usize, usize)> {
     is_known.then_some((usize::from(size.ws_col), usize::from(size.ws_row)))
 }
 
-/// What has happened.
+/// An event that ends a wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     /// Nothing, for so long.

@@ -1,4 +1,4 @@
-//! Which elements of a large array a picture is made of.
+//! The elements of a large array that a picture is made of.
 
 use anyhow::Result;
 use shmarray::Window;
@@ -65,7 +65,7 @@ impl Means {
     }
 }
 
-/// Which indices of an axis are read, and which pixel each belongs to.
+/// The indices of an axis that are read, and the pixel that each belongs to.
 struct Samples {
     indices: Vec<usize>,
     pixels: Vec<usize>,
