@@ -16,7 +16,8 @@ use crate::out::Out;
 const VARIABLE: &str = "SHMARRAY_COMPLETE";
 
 const EXAMPLES: &str = "\
-Subcommands, options, files and the names of the arrays there are now are completed.
+Subcommands, options, files and the names of the arrays there are now are
+completed.
 
 Examples:
   shmarray completions bash > ~/.local/share/bash-completion/completions/shmarray

@@ -22,8 +22,9 @@ use crate::{exit, os, units};
 const HEADER: u64 = 4096 + SLOT_COUNT as u64 * SLOT_LEN as u64;
 
 const HELP: &str = "\
-Marks: `!!` does not work, or a promise is weaker; `!` could be better; `?` cannot be found out.
-Nothing is changed, and nothing left behind. It fails if no backend could be chosen.
+Marks: `!!` does not work, or a promise is weaker; `!` could be better; `?`
+cannot be found out. Nothing is changed, and nothing left behind. It fails if
+no backend could be chosen.
 
 Examples:
   shmarray doctor

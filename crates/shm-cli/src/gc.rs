@@ -13,10 +13,11 @@ use crate::table::{Column, Table};
 use crate::{os, units};
 
 const HELP: &str = "\
-An array is removed only if nobody has it attached, in whatever container or PID namespace: the
-kernel's locks say so, not process numbers. Those that are to persist are never removed (`shmarray
-rm` does that), nor are arrays of other users. What nobody has and is left all the same is told, with
-the reason. Several may do this at once.
+An array is removed only if nobody has it attached, in whatever container or
+PID namespace: the kernel's locks say so, not process numbers. Those that are
+to persist are never removed (`shmarray rm` does that), nor are arrays of
+other users. What nobody has and is left all the same is told, with the
+reason. Several may do this at once.
 
 Examples:
   shmarray gc --dry-run

@@ -14,13 +14,14 @@ use crate::shape::python_shape;
 use crate::{error_text, exit, lookup, os};
 
 const HELP: &str = "\
-The array is made on backend `shm`, since it has to stay when the command ends, and it persists: it is
-there until `shmarray rm`. Others see it when it is whole. It keeps the order of the file.
+The array is made on backend `shm`, since it has to stay when the command
+ends, and it persists: it is there until `shmarray rm`. Others see it when it
+is whole. It keeps the order of the file.
 
 Examples:
   shmarray load elevation.npy elevation
   shmarray load tiles.npz tile --member north
-  shmarray load elevation.npy elevation --attach    only if it is not there already
+  shmarray load elevation.npy elevation --attach   unless it is there
 ";
 
 #[derive(Debug, clap::Args)]

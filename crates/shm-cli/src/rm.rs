@@ -15,11 +15,13 @@ use crate::overview::{Process, who};
 use crate::{candidates, error_text, exit, lookup, os};
 
 const HELP: &str = "\
-Only the name is removed: nobody can attach by it any more. Processes that have the array keep it, and
-its memory goes with the last of them. Each name is tried, whatever becomes of the others.
+Only the name is removed: nobody can attach by it any more. Processes that
+have the array keep it, and its memory goes with the last of them. Each name
+is tried, whatever becomes of the others.
 
-A memfd array has no name to remove: it goes with the last process that has it. Files in /dev/shm that
-are no arrays are left alone; what `shmarray ls` tells as unreadable can be removed.
+A memfd array has no name to remove: it goes with the last process that has
+it. Files in /dev/shm that are no arrays are left alone; what `shmarray ls`
+tells as unreadable can be removed.
 
 Examples:
   shmarray rm elevation

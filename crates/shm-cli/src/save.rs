@@ -17,15 +17,16 @@ use crate::{candidates, lookup, output_file};
 const PIECE: usize = 1 << 20;
 
 const HELP: &str = "\
-The file appears in one step, when it is whole and on the disk; one of that name is replaced then. It
-keeps the order of the array, C or Fortran.
+The file appears in one step, when it is whole and on the disk; one of that
+name is replaced then. It keeps the order of the array, C or Fortran.
 
-Nobody is kept from writing to the array meanwhile: if somebody has it, that is said. A program that
-has it guarded can save it under its lock (`GuardedArray::save`).
+Nobody is kept from writing to the array meanwhile: if somebody has it, that
+is said. A program that has it guarded can save it under its lock
+(`GuardedArray::save`).
 
 Examples:
   shmarray save elevation elevation.npy
-  shmarray save 4711:5 tile.npy            a memfd array: file descriptor 5 of process 4711
+  shmarray save 4711:5 tile.npy    a memfd: file descriptor 5 of process 4711
 ";
 
 #[derive(Debug, clap::Args)]

@@ -35,13 +35,14 @@ const THRESHOLD: usize = 1000;
 const MAX_SUMMARY: usize = 300_000;
 
 const HELP: &str = "\
-Of more than 1000 elements the ends of each axis are printed, and only these are read. What others write
-meanwhile may be half in it. In a terminal, lines are as long as it is wide; elsewhere, as NumPy's.
+Of more than 1000 elements the ends of each axis are printed, and only these
+are read. What others write meanwhile may be half in it. In a terminal, lines
+are as long as it is wide; elsewhere, as NumPy's.
 
 Examples:
   shmarray show elevation
-  shmarray show elevation '100:104, ::50'     indices, start:stop:step, ..., None; as NumPy means them
-  shmarray show elevation -1 --all            every element of the last row
+  shmarray show elevation '100:104, ::50'    as NumPy means it: start:stop:step
+  shmarray show elevation -1 --all           every element of the last row
   shmarray show elevation --png elevation.png --min 0
 ";
 

@@ -17,13 +17,14 @@ use crate::table::{Cell, Column, Table};
 use crate::{candidates, os, units};
 
 const HELP: &str = "\
-The table of slots has the processes that ever took a lock, a chunk or a place at a barrier in the
-array; their numbers are those of their own PID namespaces. The table of processes has those that have
-it open or mapped now, as far as /proc shows.
+The table of slots has the processes that ever took a lock, a chunk or a place
+at a barrier in the array; their numbers are those of their own PID
+namespaces. The table of processes has those that have it open or mapped now,
+as far as /proc shows.
 
 Examples:
   shmarray stat elevation
-  shmarray stat 4711:5                     a memfd array: file descriptor 5 of process 4711
+  shmarray stat 4711:5             a memfd: file descriptor 5 of process 4711
   shmarray stat elevation --json | jq .data_offset
 ";
 

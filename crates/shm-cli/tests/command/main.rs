@@ -66,6 +66,7 @@ fn main() {
         ("a_picture_beyond_the_limit_of_files", show::limited),
         ("a_healthy_machine", doctor::healthy),
         ("a_small_machine", doctor::small),
+        ("a_machine_that_refuses", doctor::refusing),
         ("a_wrong_setting", doctor::nonsense),
         ("a_machine_that_hides_itself", doctor::hidden),
         ("hostile_files", hostile::files),

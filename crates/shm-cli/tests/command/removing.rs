@@ -76,6 +76,15 @@ pub(crate) fn garbage() {
 
 pub(crate) fn names() {
     let partner = Partner::start("hold", &[]);
+    // Its arguments tell it from another part of the same program.
+    let stat = shmarray(&["stat", "kept", "--json"]).expect(0).json();
+    let process = &stat["processes"][0];
+    let cmdline = fs::read_to_string(format!("/proc/{}/cmdline", process["pid"])).unwrap();
+    let arguments = Vec::from_iter(cmdline.trim_end_matches('\0').split('\0').skip(1));
+    assert!(!arguments.is_empty());
+    assert_eq!(process["arguments"], json!(arguments));
+    let who = shmarray(&["watch", "kept", "--count", "1"]).expect(0);
+    assert!(who.row("kept").unwrap()[6].contains(arguments[0]), "{who:#?}");
     let done = shmarray(&["rm", "kept"]).expect(0);
     assert!(done.out.starts_with("kept: removed; kept by "), "{done:#?}");
     assert!(!exists("kept"));
