@@ -66,7 +66,7 @@ fn check(bytes: &[u8], len: u64, needed: usize, header: &Header) {
     check_descriptor(header).unwrap();
 }
 
-/// What it is described by is described so everywhere.
+/// The header and its descriptor agree.
 fn check_descriptor(header: &Header) -> Result<()> {
     let descriptor = Descriptor::of(BackendKind::Shm, header, false);
     header.check_described_by(&descriptor)?;

@@ -21,7 +21,7 @@ static FILE: OnceLock<MemoryFile> = OnceLock::new();
 
 fuzz_target!(
     init: {
-        // Where it is not allowed, what is written has a name in the common /dev/shm for a moment.
+        // Where the system does not allow it, written files have a name in the common /dev/shm for a moment.
         shmarray_fuzz::private::shm();
     },
     |input: &[u8]| {

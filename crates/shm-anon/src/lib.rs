@@ -13,14 +13,15 @@
 //! This crate does not choose a backend, knows no element types and makes no view.
 //!
 //! - `registry.rs`: names of this process, across forks at any instant;
-//! - `segment.rs`: a hold on a mapping;
-//! - `companion.rs`: the files that carry the locks.
+//! - `segment.rs`: a mapping that this process has;
+//! - `lock_file.rs`: the files that carry the locks.
 //!
 //! See mmap(2), `MAP_ANONYMOUS` and `MAP_SHARED`.
 #![deny(unsafe_code)]
 #![cfg(unix)]
 
 mod lock_file;
+mod os;
 mod registry;
 mod segment;
 
@@ -31,7 +32,7 @@ use shm_core::{
 use shm_map::{Home, Mapping, PagePlan, fill_in_memory};
 use shm_presence::stamp;
 
-pub use segment::{AnonRegion, AnonSegment};
+pub use segment::AnonSegment;
 
 /// The anonymous backend.
 #[derive(Clone, Copy, Debug, Default)]

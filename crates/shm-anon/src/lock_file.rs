@@ -6,14 +6,13 @@
 //! file of an array in the array that they inherit, and make others for those that they create
 //! themselves: siblings would give out the same range.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::File;
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
-use rustix::io::Errno;
-use shm_core::{Error, SLOT_COUNT, SlotLocks};
-use shm_map::system_error;
+use shm_core::{SLOT_COUNT, SlotLocks};
 use shm_presence::fork;
+
+use crate::os::{Refusal, open_afresh, unnamed_file};
 
 /// Lock bytes from one array's slot 0 to the next one's.
 const SPACING: u64 = 4096;
@@ -24,7 +23,7 @@ const MOST: usize = SLOT_COUNT as usize;
 
 /// The file that new arrays get a range of.
 pub(crate) struct LockFile {
-    file: Option<Arc<OwnedFd>>,
+    file: Option<Arc<File>>,
     born: u64,
     next: u64,
 }
@@ -32,27 +31,19 @@ pub(crate) struct LockFile {
 /// The lock bytes of one array.
 #[derive(Debug)]
 pub(crate) struct Range {
-    file: Arc<OwnedFd>,
+    file: Arc<File>,
     first: u64,
 }
 
 impl Range {
-    pub(crate) fn locks(&self) -> SlotLocks<'_> {
-        SlotLocks { fd: self.file.as_fd(), first: self.first }
+    pub(crate) fn locks(&self) -> SlotLocks<&File> {
+        SlotLocks { file: &self.file, first: self.first }
     }
-}
 
-/// Why there is no companion. Arrays work without, until somebody wants a slot.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    call: &'static str,
-    object: String,
-    errno: Errno,
-}
-
-impl Refusal {
-    pub(crate) fn to_error(&self) -> Error {
-        system_error(self.call, self.object.clone(), self.errno)
+    /// The same bytes of the file opened afresh.
+    pub(crate) fn open(&self) -> shm_core::Result<SlotLocks> {
+        let file = open_afresh(&self.file)?;
+        Ok(SlotLocks { file, first: self.first })
     }
 }
 
@@ -78,26 +69,4 @@ impl LockFile {
         self.next += SPACING;
         Ok(Range { file, first })
     }
-}
-
-/// A memfd; where the system has none for us, a file without a name in the folder for temporary
-/// ones. Either can be opened anew through `/proc`.
-fn unnamed_file() -> Result<OwnedFd, Refusal> {
-    const NAME: &str = "shmarray-locks";
-    let made = match memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL) {
-        Err(Errno::INVAL) => memfd_create(NAME, MemfdFlags::CLOEXEC), // before Linux 6.3
-        made => made,
-    };
-    made.or_else(|refused| {
-        let folder = std::env::temp_dir();
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        open(&folder, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| Refusal {
-            call: "open(O_TMPFILE)",
-            object: format!(
-                "{}, for the locks of anonymous arrays (memfd_create: {refused})",
-                folder.display()
-            ),
-            errno,
-        })
-    })
 }

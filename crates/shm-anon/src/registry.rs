@@ -36,7 +36,8 @@ pub(crate) fn publish(header: Header, mapping: Mapping, force: bool) -> Result<A
             let name = header.name().to_string();
             return Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Mmap }.into());
         }
-        let array = Arc::new(Inner { header, mapping, locks: companion.range() });
+        let array =
+            Arc::new(Inner { header, mapping: Arc::new(mapping), locks: companion.range() });
         entry.insert_entry(Arc::downgrade(&array));
         Ok(array)
     })

@@ -1,16 +1,16 @@
-//! A hold on an anonymous mapping.
+//! An anonymous mapping that this process has.
 
-use std::fmt;
-use std::ptr::NonNull;
+use std::fs::File;
 use std::sync::Arc;
 
-use shm_core::{Access, Attached, Header, Identified, Paging, Region, Result, Segment, SlotLocks};
-use shm_map::Mapping;
+use shm_core::{Access, Attached, Header, Identified, Result, Segment, SlotLocks};
+use shm_map::{Mapping, SegmentRegion};
 
-use crate::lock_file::{Range, Refusal};
+use crate::lock_file::Range;
+use crate::os::Refusal;
 use crate::registry;
 
-/// A hold on an anonymous segment. There is no OS object but the mapping, so this keeps it.
+/// An anonymous segment that this process has. There is no OS object but the mapping, so this keeps it.
 #[derive(Clone, Debug)]
 pub struct AnonSegment {
     inner: Arc<Inner>,
@@ -20,7 +20,7 @@ pub struct AnonSegment {
 #[derive(Debug)]
 pub(crate) struct Inner {
     pub(crate) header: Header,
-    pub(crate) mapping: Mapping,
+    pub(crate) mapping: Arc<Mapping>,
     /// Given when it is made, as children that are forked before the first lock must share it.
     pub(crate) locks: Result<Range, Box<Refusal>>,
 }
@@ -37,13 +37,17 @@ impl AnonSegment {
         Self { inner, access }
     }
 
+    fn locks(&self) -> Result<&Range> {
+        self.inner.locks.as_ref().map_err(|refusal| refusal.to_error())
+    }
+
     pub(crate) fn attached(self) -> Result<Attached<Self>> {
         Ok(Attached { region: self.map()?, segment: self })
     }
 }
 
 impl Segment for AnonSegment {
-    type Region = AnonRegion;
+    type Region = SegmentRegion;
 
     fn header(&self) -> &Header {
         &self.inner.header
@@ -54,12 +58,12 @@ impl Segment for AnonSegment {
     }
 
     /// For writing, the mapping that there is; for reading, a read-only one of the same memory.
-    fn map(&self) -> Result<AnonRegion> {
-        let twin = match self.access {
-            Access::ReadWrite => None,
-            Access::ReadOnly => Some(self.inner.mapping.read_only_twin()?),
-        };
-        Ok(AnonRegion { twin, inner: Arc::clone(&self.inner) })
+    fn map(&self) -> Result<SegmentRegion> {
+        let (mapping, segment) = (&self.inner.mapping, Arc::clone(&self.inner));
+        Ok(match self.access {
+            Access::ReadWrite => SegmentRegion::shared(Arc::clone(mapping), segment),
+            Access::ReadOnly => SegmentRegion::new(mapping.read_only_twin()?, segment),
+        })
     }
 
     /// Takes its name away, in this process.
@@ -73,45 +77,11 @@ impl Segment for AnonSegment {
 impl Identified for AnonSegment {
     /// Through a file that this process, or the one that it inherited the array from, made for the
     /// locks of its arrays.
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        self.inner.locks.as_ref().map(Range::locks).map_err(|refusal| refusal.to_error())
-    }
-}
-
-/// An anonymous segment as mapped into this process. It keeps the segment.
-pub struct AnonRegion {
-    twin: Option<Mapping>,
-    inner: Arc<Inner>,
-}
-
-impl AnonRegion {
-    fn mapping(&self) -> &Mapping {
-        self.twin.as_ref().unwrap_or(&self.inner.mapping)
-    }
-}
-
-#[allow(unsafe_code)] // an unsafe trait, passed on to the mapping that keeps its contract
-// SAFETY: every answer is that of one mapping, which this owns or keeps through the Arc.
-unsafe impl Region for AnonRegion {
-    fn start(&self) -> NonNull<u8> {
-        self.mapping().start()
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        self.locks().map(Range::locks)
     }
 
-    fn len(&self) -> usize {
-        self.mapping().len()
-    }
-
-    fn access(&self) -> Access {
-        self.mapping().access()
-    }
-
-    fn paging(&self) -> Paging {
-        self.mapping().paging()
-    }
-}
-
-impl fmt::Debug for AnonRegion {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.mapping().fmt(f)
+    fn open_locks(&self) -> Result<SlotLocks> {
+        self.locks()?.open()
     }
 }

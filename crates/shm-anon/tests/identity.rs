@@ -44,7 +44,7 @@ fn attach(name: &Name) -> Array {
 }
 
 fn take(identity: &Identity, array: &Array) -> Result<Owner> {
-    identity.take(array.segment.slot_locks()?, 8, |_| 1)
+    identity.take(|| array.segment.open_locks(), 8, |_| 1)
 }
 
 fn held(array: &Array, slot: u32) -> bool {
@@ -173,7 +173,7 @@ fn refused(arguments: &[String]) {
         return;
     }
     let error = take(&identity, &array).unwrap_err();
-    let ErrorKind::Os { call, object, source } = error.kind() else { panic!("{error}") };
+    let ErrorKind::Os { call, object, error: source } = error.kind() else { panic!("{error}") };
     assert_eq!((*call, source.raw_os_error()), ("open(O_TMPFILE)", Some(libc::ENOENT)));
     assert!(object.starts_with("/proc/self/not-there, for the locks"), "{object}");
     assert_eq!(identity.owner(), None);

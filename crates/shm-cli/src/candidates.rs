@@ -9,7 +9,7 @@ use shm_survey::printable;
 /// as it is, is left out.
 pub(crate) fn arrays() -> Vec<CompletionCandidate> {
     let places = shm_survey::list().map(|found| found.segments).unwrap_or_default();
-    let places = places.iter().map(|segment| segment.place().to_string());
+    let places = places.iter().map(|segment| segment.locator().to_string());
     let plain = places.filter(|place| matches!(printable(place), Cow::Borrowed(_)));
     plain.map(CompletionCandidate::new).collect()
 }

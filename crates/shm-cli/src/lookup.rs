@@ -62,7 +62,7 @@ impl Meant {
         let listing = shm_survey::list().unwrap_or_default();
         let mut alike = Vec::new();
         for segment in &listing.segments {
-            let place = segment.place().to_string();
+            let place = segment.locator().to_string();
             let likeness = strsim::jaro_winkler(name, &place);
             if likeness > ALIKE {
                 alike.push((likeness, place));
@@ -86,7 +86,9 @@ impl fmt::Display for Meant {
 /// Whether an entry that cannot be read begins as a segment does: what `shmarray ls` tells of.
 pub(crate) fn is_ours(name: &str) -> shmarray::Result<bool> {
     let unreadable = shm_survey::list()?.unreadable;
-    Ok(unreadable.iter().any(|file| matches!(&file.place, Locator::Entry(entry) if entry == name)))
+    Ok(unreadable
+        .iter()
+        .any(|file| matches!(&file.locator, Locator::Entry(entry) if entry == name)))
 }
 
 /// Whether the error says that this user may not look, rather than what is there.

@@ -103,7 +103,7 @@ pub(crate) struct Unreadable {
 impl Overview {
     /// Looks.
     pub(crate) fn now() -> shmarray::Result<Self> {
-        let Listing { segments, unreadable, foreign, hidden, blind } = shm_survey::list()?;
+        let Listing { segments, unreadable, foreign, hidden, blind, .. } = shm_survey::list()?;
         // Without /proc there are no holders to be seen: `blind` says so.
         let holders = shm_survey::holders().unwrap_or_default();
         let abandoned = abandoned()?;
@@ -111,7 +111,7 @@ impl Overview {
         let mut segments = Vec::from_iter(segments);
         segments.sort_by(|one, other| natural::compare(&one.name, &other.name));
         let unreadable = unreadable.into_iter().map(|file| Unreadable {
-            place: file.place.to_string(),
+            place: file.locator.to_string(),
             bytes: file.len,
             error: error_text::of_library(&file.error),
         });
@@ -135,7 +135,7 @@ impl Segment {
         let header = seen.header();
         let created = units::moment(header.stamp().created);
         Self {
-            place: seen.place().to_string(),
+            place: seen.locator().to_string(),
             name: header.name().to_string(),
             backend: seen.backend().to_string(),
             dtype: header.dtype().to_string(),
@@ -151,8 +151,8 @@ impl Segment {
             frozen: seen.is_frozen(),
             guarded: header.guarded(),
             named: seen.has_name(),
-            abandoned: matches!(seen.place(), Locator::Entry(entry) if abandoned.contains(entry)),
-            is_descriptor: matches!(seen.place(), Locator::Descriptor { .. }),
+            abandoned: matches!(seen.locator(), Locator::Entry(entry) if abandoned.contains(entry)),
+            is_descriptor: matches!(seen.locator(), Locator::Descriptor { .. }),
         }
     }
 }

@@ -71,7 +71,7 @@ fn remove(name: &OsStr, holders: &Holders) -> anyhow::Result<String> {
     lookup::check(name)?;
     let entry = Entry::now(name);
     let done = match shm_survey::find(name) {
-        Ok(seen) => match seen.place() {
+        Ok(seen) => match seen.locator() {
             Locator::Entry(_) if seen.is_in_use().unwrap_or(true) => {
                 let keepers = keepers(holders.of(&seen));
                 format!("removed; kept by {keepers} until they let go of it")
@@ -158,7 +158,7 @@ impl OddEntry {
             if !matches!(file.error.kind(), ErrorKind::InvalidName { .. }) {
                 continue;
             }
-            let place = file.place.to_string();
+            let place = file.locator.to_string();
             if let Some(entry) = os::entry_shown_as(&place, name) {
                 return Ok(Some(Self { entry, error: file.error.to_string() }));
             }

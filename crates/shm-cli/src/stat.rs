@@ -81,6 +81,10 @@ struct Lock {
     /// The slot of the exclusive lock holder.
     holder: Option<u32>,
     holder_alive: bool,
+    /// Whether the exclusive lock holder still waits for the sharers.
+    holder_waits: bool,
+    /// Whether others wait for the exclusive lock holder.
+    is_waited_for: bool,
     /// The slots of the shared lock holders.
     sharers: Vec<u32>,
     /// Whether a writer died or panicked in the middle.
@@ -127,6 +131,8 @@ impl Details {
             lock: lock.map(|lock| Lock {
                 holder: lock.holder,
                 holder_alive: lock.holder_alive,
+                holder_waits: lock.holder_waits,
+                is_waited_for: lock.is_waited_for,
                 sharers: lock.sharers,
                 poisoned: lock.poisoned,
             }),
@@ -177,10 +183,16 @@ impl Details {
 impl std::fmt::Display for Lock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.holder {
+            Some(slot) if self.holder_waits => {
+                write!(f, "slot {slot} waits for slots {:?}", self.sharers)?;
+            }
             Some(slot) if self.holder_alive => write!(f, "held by slot {slot}")?,
             Some(slot) => write!(f, "held by slot {slot}, which is dead")?,
             None if self.sharers.is_empty() => f.write_str("free")?,
             None => write!(f, "shared by slots {:?}", self.sharers)?,
+        }
+        if self.is_waited_for {
+            f.write_str("; others wait for it")?;
         }
         if self.poisoned { f.write_str(", poisoned") } else { Ok(()) }
     }

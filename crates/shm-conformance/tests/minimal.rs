@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -36,7 +36,7 @@ impl Backend for Minimal {
         if let Some(fill) = fill {
             match fill {
                 Fill::InPlace(fill) => fill(handle.header(), &region)?,
-                Fill::InOrder(fill) | Fill::Once(fill, _) => {
+                Fill::InOrder(fill) | Fill::InOrderOnce(fill, _) => {
                     fill(&mut Data { inner: &handle.inner, at: handle.header().data_offset() })?;
                 }
             }
@@ -73,15 +73,15 @@ impl Sink for Data<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let room = self.inner.header.segment_len() - self.at;
         if bytes.len() as u64 > room {
-            let (expected, found) = (room.to_string(), bytes.len().to_string());
-            return Err(ErrorKind::SegmentMismatch { what: "size", expected, found }.into());
+            let (what, has) = ("the contents", bytes.len() as u64);
+            return Err(ErrorKind::Oversized { what, max: room, has }.into());
         }
         self.inner.file.write_all_at(bytes, self.at).map_err(|error| os("pwrite", error))?;
         self.at += bytes.len() as u64;
         Ok(())
     }
 
-    fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         let mut bytes = vec![0; len];
         let count =
             pread(file, &mut bytes[..], offset).map_err(|errno| os("pread", errno.into()))?;

@@ -1,12 +1,13 @@
 //! What a backend promises, as traits.
 //!
 //! [`Backend`], [`Segment`] and [`Region`] are what every mechanism can do. What only some can do
-//! is a trait of its own: [`Named`] (remove by name), [`Handover`] (hand out a descriptor),
+//! is a trait of its own: [`Named`] (remove by name), [`Handover`] (hand out an open file),
 //! [`Identified`] (tell participants alive from dead), [`Sealable`] (freeze).
 #![allow(unsafe_code)] // `unsafe trait Region`: views rely on its answers.
 
 use std::cell::Cell;
 use std::fmt;
+use std::fs::File;
 use std::ptr::NonNull;
 
 use crate::{
@@ -89,29 +90,29 @@ pub enum Fill<'a> {
     /// One after the other, in the order of memory: the backend takes the fastest way, and reserves
     /// no memory in advance for what is written anyway. What is not written is zero.
     InOrder(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>),
-    /// As [`InOrder`](Self::InOrder), by what should not be asked twice: memory is reserved first,
-    /// unless it is to be [`Lazy`](Commit::Lazy), and the cell is set to true before it is called.
-    Once(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>, &'a Cell<bool>),
+    /// As [`InOrder`](Self::InOrder), for a closure that must not run twice: memory is reserved
+    /// first, unless it is to be [`Lazy`](Commit::Lazy), and the cell is set to true before the call.
+    InOrderOnce(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>, &'a Cell<bool>),
 }
 
 impl Fill<'_> {
     /// Whether it writes all bytes, one after the other.
     pub fn is_in_order(&self) -> bool {
-        matches!(self, Self::InOrder(_) | Self::Once(..))
+        matches!(self, Self::InOrder(_) | Self::InOrderOnce(..))
     }
 
-    /// The same once more, for a second attempt.
-    pub fn again(&mut self) -> Fill<'_> {
+    /// A shorter borrow of the same, so that it is still there for a second attempt.
+    pub fn reborrow(&mut self) -> Fill<'_> {
         match self {
             Self::InPlace(fill) => Fill::InPlace(*fill),
             Self::InOrder(fill) => Fill::InOrder(*fill),
-            Self::Once(fill, begun) => Fill::Once(*fill, begun),
+            Self::InOrderOnce(fill, begun) => Fill::InOrderOnce(*fill, begun),
         }
     }
 
-    /// Whether it has been called, and should not be again.
+    /// Whether it has been called, and must not be called again.
     pub fn is_used_up(&self) -> bool {
-        matches!(self, Self::Once(_, begun) if begun.get())
+        matches!(self, Self::InOrderOnce(_, begun) if begun.get())
     }
 }
 
@@ -120,7 +121,7 @@ impl fmt::Debug for Fill<'_> {
         f.write_str(match self {
             Self::InPlace(_) => "InPlace",
             Self::InOrder(_) => "InOrder",
-            Self::Once(..) => "Once",
+            Self::InOrderOnce(..) => "InOrderOnce",
         })
     }
 }
@@ -131,8 +132,7 @@ pub trait Sink {
     ///
     /// # Errors
     /// [`ErrorKind::NoSpace`](crate::ErrorKind::NoSpace);
-    /// [`ErrorKind::SegmentMismatch`](crate::ErrorKind::SegmentMismatch) for more bytes than the
-    /// array has.
+    /// [`ErrorKind::Oversized`](crate::ErrorKind::Oversized) for more bytes than the array has.
     fn write(&mut self, bytes: &[u8]) -> Result<()>;
 
     /// Writes the first `len` bytes of these, repeated without end; none, if there are none.
@@ -159,13 +159,7 @@ pub trait Sink {
     /// # Errors
     /// Those of [`write`](Self::write); [`ErrorKind::Os`](crate::ErrorKind::Os) if the file cannot
     /// be read.
-    #[cfg(unix)]
-    fn copy_from(
-        &mut self,
-        file: std::os::fd::BorrowedFd<'_>,
-        offset: u64,
-        len: usize,
-    ) -> Result<usize>;
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize>;
 }
 
 /// One OS mechanism.
@@ -207,33 +201,45 @@ pub trait Named: Backend {
     fn delete(&self, name: &Name) -> Result<bool>;
 }
 
-/// A segment that another process can be given by file descriptor.
-#[cfg(unix)]
+/// A segment that another process can be given as an open file.
 pub trait Handover: Segment {
-    /// The descriptor through which it is mapped.
-    fn fd(&self) -> std::os::fd::BorrowedFd<'_>;
+    /// The file through which it is mapped.
+    fn file(&self) -> &File;
 }
 
 /// A segment whose participants the kernel can tell alive from dead: by locks on the bytes of
-/// slots, which end with whoever took them.
-#[cfg(unix)]
+/// slots, which end with the participant that took them.
 pub trait Identified: Segment {
-    /// Where those locks are held. Everybody who has the segment mapped is led to the same file.
+    /// Where to ask who holds a slot. Every process that has the segment mapped is led to the same
+    /// file.
     ///
     /// # Errors
-    /// Where the mechanism needs a file of its own for them, why the system did not give one when
-    /// the segment was made: [`ErrorKind::LimitReached`](crate::ErrorKind::LimitReached),
+    /// Where the mechanism needs a file of its own for the locks, why the system did not give one
+    /// when the segment was made: [`ErrorKind::LimitReached`](crate::ErrorKind::LimitReached),
     /// [`ErrorKind::Os`](crate::ErrorKind::Os).
-    fn slot_locks(&self) -> Result<SlotLocks<'_>>;
+    fn slot_locks(&self) -> Result<SlotLocks<&File>>;
+
+    /// Where to take a slot: the same file opened afresh, for writing, so that no other process
+    /// and no earlier holder shares what is locked through it. It works in a read-only attachment
+    /// too if the system lets this process write to the file.
+    ///
+    /// It creates, attaches and drops no array, and does not fork.
+    ///
+    /// # Errors
+    /// Those of [`slot_locks`](Self::slot_locks);
+    /// [`ErrorKind::AccessDenied`](crate::ErrorKind::AccessDenied) if this process may not write to
+    /// the file; [`ErrorKind::Path`](crate::ErrorKind::Path) where the system cannot open it
+    /// afresh.
+    fn open_locks(&self) -> Result<SlotLocks>;
 }
 
 /// Where the locks of a segment's slots are held: slot `i` is byte `first + i` of the lock range of
-/// this file, which other segments may share.
-#[cfg(unix)]
+/// this file, which other segments may share. To [take](Identified::open_locks) a slot the file is
+/// owned; to [ask](Identified::slot_locks) about one it is borrowed.
 #[derive(Clone, Copy, Debug)]
-pub struct SlotLocks<'a> {
-    /// The file. Its description may be shared with other processes, and holds no slot itself.
-    pub fd: std::os::fd::BorrowedFd<'a>,
+pub struct SlotLocks<F = File> {
+    /// The file.
+    pub file: F,
     /// The byte of slot 0. The next [`SLOT_COUNT`](crate::SLOT_COUNT) are this segment's alone.
     pub first: u64,
 }

@@ -82,7 +82,7 @@ impl Header {
     /// `descr` cannot be read back (more than 8192 bytes, nested too deep, …), or that does not
     /// fit the layout's itemsize;
     /// [`ErrorKind::ShapeOverflow`] if there is no room for header and data together;
-    /// [`ErrorKind::InvalidWindow`] for an alignment that is not a power of two of at least 4096.
+    /// [`ErrorKind::InvalidAlignment`] for one that is not a power of two of at least 4096.
     #[inline]
     pub fn new(spec: &Spec, stamp: Stamp) -> Result<Self> {
         let Spec { name, dtype, layout, cleanup, guarded, align, .. } = spec;
@@ -103,8 +103,7 @@ impl Header {
         if let Align::Page(bytes) = align
             && (!bytes.is_power_of_two() || *bytes < 4096)
         {
-            let reason = format!("alignment {bytes} is not a power of two of at least 4096 bytes");
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            return Err(ErrorKind::InvalidAlignment { bytes: *bytes }.into());
         }
         let meta_len = 8 * layout.ndim() + name.as_bytes().len() + descr.len();
         let slots_offset = (u64::from(META_OFFSET) + meta_len as u64).next_multiple_of(SLOTS_ALIGN);

@@ -31,10 +31,9 @@ mod wire;
 
 pub use backend::BackendKind;
 pub use contract::{
-    Attached, Backend, Fill, Handover, Named, Region, Sealable, Segment, Sink, Spec,
+    Attached, Backend, Fill, Handover, Identified, Named, Region, Sealable, Segment, Sink,
+    SlotLocks, Spec,
 };
-#[cfg(unix)]
-pub use contract::{Identified, SlotLocks};
 pub use descriptor::{Descriptor, Origin, Payload, PayloadRef};
 pub use dtype::{ByteOrder, DType, Field, Scalar, ScalarKind, TimeUnit, Unit};
 pub use element::{AtomicElement, Bool, DateTime64, Element, TimeDelta64, unit};

@@ -87,6 +87,7 @@ impl Paging {
 
 /// Who removes a named segment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Cleanup {
     /// The last process that leaves it, also if others crashed before.
     #[default]

@@ -106,22 +106,19 @@ impl Window {
     /// The same elements in another shape, without copying.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidWindow`] if the number of elements differs, or if they do not lie one
-    /// after the other in that order; [`ErrorKind::ShapeOverflow`] and
-    /// [`ErrorKind::TooManyDimensions`] as for [`Layout::new`].
+    /// [`ErrorKind::ReshapeMismatch`] if the number of elements differs;
+    /// [`ErrorKind::NotContiguous`] if they do not lie one after the other in that order;
+    /// [`ErrorKind::ShapeOverflow`] and [`ErrorKind::TooManyDimensions`] as for [`Layout::new`].
     pub fn reshape(&self, shape: &[usize], order: Order, itemsize: usize) -> Result<Self> {
         let layout = Layout::new(shape, order, itemsize)?;
         if Some(layout.len()) != self.len() {
-            let reason = format!("shape {:?} cannot become {shape:?}", self.shape);
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let (shape, wanted) = (self.shape.clone(), shape.to_vec());
+            return Err(ErrorKind::ReshapeMismatch { shape, wanted }.into());
         }
         if !self.is_contiguous(order) {
-            let reason = format!(
-                "a part of shape {:?} and strides {:?} is not contiguous in {order} order, so it \
-                 cannot become {shape:?} without a copy",
-                self.shape, self.strides
-            );
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let Self { shape: shown, strides, .. } = self.clone();
+            let wanted = shape.to_vec();
+            return Err(ErrorKind::NotContiguous { shape: shown, strides, order, wanted }.into());
         }
         Ok(Self { offset: self.offset, shape: shape.to_vec(), strides: layout.strides() })
     }

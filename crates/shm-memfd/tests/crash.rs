@@ -70,10 +70,10 @@ fn creator_killed() {
 
 fn attacher_killed() {
     let array = array();
-    let handed = inheritable(array.segment.fd());
+    let handed = inheritable(array.segment.file().as_fd());
     kill::at_every_step("attach", &[&handed.as_raw_fd().to_string()], |at, steps| {
         assert_whole(&array);
-        let next = attach(array.segment.fd(), Access::ReadWrite).unwrap();
+        let next = attach(array.segment.file().as_fd(), Access::ReadWrite).unwrap();
         assert_whole(&next);
         assert_eq!(leaks::entries(), [""; 0], "killed at {:?}", steps.get(at));
     });
@@ -82,23 +82,23 @@ fn attacher_killed() {
 /// It is frozen or it is not; if not, somebody else can freeze it or go on writing.
 fn freezer_killed() {
     let mut segment = array().segment;
-    let mut handed = inheritable(segment.fd());
+    let mut handed = inheritable(segment.file().as_fd());
     let (mut frozen, mut not_frozen) = (0, 0);
     kill::at_every_step("freeze", &[&handed.as_raw_fd().to_string()], |at, steps| {
-        let reader = attach(segment.fd(), Access::ReadOnly).unwrap();
+        let reader = attach(segment.file().as_fd(), Access::ReadOnly).unwrap();
         assert_whole(&reader);
         if reader.segment.is_frozen() {
             frozen += 1;
-            assert!(attach(segment.fd(), Access::ReadWrite).is_err());
+            assert!(attach(segment.file().as_fd(), Access::ReadWrite).is_err());
         } else {
             not_frozen += 1;
             assert!(at < steps.len());
-            assert_whole(&attach(segment.fd(), Access::ReadWrite).unwrap());
+            assert_whole(&attach(segment.file().as_fd(), Access::ReadWrite).unwrap());
             assert!(segment.freeze().unwrap().segment.is_frozen());
         }
         // The next run finds another one under the same number.
         segment = array().segment;
-        dup2(segment.fd(), &mut handed).unwrap();
+        dup2(segment.file().as_fd(), &mut handed).unwrap();
     });
     assert!(frozen > 0 && not_frozen > 0, "frozen {frozen} times, not frozen {not_frozen} times");
 }

@@ -52,7 +52,7 @@ fn array() -> Array {
 }
 
 fn copy(segment: &MemfdSegment) -> OwnedFd {
-    segment.fd().try_clone_to_owned().unwrap()
+    segment.file().try_clone().unwrap().into()
 }
 
 /// The error of attaching in each way, which must leave no descriptor and no mapping.
@@ -145,7 +145,7 @@ fn wrong_bytes() {
 
 fn no_origin() {
     let array = array();
-    let fd = u32::try_from(array.segment.fd().as_raw_fd()).unwrap();
+    let fd = u32::try_from(array.segment.file().as_raw_fd()).unwrap();
     let pid = std::process::id();
     let here = FdOrOrigin::Origin(Origin { pid, fd });
     drop(Memfd.attach(here, Access::ReadWrite).unwrap());

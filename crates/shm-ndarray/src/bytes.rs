@@ -3,7 +3,8 @@
 
 use shm_core::{ErrorKind, Header, Region, Result, Window};
 
-use crate::words::{Word, word_len};
+use crate::walk::{Axis, join};
+use crate::words::{self, Word, word_len};
 
 /// What is copied at once, in bytes: a multiple of every word.
 const PIECE: usize = 1 << 20;
@@ -72,34 +73,28 @@ where
     Ok(region.start().as_ptr().wrapping_add(offset))
 }
 
-/// Length of each axis, and the distance of neighbours in bytes; the last are the bytes of what
-/// lies in one piece.
-fn axes(shape: &[usize], strides: &[isize], itemsize: usize) -> Vec<(usize, isize)> {
+/// The axes, with distances in bytes. The last is that of the bytes that lie in one piece.
+fn axes(shape: &[usize], strides: &[isize], itemsize: usize) -> Vec<Axis<1>> {
     let item = itemsize.cast_signed();
-    let mut axes: Vec<(usize, isize)> =
-        shape.iter().zip(strides).filter(|(n, _)| **n > 1).map(|(n, s)| (*n, s * item)).collect();
-    axes.push((itemsize, 1));
-    axes.dedup_by(|inner, outer| {
-        let joined = outer.1 == inner.1 * inner.0.cast_signed();
-        if joined {
-            *outer = (outer.0 * inner.0, inner.1);
-        }
-        joined
-    });
+    let long = shape.iter().zip(strides).filter(|(len, _)| **len > 1);
+    let mut axes: Vec<_> =
+        long.map(|(len, stride)| Axis { len: *len, steps: [stride * item] }).collect();
+    axes.push(Axis { len: itemsize, steps: [1] });
+    join(&mut axes);
     axes
 }
 
 /// Calls `run` for each run of adjacent bytes, with its start and length.
 fn follow(
-    axes: &[(usize, isize)],
+    axes: &[Axis<1>],
     start: *mut u8,
     run: &mut impl FnMut(*mut u8, usize) -> Result<()>,
 ) -> Result<()> {
     match axes {
         [] => Ok(()),
-        [(len, _)] => run(start, *len),
-        [(len, step), rest @ ..] => (0..len.cast_signed())
-            .try_for_each(|i| follow(rest, start.wrapping_offset(i * step), run)),
+        [bytes] => run(start, bytes.len),
+        [outer, rest @ ..] => (0..outer.len.cast_signed())
+            .try_for_each(|i| follow(rest, start.wrapping_offset(i * outer.steps[0]), run)),
     }
 }
 
@@ -107,11 +102,7 @@ fn follow(
 /// `from` leads to as many mapped bytes, a multiple of the word's size and aligned to it, which
 /// others use by atomic accesses of this size or not at all.
 unsafe fn load<W: Word>(from: *mut u8, to: &mut [u8]) {
-    for (at, to) in to.chunks_exact_mut(size_of::<W>()).enumerate() {
-        let from = from.wrapping_add(at * size_of::<W>()).cast::<W>();
-        // SAFETY: the caller's word.
-        let word = unsafe { W::load(from) };
-        // SAFETY: `to` has the size of the word, and need not be aligned.
-        unsafe { to.as_mut_ptr().cast::<W>().write_unaligned(word) };
-    }
+    let count = to.len() / size_of::<W>();
+    // SAFETY: the caller's word; `to` has that many words, and is ours.
+    unsafe { words::load::<W>(from.cast(), to.as_mut_ptr().cast(), count) };
 }

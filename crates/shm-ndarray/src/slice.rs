@@ -10,7 +10,7 @@ use shm_core::{ErrorKind, MAX_NDIM, Result, Window};
 ///
 /// # Errors
 /// [`ErrorKind::NdimMismatch`] if `info` is not for as many axes as the window has;
-/// [`ErrorKind::InvalidWindow`], with the figures, for an index out of bounds or a step of zero;
+/// [`ErrorKind::OutOfBounds`], with the figures; [`ErrorKind::ZeroStep`];
 /// [`ErrorKind::TooManyDimensions`] for more new axes than an array can have.
 pub fn slice_window(window: &Window, info: &[SliceInfoElem]) -> Result<Window> {
     let expected = info.iter().filter(|elem| !elem.is_new_axis()).count();
@@ -87,8 +87,7 @@ impl Axis {
     /// The index of the first element that a range shows, and how many it shows.
     fn range(&self, start: isize, end: Option<isize>, step: isize) -> Result<(usize, usize)> {
         if step == 0 {
-            let reason = format!("step 0 along axis {}", self.number);
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            return Err(ErrorKind::ZeroStep { axis: self.number }.into());
         }
         let absolute = |what, at| self.absolute(at).ok_or_else(|| self.outside(what, at));
         let from = absolute("start", start)?;
@@ -110,6 +109,6 @@ impl Axis {
     fn outside(&self, what: &str, at: isize) -> shm_core::Error {
         let Self { number, len } = self;
         let reason = format!("{what} {at} is out of bounds for axis {number} of length {len}");
-        ErrorKind::InvalidWindow { reason }.into()
+        ErrorKind::OutOfBounds { reason }.into()
     }
 }

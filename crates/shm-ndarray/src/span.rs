@@ -131,7 +131,7 @@ impl<T: Element, D: Dimension> ElementSpan<T, D> {
     ///
     /// # Errors
     /// [`ErrorKind::NdimMismatch`] if the window has not the dimensions of `D`;
-    /// [`ErrorKind::InvalidWindow`] for an offset that is not a multiple of what `T` needs: its
+    /// [`ErrorKind::Misaligned`] for an offset that is not a multiple of what `T` needs: its
     /// alignment, and the largest of 1, 2, 4 and 8 bytes that divides its size;
     /// [`ErrorKind::InvalidDType`] for a layout of elements of another size;
     /// [`ErrorKind::ShapeOverflow`] if offset and array together do not fit the address space;
@@ -179,9 +179,8 @@ impl<T: Element, D: Dimension> ElementSpan<T, D> {
         }
         let align = alignment::<T>();
         if !data_offset.is_multiple_of(align as u64) {
-            let reason =
-                format!("data at offset {data_offset}: {} needs a multiple of {align}", T::dtype());
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let (offset, dtype) = (data_offset, T::dtype().to_string());
+            return Err(ErrorKind::Misaligned { offset, dtype, align }.into());
         }
         let data = usize::try_from(data_offset).ok();
         let end = data.and_then(|data| data.checked_add(layout.nbytes()));

@@ -108,7 +108,7 @@ fn offsets_without_a_header() {
     fits::<num_complex::Complex<f64>>(8);
     assert_eq!(
         text(raw::<f64>(&[2], 4)),
-        "invalid window: data at offset 4: <f8 needs a multiple of 8"
+        "data at offset 4 bytes: elements of dtype <f8 need a multiple of 8"
     );
     for offset in [u64::MAX - 7, i64::MAX.unsigned_abs() - 7] {
         assert_eq!(
@@ -151,7 +151,7 @@ fn other_shapes_and_indices() {
     assert_eq!(text(all.copy_to(&mut other)), expected);
     assert_eq!(
         text(all.set([2, 0], 1)),
-        "invalid window: index [2, 0] in an array of shape [2, 3]"
+        "index [2, 0] is out of bounds for an array of shape [2, 3]"
     );
     assert_eq!((all.get((2, 0)), all.get([1, 2])), (None, Some(0)));
     let erased = elements::<u8, IxDyn>(&header, &Window::whole(header.layout()), &region);
@@ -163,7 +163,6 @@ fn slices_out_of_bounds() {
     let header = header::<u8>(&[4, 5], Order::C);
     let whole = Window::whole(header.layout());
     let refused = |info: &[SliceInfoElem]| text(slice_window(&whole, info));
-    let prefix = "invalid window: ";
     for (info, expected) in [
         (s![4, ..].as_ref(), "index 4 is out of bounds for axis 0 of length 4"),
         (s![-5, ..].as_ref(), "index -5 is out of bounds for axis 0 of length 4"),
@@ -174,10 +173,10 @@ fn slices_out_of_bounds() {
             &format!("start {} is out of bounds for axis 0 of length 4", isize::MIN),
         ),
     ] {
-        assert_eq!(refused(info), format!("{prefix}{expected}"));
+        assert_eq!(refused(info), expected);
     }
     let zero = SliceInfoElem::Slice { start: 0, end: None, step: 0 };
-    assert_eq!(refused(&[(..).into(), zero]), "invalid window: step 0 along axis 1");
+    assert_eq!(refused(&[(..).into(), zero]), "a slice cannot have step 0, as it has along axis 1");
     assert_eq!(
         refused(&[(..).into()]),
         "dimension mismatch: expected 1 dimensions, the array has 2"

@@ -3,7 +3,6 @@
 use std::fs::File;
 #[cfg(feature = "npz")]
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
@@ -82,14 +81,14 @@ impl NpyFile {
     /// and those there are in all.
     ///
     /// # Errors
-    /// [`SegmentMismatch`](ErrorKind::SegmentMismatch) if `to` has another length than the
+    /// [`LengthMismatch`](ErrorKind::LengthMismatch) if `to` has another length than the
     /// elements; those of [`copy_to`](Self::copy_to). `to` is of no use then.
     pub fn read_into(&mut self, to: &mut [u8], progress: impl FnMut(u64, u64)) -> Result<()> {
         let needs = self.header.layout().nbytes();
         if to.len() != needs {
-            let (expected, found) = (needs.to_string(), to.len().to_string());
-            let what = "its size in bytes";
-            return Err(ErrorKind::SegmentMismatch { what, expected, found }.into());
+            let (what, expected, found) =
+                ("the memory to read into", needs as u64, to.len() as u64);
+            return Err(ErrorKind::LengthMismatch { what, expected, found }.into());
         }
         self.copy_to(&mut Memory(to), progress)
     }
@@ -110,8 +109,7 @@ impl NpyFile {
             Source::Plain(file) => {
                 let all = self.header.layout().nbytes();
                 pieces(start, all, to.best_piece().max(1), progress, |done, len| {
-                    to.copy_from(file.as_fd(), start + done, len)
-                        .map_err(|error| at_path(path, error))
+                    to.copy_from(file, start + done, len).map_err(|error| at_path(path, error))
                 })
             }
             #[cfg(feature = "npz")]
@@ -136,7 +134,7 @@ impl Sink for Memory<'_> {
         Ok(())
     }
 
-    fn copy_from(&mut self, file: BorrowedFd<'_>, offset: u64, len: usize) -> Result<usize> {
+    fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         let count = retry_on_intr(|| pread(file, &mut self.0[..len], offset))
             .map_err(|errno| Error::os("pread", "a file", errno.into()))?;
         self.advance(count);
@@ -171,8 +169,8 @@ pub(crate) fn pieces(
 
 /// Names the file in what the system said.
 fn at_path(path: &Path, error: Error) -> Error {
-    let ErrorKind::Os { call, source, .. } = error.kind() else { return error };
-    match Errno::from_io_error(source) {
+    let ErrorKind::Os { call, error: reason, .. } = error.kind() else { return error };
+    match Errno::from_io_error(reason) {
         Some(errno) => Error::os(call, path.display().to_string(), errno.into()),
         None => error,
     }

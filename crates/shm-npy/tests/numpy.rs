@@ -181,7 +181,7 @@ fn progress_only_grows_and_ends_with_all() {
     file.read_into(&mut found, |_, _| {}).unwrap();
     assert!(found == bytes);
     let error = file.read_into(&mut found[1..], |_, _| {}).unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::SegmentMismatch { .. }), "{error}");
+    assert!(matches!(error.kind(), ErrorKind::LengthMismatch { .. }), "{error}");
 }
 
 #[cfg(feature = "npz")]

@@ -75,7 +75,7 @@ fn locked() {
     let name = orphan(Cleanup::LastOut);
     let path = format!("/dev/shm/{name}");
     let busy = std::fs::File::options().read(true).write(true).open(&path).unwrap();
-    lock_name(busy.as_fd()).unwrap();
+    lock_name(&busy).unwrap();
     let found = Posix::default().collect().unwrap();
     assert!(!entries_of(&found).contains(&name.as_str()), "{found:?}");
     assert!(std::fs::exists(&path).unwrap());
@@ -194,7 +194,7 @@ fn stopped_and_in_flight() {
     let (here, there) = UnixStream::pair().unwrap();
     let sender = Child::idle(|| {
         let array = create(Publish::Unnamed, &unique_name("in-flight"), 1, false);
-        let fds = [array.segment.fd()];
+        let fds = [array.segment.file().as_fd()];
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut control = SendAncillaryBuffer::new(&mut space);
         assert!(control.push(SendAncillaryMessage::ScmRights(&fds)));

@@ -253,7 +253,7 @@ fn any_umask() {
         rustix::process::umask(rustix::fs::Mode::all());
         for publish in [Publish::Unnamed, Publish::Temporary] {
             let array = create(publish, &unique_name("umask"), 1, false);
-            let mode = rustix::fs::fstat(array.segment.fd()).unwrap().st_mode;
+            let mode = rustix::fs::fstat(array.segment.file()).unwrap().st_mode;
             assert_eq!(mode & 0o7777, 0o600);
         }
         0

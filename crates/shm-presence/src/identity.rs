@@ -1,17 +1,18 @@
 //! The identity of a participant: a slot that is its own until its address space ends.
 
-use std::os::fd::AsFd;
+use std::fs::File;
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use shm_core::{Access, ErrorKind, Result, SlotLocks};
+use shm_core::{ErrorKind, Result, SlotLocks};
 use shm_map::Anchor;
 
-use crate::fork::ForkSafe;
-use crate::ofd::{self, Bytes};
-use crate::{Owner, fork, reopen};
+use crate::bytes::Bytes;
+use crate::fork::{self, ForkSafe};
+use crate::os;
+use crate::owner::Owner;
 
 /// A slot of a segment, taken at the first need and held by this address space.
 ///
@@ -23,7 +24,7 @@ pub struct Identity {
     /// What was taken, as bits.
     owner: AtomicU64,
     /// The fork generation that it was taken in; zero before. Written after `owner`,
-    /// once in each process: who reads this process's generation here reads its owner there.
+    /// once in each process: a thread that reads this process's generation here reads its owner there.
     born: AtomicU64,
     /// What keeps the slot, since `born`.
     anchor: ForkSafe<Option<Anchor>>,
@@ -50,36 +51,33 @@ impl Identity {
 
     /// The slot that this process holds, or takes the first free one of `count`.
     ///
+    /// `open` opens the lock file afresh, as [`Identified::open_locks`](shm_core::Identified) does.
     /// `raise` gets the slot's number while its byte is locked, adds one to the generation that is
-    /// recorded for it in the segment (skipping zero), and returns the result. It must not fork,
-    /// nor create, attach or drop an array.
-    ///
-    /// The file is opened anew, for writing, whatever the access of `locks.fd`. So it works in a
-    /// read-only attachment too if the file's mode allows it, though `raise` has nothing to write.
+    /// recorded for it in the segment (skipping zero), and returns the result; in a read-only
+    /// attachment it has nothing to write. Neither may fork, nor create, attach or drop an array.
     ///
     /// # Errors
-    /// [`ErrorKind::LimitReached`] if all slots are taken; [`ErrorKind::AccessDenied`] if the file
-    /// may not be opened for writing; [`ErrorKind::Path`] without `/proc`; [`ErrorKind::Os`].
+    /// [`ErrorKind::LimitReached`] if all slots are taken; [`ErrorKind::Os`]; those of `open`.
     pub fn take(
         &self,
-        locks: SlotLocks<'_>,
+        open: impl FnOnce() -> Result<SlotLocks>,
         count: u32,
         raise: impl FnOnce(u32) -> u32,
     ) -> Result<Owner> {
         if let Some(owner) = self.owner() {
             return Ok(owner);
         }
-        // A fork before the descriptor is closed would hand the lock to the child.
+        // A fork while the file is open would hand the lock to the child.
         self.anchor.with(|anchor| {
             if let Some(owner) = self.owner() {
                 return Ok(owner); // another thread was first
             }
-            let own = reopen(locks.fd, Access::ReadWrite)?;
+            let SlotLocks { file, first } = open()?;
             for slot in 0..count.min(Owner::MOST_SLOTS) {
-                if ofd::try_exclusive(own.as_fd(), Bytes::slot(locks.first, slot)?)? {
+                if os::try_exclusive(&file, Bytes::slot(first, slot)?)? {
                     let owner = Owner::new(slot, raise(slot));
                     debug_assert_ne!(owner.generation(), 0, "that of a slot nobody has had");
-                    std::mem::forget(anchor.replace(Anchor::new(own)?)); // a parent's, if any
+                    std::mem::forget(anchor.replace(Anchor::new(file.into())?)); // a parent's, if any
                     self.owner.store(owner.bits(), Relaxed);
                     self.born.store(fork::generation(), Release);
                     return Ok(owner);
@@ -113,6 +111,6 @@ impl Drop for Identity {
 ///
 /// # Errors
 /// [`ErrorKind::Os`].
-pub fn is_held(locks: SlotLocks<'_>, slot: u32) -> Result<bool> {
-    ofd::is_held_elsewhere(locks.fd, Bytes::slot(locks.first, slot)?)
+pub fn is_held(locks: SlotLocks<&File>, slot: u32) -> Result<bool> {
+    os::is_held_elsewhere(locks.file, Bytes::slot(locks.first, slot)?)
 }

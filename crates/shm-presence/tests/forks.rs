@@ -3,13 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 use std::fs::File;
-use std::os::fd::AsFd;
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use shm_core::{Access, ErrorKind, SlotLocks};
-use shm_presence::{
-    Identity, Owner, ask_others, fork, is_held, join, lock_name, reopen, try_alone,
-};
+use shm_core::{Access, ErrorKind, Result, SlotLocks};
+use shm_presence::os::reopen;
+use shm_presence::{Identity, Owner, ask_others, fork, is_held, join, lock_name, try_alone};
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -117,41 +115,47 @@ fn kept_values() {
 
 fn presence_is_inherited() {
     let segment = segment();
-    let mine = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    join(mine.as_fd()).unwrap();
+    let mine = reopen(&segment, Access::ReadWrite).unwrap();
+    join(&mine).unwrap();
     let child = Child::fork(|| true);
     drop(mine);
-    let fresh = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    assert!(ask_others(fresh.as_fd()).unwrap() && !try_alone(fresh.as_fd()).unwrap());
+    let fresh = reopen(&segment, Access::ReadWrite).unwrap();
+    assert!(ask_others(&fresh).unwrap() && !try_alone(&fresh).unwrap());
     child.kill();
-    assert!(!ask_others(fresh.as_fd()).unwrap() && try_alone(fresh.as_fd()).unwrap());
+    assert!(!ask_others(&fresh).unwrap() && try_alone(&fresh).unwrap());
 }
 
 fn presence_ends_with_its_holder() {
     let segment = segment();
     let child = Child::fork(|| {
-        let own = reopen(segment.as_fd(), Access::ReadOnly).unwrap();
-        let joined = join(own.as_fd()).is_ok();
+        let own = reopen(&segment, Access::ReadOnly).unwrap();
+        let joined = join(&own).is_ok();
         std::mem::forget(own);
         joined
     });
-    let fresh = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    assert!(!try_alone(fresh.as_fd()).unwrap());
+    let fresh = reopen(&segment, Access::ReadWrite).unwrap();
+    assert!(!try_alone(&fresh).unwrap());
     child.kill();
-    assert!(try_alone(fresh.as_fd()).unwrap());
-    let late = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    assert!(matches!(join(late.as_fd()).unwrap_err().kind(), ErrorKind::Busy { .. }));
+    assert!(try_alone(&fresh).unwrap());
+    let late = reopen(&segment, Access::ReadWrite).unwrap();
+    assert!(matches!(join(&late).unwrap_err().kind(), ErrorKind::Busy { .. }));
 }
 
-fn locks(segment: &File) -> SlotLocks<'_> {
-    SlotLocks { fd: segment.as_fd(), first: 0 }
+/// Where to ask who has a slot.
+fn locks(segment: &File) -> SlotLocks<&File> {
+    SlotLocks { file: segment, first: 0 }
+}
+
+/// Where to take one.
+fn fresh(segment: &File) -> Result<SlotLocks> {
+    Ok(SlotLocks { file: reopen(segment, Access::ReadWrite)?, first: 0 })
 }
 
 fn identity_ends_with_its_holder() {
     let (segment, identity) = (segment(), Identity::new());
     let (mut pids, pids_in) = std::io::pipe().unwrap();
     let holder = Child::fork(|| {
-        let owner = identity.take(locks(&segment), 4, |slot| slot + 10).unwrap();
+        let owner = identity.take(|| fresh(&segment), 4, |slot| slot + 10).unwrap();
         // SAFETY: this process has one thread.
         let idle = unsafe { libc::fork() };
         if idle == 0 {
@@ -171,7 +175,7 @@ fn identity_ends_with_its_holder() {
     assert!(is_held(locks(&segment), 0).unwrap());
     holder.kill();
     assert!(!is_held(locks(&segment), 0).unwrap(), "the idle child keeps the slot");
-    let next = identity.take(locks(&segment), 4, |_| 11).unwrap();
+    let next = identity.take(|| fresh(&segment), 4, |_| 11).unwrap();
     assert_eq!((next.slot(), next.generation()), (0, 11));
     // SAFETY: the idle grandchild, which nobody else reaps before init does.
     unsafe { libc::kill(libc::pid_t::from_ne_bytes(idle), libc::SIGKILL) };
@@ -181,7 +185,7 @@ fn slots_run_out() {
     let segment = segment();
     let taken = || {
         let identity = Identity::new();
-        identity.take(locks(&segment), 3, |slot| slot + 1).map(|owner| (owner.slot(), identity))
+        identity.take(|| fresh(&segment), 3, |slot| slot + 1).map(|owner| (owner.slot(), identity))
     };
     let held: Vec<_> = (0..3).map(|_| taken().unwrap()).collect();
     assert!(held.iter().map(|(slot, _)| *slot).eq(0..3));
@@ -194,7 +198,7 @@ fn slots_run_out() {
 /// Nobody has a slot: not the one whose `raise` panicked, and not because of it.
 fn raise_panics() {
     let (segment, identity) = (segment(), Identity::new());
-    let take = |raise: fn(u32) -> u32| identity.take(locks(&segment), 3, raise);
+    let take = |raise: fn(u32) -> u32| identity.take(|| fresh(&segment), 3, raise);
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| take(|_| panic!())));
     assert!(panicked.is_err());
     assert_eq!((identity.owner(), is_held(locks(&segment), 0).unwrap()), (None, false));
@@ -205,9 +209,10 @@ fn raise_panics() {
 fn ranges_of_slots() {
     let segment = segment();
     let locks = |first| SlotLocks { first, ..locks(&segment) };
+    let fresh = |first| fresh(&segment).map(|locks| SlotLocks { first, ..locks });
     let [low, high] = [0, 2].map(|first| {
         let identity = Identity::new();
-        identity.take(locks(first), 2, |_| 1).map(|_| identity).unwrap()
+        identity.take(|| fresh(first), 2, |_| 1).map(|_| identity).unwrap()
     });
     assert_eq!(
         [0, 1, 2, 3].map(|slot| is_held(locks(0), slot).unwrap()),
@@ -215,22 +220,22 @@ fn ranges_of_slots() {
     );
     drop((low, high));
     for first in [(1 << 62) - 4096 - 1, 1 << 63, u64::MAX] {
-        let error = Identity::new().take(locks(first), 1, |_| 1).unwrap_err();
+        let error = Identity::new().take(|| fresh(first), 1, |_| 1).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::LimitReached { .. }), "{error}");
         assert!(is_held(locks(first), 0).is_err());
     }
     let last = (1 << 62) - 4096 - 2;
-    Identity::new().take(locks(last), 1, |_| 1).unwrap();
+    Identity::new().take(|| fresh(last), 1, |_| 1).unwrap();
     assert!(is_held(locks(last), 1).is_err());
 }
 
 fn name_lock() {
     let segment = segment();
-    let holder = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    lock_name(holder.as_fd()).unwrap();
-    let late = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    let error = lock_name(late.as_fd()).unwrap_err();
+    let holder = reopen(&segment, Access::ReadWrite).unwrap();
+    lock_name(&holder).unwrap();
+    let late = reopen(&segment, Access::ReadWrite).unwrap();
+    let error = lock_name(&late).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Busy { .. }), "{error}");
     drop(holder);
-    lock_name(late.as_fd()).unwrap();
+    lock_name(&late).unwrap();
 }

@@ -5,41 +5,43 @@ use std::fmt;
 use shm_core::Result;
 
 use crate::event::Event;
-use crate::system::Timeout;
-use crate::{Attachment, Shared};
+use crate::shared::{Shared, SharedWords};
+use crate::wait::Wait;
 
-impl<'a, A: Attachment> Shared<'a, A> {
+impl<A: SharedWords> Shared<A> {
     /// The array's progress counter.
-    pub fn progress(self) -> ProgressCounter<'a, A> {
+    pub fn progress(self) -> ProgressCounter<A> {
         ProgressCounter { shared: self }
     }
 }
 
-/// The progress counter of an array: it only grows, and nobody has to ask again and again. What it
-/// counts is for those who share the array to say. It starts at 0, and has 63 bits.
-pub struct ProgressCounter<'a, A: Attachment> {
-    shared: Shared<'a, A>,
+/// The progress counter of an array: it starts at 0, only grows, and has 63 bits. The processes that
+/// share the array agree on what it counts. Watchers sleep until it changes.
+#[derive(Clone, Copy)]
+pub struct ProgressCounter<A> {
+    shared: Shared<A>,
 }
 
-impl<A: Attachment> ProgressCounter<'_, A> {
+impl<A: SharedWords> ProgressCounter<A> {
     /// The count. What others wrote before they counted, this process sees afterwards.
     pub fn get(&self) -> u64 {
         self.event().count()
     }
 
-    /// Counts `steps` more, and wakes those who wait. Returns the count before. A system call is
-    /// made only if somebody waits.
+    /// Counts `steps` more, and wakes the watchers. Returns the count before. Makes a system call only if
+    /// a watcher sleeps.
     pub fn add(&self, steps: u64) -> u64 {
         self.event().raise(self.shared.kernel(), steps)
     }
 
-    /// Waits until the count is not `seen` any more, and returns it.
+    /// Waits until the count differs from `seen`, and returns it.
     ///
     /// # Errors
-    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes;
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up;
     /// [`Os`](shm_core::ErrorKind::Os).
-    pub fn wait_past(&self, seen: u64, limit: Timeout) -> Result<u64> {
-        let past = self.event().wait_past(self.shared.kernel(), seen, limit);
+    pub fn wait_past<'w>(&self, seen: u64, wait: impl Into<Wait<'w>>) -> Result<u64> {
+        let past = self.event().wait_past(self.shared.kernel(), seen, wait.into());
         past.map_err(|stop| self.shared.stopped(stop, || "no progress was made".into()))
     }
 
@@ -48,15 +50,7 @@ impl<A: Attachment> ProgressCounter<'_, A> {
     }
 }
 
-impl<A: Attachment> Clone for ProgressCounter<'_, A> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<A: Attachment> Copy for ProgressCounter<'_, A> {}
-
-impl<A: Attachment> fmt::Debug for ProgressCounter<'_, A> {
+impl<A: SharedWords> fmt::Debug for ProgressCounter<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("ProgressCounter").field(&self.get()).finish()
     }

@@ -2,46 +2,39 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use shm_core::Result;
 use shm_presence::Owner;
 
 use crate::claims::{self, Claims, Counts, Found, Plan};
 use crate::guard::SharedGuard;
-use crate::lock::Class;
-use crate::system::{Timeout, Waiter};
-use crate::{Attachment, Shared};
+use crate::kernel::Kernel;
+use crate::shared::{Shared, SharedWords};
+use crate::wait::{Timeout, Wait};
+use crate::waiter::Waiter;
 
-impl<'a, A: Attachment> Shared<'a, A> {
+impl<A: SharedWords> Shared<A> {
     /// Begins or joins round `number`, counted from 0, which divides `axis` into chunks of `rows`
-    /// (the last may have fewer). All who take part say the same. A round that is over stays over.
+    /// (the last may have fewer). All participants say the same. A round that is over stays over.
     ///
     /// # Errors
     /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for an axis that is not there, chunks of
     /// no rows, more than 1 073 741 823 chunks; if the round is divided in another way already; if
     /// an earlier round is not done.
-    pub fn round(self, number: u32, axis: usize, rows: usize) -> Result<Round<'a, A>> {
+    pub fn round(self, number: u32, axis: usize, rows: usize) -> Result<Round<A>> {
         let plan = Plan::new(number, self.header().layout().shape(), axis, rows)?;
-        let round = Round { shared: self, plan };
-        round.claims().begin(plan)?;
-        Ok(round)
+        self.claims().begin(plan)?;
+        Ok(Round { shared: self, plan })
     }
 }
 
 /// A round over an array.
-pub struct Round<'a, A> {
-    shared: Shared<'a, A>,
+#[derive(Clone, Copy)]
+pub struct Round<A> {
+    shared: Shared<A>,
     plan: Plan,
 }
-
-impl<A> Clone for Round<'_, A> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<A> Copy for Round<'_, A> {}
 
 /// How far a round is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,44 +42,48 @@ impl<A> Copy for Round<'_, A> {}
 pub struct RoundProgress {
     /// Chunks that are done. It may be more by now, never less.
     pub done: u32,
-    /// Chunks that somebody holds, and those that were given back or whose holder died.
+    /// Chunks that a worker holds, and those that were given back or whose holder died.
     pub held: u32,
     /// Chunks of the round.
     pub chunks: u32,
 }
 
-impl<'a, A: Attachment> Round<'a, A> {
-    fn claims(&self) -> Claims<'a> {
-        Claims {
-            words: &self.shared.area().claims,
-            lines: self.shared.lines(),
-            shape: self.shared.header().layout().shape(),
-        }
+impl<A: SharedWords> Shared<A> {
+    fn claims(&self) -> Claims<'_> {
+        let (words, lines) = (&self.area().claims, self.lines());
+        Claims { words, lines, shape: self.header().layout().shape() }
     }
+}
 
-    /// Takes the next chunk: one that nobody has had, or one that was given back, or that a dead
-    /// worker held. Where all are held by others it waits for these. None if every chunk is done.
+impl<A: SharedWords> Round<A> {
+    /// Takes the next chunk: a new one, one that was given back, or one of a dead worker. Where other
+    /// workers hold all the rest, it waits for these. None if every chunk is done: that needs no lock, so
+    /// it waits for no holder of the lock then.
     ///
     /// # Errors
-    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes;
-    /// [`Corrupt`](shm_core::ErrorKind::Corrupt) for words that nobody can have written by these
-    /// rules; those of [`Shared::exclusive`].
-    pub fn claim(&self, limit: Timeout) -> Result<Option<Claim<'a, A>>> {
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up;
+    /// [`Corrupt`](shm_core::ErrorKind::Corrupt) for words that these algorithms cannot have
+    /// written; those of [`Shared::exclusive`].
+    pub fn claim<'w>(&self, wait: impl Into<Wait<'w>>) -> Result<Option<Claim<A>>>
+    where
+        A: Clone,
+    {
         let kernel = self.shared.kernel();
-        let claims = self.claims();
-        let began = matches!(limit, Timeout::After(_)).then(Instant::now);
-        let mut waiter = Waiter::since(limit, began);
+        let claims = self.shared.claims();
+        let wait = wait.into();
+        let began = matches!(wait.timeout, Timeout::After(_)).then(Instant::now);
+        let mut waiter = Waiter::since(wait, began);
         loop {
             let seen = claims.events().count();
-            let lock = self.shared.together(
-                Class::Claimers,
-                limit.less(began.map_or(Duration::ZERO, |began| began.elapsed())),
-            )?;
+            let is_over = || claims.is_over(self.plan);
+            let Some(lock) = self.shared.clone().claiming(waiter.rest_of_wait(), is_over)? else {
+                return Ok(None);
+            };
             let me = self.shared.me()?;
             match claims.find(me, self.plan, kernel)? {
                 Found::Chunk(claim) => {
-                    let (round, ended) = (*self, false);
-                    return Ok(Some(Claim { round, me, claim, ended, _lock: lock }));
+                    return Ok(Some(Claim { plan: self.plan, me, claim, ended: false, lock }));
                 }
                 Found::Done => return Ok(None),
                 Found::Held => drop(lock),
@@ -98,12 +95,12 @@ impl<'a, A: Attachment> Round<'a, A> {
         }
     }
 
-    /// How far it is. Others go on meanwhile.
+    /// How far the round is. Other workers go on meanwhile.
     ///
     /// # Errors
     /// [`Corrupt`](shm_core::ErrorKind::Corrupt).
     pub fn progress(&self) -> Result<RoundProgress> {
-        let Counts { round, held, done, chunks } = self.claims().count()?;
+        let Counts { round, held, done, chunks } = self.shared.claims().count()?;
         if round == self.plan.round {
             return Ok(RoundProgress { done, held, chunks });
         }
@@ -111,14 +108,15 @@ impl<'a, A: Attachment> Round<'a, A> {
         Ok(RoundProgress { done: chunks, held: 0, chunks })
     }
 
-    /// Waits until more than `seen` chunks are done, or all are, and tells how far it is.
+    /// Waits until more than `seen` chunks are done, or all are, and tells how far the round is.
     ///
     /// # Errors
-    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes; those of
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up; those of
     /// [`progress`](Self::progress).
-    pub fn wait_past(&self, seen: u32, limit: Timeout) -> Result<RoundProgress> {
-        let claims = self.claims();
-        let mut waiter = Waiter::new(limit);
+    pub fn wait_past<'w>(&self, seen: u32, wait: impl Into<Wait<'w>>) -> Result<RoundProgress> {
+        let claims = self.shared.claims();
+        let mut waiter = Waiter::new(wait.into());
         loop {
             let events = claims.events().count();
             let progress = self.progress()?;
@@ -133,19 +131,19 @@ impl<'a, A: Attachment> Round<'a, A> {
 
 /// A chunk, held until it is [`done`](Self::done) or dropped, which gives it back.
 ///
-/// While it is held nobody reads or writes the array as a whole, and nobody else has this chunk.
-/// A forked child does not hold what its parent does: dropping its copy does nothing.
+/// While it is held no other thread reads or writes the array as a whole, or has this chunk. A forked
+/// child does not hold the chunks of its parent: dropping its copy does nothing.
 #[must_use = "a chunk that is dropped is handed out again"]
-pub struct Claim<'a, A: Attachment> {
-    round: Round<'a, A>,
+pub struct Claim<A: SharedWords> {
+    plan: Plan,
     me: Owner,
     claim: claims::Claim,
     ended: bool,
-    // Given up last: while the entry says that a chunk is held, the lock is shared.
-    _lock: SharedGuard<'a, A>,
+    // Dropped last: while the entry says that a chunk is held, the lock is shared.
+    lock: SharedGuard<A>,
 }
 
-impl<A: Attachment> Claim<'_, A> {
+impl<A: SharedWords> Claim<A> {
     /// Its number in the round.
     pub fn index(&self) -> u32 {
         self.claim.chunk
@@ -153,50 +151,51 @@ impl<A: Attachment> Claim<'_, A> {
 
     /// Its rows along the axis that is divided.
     pub fn rows(&self) -> Range<usize> {
-        self.round.plan.range(self.round.shared.header().layout().shape(), self.claim.chunk)
+        self.plan.range(self.shared().header().layout().shape(), self.claim.chunk)
     }
 
-    /// Whether somebody held it before and did not finish: what is in it is anything between
+    /// Whether another worker held it before and did not finish: its elements are anything between
     /// untouched and done.
     pub fn is_retry(&self) -> bool {
-        self.claim.again
+        self.claim.is_retry
     }
 
     /// The chunk is done: it is never handed out again in this round.
     pub fn done(mut self) {
         if let Some(me) = self.end() {
-            self.round.claims().done(
-                me,
-                self.round.plan.round,
-                self.claim,
-                self.round.shared.kernel(),
-            );
+            let (shared, plan) = (self.shared(), self.plan);
+            let claims = shared.claims();
+            claims.done(me, plan.round, self.claim, &Kernel);
+            claims.tell_if_over(plan, &shared.lock(), &Kernel);
         }
     }
 
-    /// Who ends it, unless that has happened, or this is a forked child's copy.
+    fn shared(&self) -> &Shared<A> {
+        self.lock.shared()
+    }
+
+    /// Marks it ended, and gives its owner; none if it was ended, or is a forked child's copy.
     fn end(&mut self) -> Option<Owner> {
         let ended = std::mem::replace(&mut self.ended, true);
-        (!ended && self.round.shared.is_mine(self.me)).then_some(self.me)
+        (!ended && self.shared().is_mine(self.me)).then_some(self.me)
     }
 }
 
-impl<A: Attachment> Drop for Claim<'_, A> {
+impl<A: SharedWords> Drop for Claim<A> {
     fn drop(&mut self) {
         if let Some(me) = self.end() {
-            let (claims, kernel) = (self.round.claims(), self.round.shared.kernel());
-            claims.give_back(me, self.round.plan.round, self.claim, kernel);
+            self.shared().claims().give_back(me, self.plan.round, self.claim, &Kernel);
         }
     }
 }
 
-impl<A> fmt::Debug for Round<'_, A> {
+impl<A> fmt::Debug for Round<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Round({:?})", self.plan)
     }
 }
 
-impl<A: Attachment> fmt::Debug for Claim<'_, A> {
+impl<A: SharedWords> fmt::Debug for Claim<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Claim").field("chunk", &self.claim).field("holder", &self.me).finish()
     }

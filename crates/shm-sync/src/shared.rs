@@ -1,32 +1,92 @@
-//! From segment bytes to shared words: the one cast, and who this process is in them.
+//! From a segment's bytes to its shared words: the one cast, and this process's slot in them.
 #![allow(unsafe_code)] // makes references to the words of a mapped segment
 
 use std::fmt;
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
 
 use shm_core::{ErrorKind, Header, Region, Result, SYNC_LEN, SlotLocks};
 use shm_presence::{Identity, Owner};
 
-use crate::Participant;
 use crate::atomic::Ordering::SeqCst;
-use crate::system::Stop;
+use crate::participant::Participant;
+use crate::waiter::Stop;
 use crate::words::{Line, MAX_LINES, SyncArea, low_half};
 
-/// What an attachment to a segment has to offer.
-pub trait Attachment: Sync {
+/// An attachment to a segment, for the words that processes share in it.
+///
+/// References and [`Arc`]s of one are one too: with the first, guards and seats borrow the
+/// attachment, with the second they own it.
+pub trait SharedWords {
     /// The words of the segment.
     fn words(&self) -> &Words<'_>;
 
-    /// Where the locks of the segment's slots are.
+    /// Where to ask who holds a slot of the segment: [`Identified`](shm_core::Identified).
     ///
     /// # Errors
-    /// Where the segment's backend has none here.
-    fn slot_locks(&self) -> Result<SlotLocks<'_>>;
+    /// Where the segment's backend has no locks here.
+    fn slot_locks(&self) -> Result<SlotLocks<&File>>;
+
+    /// Where to take a slot of the segment: [`Identified`](shm_core::Identified).
+    ///
+    /// # Errors
+    /// Where the segment's backend has no locks here; where the file cannot be opened afresh.
+    fn open_locks(&self) -> Result<SlotLocks>;
 
     /// The slot of this attachment, if it has one.
     fn identity(&self) -> &Identity;
 
     /// The segment's header.
     fn header(&self) -> &Header;
+}
+
+impl<A: SharedWords + ?Sized> SharedWords for &A {
+    #[inline]
+    fn words(&self) -> &Words<'_> {
+        (**self).words()
+    }
+
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        (**self).slot_locks()
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        (**self).open_locks()
+    }
+
+    #[inline]
+    fn identity(&self) -> &Identity {
+        (**self).identity()
+    }
+
+    fn header(&self) -> &Header {
+        (**self).header()
+    }
+}
+
+impl<A: SharedWords + ?Sized> SharedWords for Arc<A> {
+    #[inline]
+    fn words(&self) -> &Words<'_> {
+        (**self).words()
+    }
+
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        (**self).slot_locks()
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        (**self).open_locks()
+    }
+
+    #[inline]
+    fn identity(&self) -> &Identity {
+        (**self).identity()
+    }
+
+    fn header(&self) -> &Header {
+        (**self).header()
+    }
 }
 
 /// The words that a mapped segment has for what processes do together.
@@ -37,11 +97,12 @@ pub struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// Finds them. Whatever they contain, using them is sound, ends, and gives at worst an error.
+    /// Finds the words in a mapped segment. Their use is sound and ends whatever they contain; at worst it
+    /// is an error.
     ///
     /// # Safety
-    /// `region` maps the segment whose header this is, from its first byte. Nobody uses the bytes
-    /// of the sync area and the slot table but through this crate, in any process.
+    /// `region` maps the segment whose header this is, from its first byte. No process uses the
+    /// bytes of the sync area and the slot table but through this crate.
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] if the region ends before the slot table does.
@@ -77,60 +138,56 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Who has slots in a segment, which may be mapped for reading only.
+/// Lists the participants of a segment, which may be mapped for reading only.
 ///
 /// # Errors
 /// [`ErrorKind::Os`].
-pub fn participants(attachment: &impl Attachment) -> Result<Vec<Participant>> {
+pub fn participants(attachment: &impl SharedWords) -> Result<Vec<Participant>> {
     crate::participant::list(attachment.words().lines, attachment)
 }
 
 /// An attachment that may write its words: where everything else begins.
-pub struct Shared<'a, A>(&'a A);
+///
+/// `A` is `&Attachment` to borrow the attachment, `Arc<Attachment>` to own it: so do all guards,
+/// rounds, seats and counters that come from here.
+#[derive(Clone, Copy)]
+pub struct Shared<A>(A);
 
-impl<A> Clone for Shared<'_, A> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<A> Copy for Shared<'_, A> {}
-
-impl<'a, A: Attachment> Shared<'a, A> {
+impl<A: SharedWords> Shared<A> {
     /// # Safety
     /// The attachment's words are mapped for writing.
     #[inline]
-    pub unsafe fn new(attachment: &'a A) -> Self {
+    pub unsafe fn new(attachment: A) -> Self {
         Self(attachment)
     }
 
     #[inline]
-    pub(crate) fn identity(self) -> &'a Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         self.0.identity()
     }
 
     #[inline]
-    pub(crate) fn area(self) -> &'a SyncArea {
+    pub(crate) fn area(&self) -> &SyncArea {
         self.0.words().area
     }
 
     #[inline]
-    pub(crate) fn lines(self) -> &'a [Line] {
+    pub(crate) fn lines(&self) -> &[Line] {
         self.0.words().lines()
     }
 
-    pub(crate) fn header(self) -> &'a Header {
+    pub(crate) fn header(&self) -> &Header {
         self.0.header()
     }
 
     #[inline]
-    pub(crate) fn kernel(self) -> &'a A {
-        self.0
+    pub(crate) fn kernel(&self) -> &A {
+        &self.0
     }
 
-    /// Who this process is in the segment. The first call takes a slot.
+    /// The owner that this process is in the segment. The first call takes a slot.
     #[inline]
-    pub(crate) fn me(self) -> Result<Owner> {
+    pub(crate) fn me(&self) -> Result<Owner> {
         match self.identity().owner() {
             Some(me) => Ok(me),
             None => self.take_slot(),
@@ -138,15 +195,19 @@ impl<'a, A: Attachment> Shared<'a, A> {
     }
 
     #[cold]
-    fn take_slot(self) -> Result<Owner> {
+    fn take_slot(&self) -> Result<Owner> {
         let count = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
         let mut disowned = 0;
-        let me = self.identity().take(self.0.slot_locks()?, count, |slot| {
-            let generation = self.begin(slot);
-            disowned = self.disown(Owner::new(slot, generation));
-            generation
-        })?;
-        // Not while forks are kept out: whoever listens may do anything.
+        let me = self.identity().take(
+            || self.0.open_locks(),
+            count,
+            |slot| {
+                let generation = self.begin(slot);
+                disowned = self.disown(Owner::new(slot, generation));
+                generation
+            },
+        )?;
+        // Not under the lock that forks take: a subscriber may do anything.
         let (slot, generation) = (me.slot(), me.generation());
         tracing::debug!(slot, generation, disowned, "took a slot");
         Ok(me)
@@ -154,12 +215,12 @@ impl<'a, A: Attachment> Shared<'a, A> {
 
     /// Whether this process is the one that took that slot, and not a forked child of it.
     #[inline]
-    pub(crate) fn is_mine(self, me: Owner) -> bool {
+    pub(crate) fn is_mine(&self, me: Owner) -> bool {
         self.identity().is(me)
     }
 
     /// Raises the generation of a slot that was just taken.
-    fn begin(self, slot: u32) -> u32 {
+    fn begin(&self, slot: u32) -> u32 {
         let Some(line) = self.lines().get(slot as usize) else { return 1 };
         let last = low_half(line.holder.load(SeqCst));
         let generation = last.wrapping_add(1).max(1);
@@ -169,10 +230,10 @@ impl<'a, A: Attachment> Shared<'a, A> {
         generation
     }
 
-    /// Nobody can have been this owner before: whatever words name it are garbage, and would be
-    /// waited for as long as it lives. Tells how many there were.
-    fn disown(self, new: Owner) -> usize {
-        let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.place]);
+    /// Clears words that name a new owner, and tells how many there were. No process can have been this
+    /// owner before, so these words are garbage; others would wait for it as long as it lives.
+    fn disown(&self, new: Owner) -> usize {
+        let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.seat]);
         let words = of_lines.chain([&self.area().lock.word]);
         let of_new = words.filter(|word| {
             let bits = word.load(SeqCst);
@@ -182,22 +243,30 @@ impl<'a, A: Attachment> Shared<'a, A> {
         of_new.count()
     }
 
-    /// The error that tells why an algorithm stopped: what was waited for in vain.
+    /// The error of a wait that stopped early; `reason` says what it waited for.
     #[cold]
-    pub(crate) fn stopped(self, stop: Stop, reason: impl FnOnce() -> String) -> shm_core::Error {
+    pub(crate) fn stopped(&self, stop: Stop, reason: impl FnOnce() -> String) -> shm_core::Error {
+        let name = || self.header().name().to_string();
+        let ms = |waited: Duration| u64::try_from(waited.as_millis()).unwrap_or(u64::MAX);
         match stop {
             Stop::Failed(error) => error,
-            Stop::TimedOut { waited } => ErrorKind::TimedOut {
-                name: self.header().name().to_string(),
-                reason: reason(),
-                waited_ms: u64::try_from(waited.as_millis()).unwrap_or(u64::MAX),
+            Stop::TimedOut { waited } => {
+                let (name, reason, waited_ms) = (name(), reason(), ms(waited));
+                ErrorKind::TimedOut { name, reason, waited_ms }.into()
             }
-            .into(),
+            Stop::Needless => {
+                let (name, reason, waited_ms) = (name(), reason(), 0);
+                ErrorKind::TimedOut { name, reason, waited_ms }.into()
+            }
+            Stop::Interrupted { waited } => {
+                ErrorKind::Interrupted { name: name(), waited_ms: ms(waited) }.into()
+            }
         }
+        .into()
     }
 }
 
-impl<A: Attachment> fmt::Debug for Shared<'_, A> {
+impl<A: SharedWords> fmt::Debug for Shared<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Shared({:?})", self.header().name().as_str())
     }

@@ -236,8 +236,8 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// A part of it: ranges, steps, single indices, new axes. The same memory.
     ///
     /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow), with the figures, for an index out
-    /// of bounds or a step of zero.
+    /// [`OutOfBounds`](shm_core::ErrorKind::OutOfBounds), with the figures, for an index out
+    /// of bounds; [`ZeroStep`](shm_core::ErrorKind::ZeroStep).
     pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Array<T, I::OutDim, M>> {
         self.show(slice_window(&self.handle.window(), info.as_ref())?)
     }
@@ -245,8 +245,8 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// Its elements in another shape, in the order of the whole array. The same memory.
     ///
     /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) if the number of elements differs, or
-    /// if this is a part that does not lie in one piece.
+    /// [`ReshapeMismatch`](shm_core::ErrorKind::ReshapeMismatch) if the number of elements differs;
+    /// [`NotContiguous`](shm_core::ErrorKind::NotContiguous) if this is a part that does not lie in one piece.
     pub fn reshape<E: IntoDimension>(&self, shape: E) -> Result<Array<T, E::Dim, M>> {
         let order: Order = self.handle.header().layout().order();
         let shape = shape.into_dimension();

@@ -1,13 +1,15 @@
 //! A segment of any backend as mapped into this process: one attachment.
 #![allow(unsafe_code)] // vouches that region and header belong together, and for how long
 
+use std::fs::File;
 use std::sync::Arc;
 
 use shm_core::{Header, Region, Result, SlotLocks};
+use shm_map::SegmentRegion;
 use shm_presence::Identity;
 use shm_sync::Words;
 
-use crate::backends::{AnyRegion, AnySegment};
+use crate::backends::AnySegment;
 use crate::located::{Entry, Known};
 
 /// A mapped region, with the segment that it is of. All clones of a handle share one.
@@ -15,7 +17,7 @@ pub(crate) struct Attachment {
     _entry: Entry, // dropped before the region
     // Invariant: in the mapping of `region`, which is never changed.
     words: Words<'static>,
-    region: AnyRegion,
+    region: SegmentRegion,
     segment: AnySegment,
     /// The slot of this attachment.
     identity: Identity,
@@ -23,9 +25,9 @@ pub(crate) struct Attachment {
 
 impl Attachment {
     /// The region is of that segment.
-    pub(crate) fn new(segment: AnySegment, region: AnyRegion) -> Result<Arc<Self>> {
+    pub(crate) fn new(segment: AnySegment, region: SegmentRegion) -> Result<Arc<Self>> {
         let header = segment.header();
-        let mapped: *const (dyn Region + 'static) = region.as_dyn();
+        let mapped: *const (dyn Region + 'static) = &raw const region;
         // SAFETY: used in `Words::of` only. What that finds stays mapped until the region is dropped,
         // wherever it is moved to.
         let mapped: &'static dyn Region = unsafe { &*mapped };
@@ -33,7 +35,7 @@ impl Attachment {
         // hands out none.
         let words = unsafe { Words::of(mapped, header) }?;
         let (offset, len) = (header.data_offset(), header.layout().nbytes());
-        let entry = Entry::new(region.as_dyn(), offset, len, Known::Segment(segment.clone()));
+        let entry = Entry::new(&region, offset, len, Known::Segment(segment.clone()));
         Ok(Arc::new(Self { _entry: entry, words, region, segment, identity: Identity::new() }))
     }
 
@@ -42,18 +44,22 @@ impl Attachment {
     }
 
     pub(crate) fn region(&self) -> &(dyn Region + 'static) {
-        self.region.as_dyn()
+        &self.region
     }
 }
 
-impl shm_sync::Attachment for Attachment {
+impl shm_sync::SharedWords for Attachment {
     #[inline]
     fn words(&self) -> &Words<'_> {
         &self.words
     }
 
-    fn slot_locks(&self) -> Result<SlotLocks<'_>> {
+    fn slot_locks(&self) -> Result<SlotLocks<&File>> {
         self.segment.slot_locks()
+    }
+
+    fn open_locks(&self) -> Result<SlotLocks> {
+        self.segment.open_locks()
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 //! The backends of this build, as one type: the only place that asks which are compiled in.
 
-use std::os::fd::BorrowedFd;
+use std::fs::File;
 #[cfg(feature = "transfer")]
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -14,9 +14,11 @@ use shm_core::Named;
 #[cfg(feature = "memfd")]
 use shm_core::Sealable;
 use shm_core::{
-    Access, Attached, BackendKind, ErrorKind, Fill, Header, Identified, Name, Origin, Region,
-    Result, Segment, SlotLocks, Spec,
+    Access, Attached, BackendKind, ErrorKind, Fill, Header, Identified, Name, Origin, Result,
+    Segment, SlotLocks, Spec,
 };
+
+use shm_map::SegmentRegion;
 
 use crate::attachment::Attachment;
 
@@ -31,26 +33,15 @@ pub(crate) enum AnySegment {
     Memfd(shm_memfd::MemfdSegment),
 }
 
-/// A mapping of any backend. Of known size: what lies beside it in an [`Attachment`] is found faster.
-#[derive(Debug)]
-pub(crate) enum AnyRegion {
-    #[cfg(feature = "shm")]
-    Shm(shm_posix::PosixRegion),
-    #[cfg(feature = "mmap")]
-    Mmap(shm_anon::AnonRegion),
-    #[cfg(feature = "memfd")]
-    Memfd(shm_memfd::MemfdRegion),
-}
-
 macro_rules! each {
-    ($any:ident, $value:expr, $inner:ident => $result:expr) => {
+    ($value:expr, $inner:ident => $result:expr) => {
         match $value {
             #[cfg(feature = "shm")]
-            $any::Shm($inner) => $result,
+            AnySegment::Shm($inner) => $result,
             #[cfg(feature = "mmap")]
-            $any::Mmap($inner) => $result,
+            AnySegment::Mmap($inner) => $result,
             #[cfg(feature = "memfd")]
-            $any::Memfd($inner) => $result,
+            AnySegment::Memfd($inner) => $result,
         }
     };
 }
@@ -70,33 +61,26 @@ fn not_compiled<T>(backend: BackendKind) -> Result<T> {
 }
 
 macro_rules! any_of {
-    ($feature:literal, $backend:ident, $segment:ty, $region:ty) => {
+    ($feature:literal, $backend:ident, $segment:ty) => {
         #[cfg(feature = $feature)]
         impl From<$segment> for AnySegment {
             fn from(segment: $segment) -> Self {
                 Self::$backend(segment)
             }
         }
-
-        #[cfg(feature = $feature)]
-        impl From<$region> for AnyRegion {
-            fn from(region: $region) -> Self {
-                Self::$backend(region)
-            }
-        }
     };
 }
 
-any_of!("shm", Shm, shm_posix::PosixSegment, shm_posix::PosixRegion);
-any_of!("mmap", Mmap, shm_anon::AnonSegment, shm_anon::AnonRegion);
-any_of!("memfd", Memfd, shm_memfd::MemfdSegment, shm_memfd::MemfdRegion);
+any_of!("shm", Shm, shm_posix::PosixSegment);
+any_of!("mmap", Mmap, shm_anon::AnonSegment);
+any_of!("memfd", Memfd, shm_memfd::MemfdSegment);
 
 #[cfg(any(feature = "shm", feature = "mmap", feature = "memfd"))]
 fn any<S>(attached: Attached<S>) -> Result<Arc<Attachment>>
 where
-    S: Segment<Region: Into<AnyRegion>> + Into<AnySegment>,
+    S: Segment<Region = SegmentRegion> + Into<AnySegment>,
 {
-    Attachment::new(attached.segment.into(), attached.region.into())
+    Attachment::new(attached.segment.into(), attached.region)
 }
 
 /// Makes a segment.
@@ -209,12 +193,6 @@ pub(crate) fn backend_cannot(operation: &'static str, backend: BackendKind) -> s
     .into()
 }
 
-impl AnyRegion {
-    pub(crate) fn as_dyn(&self) -> &(dyn Region + 'static) {
-        each!(AnyRegion, self, region => region)
-    }
-}
-
 impl AnySegment {
     pub(crate) fn kind(&self) -> BackendKind {
         match self {
@@ -228,35 +206,39 @@ impl AnySegment {
     }
 
     pub(crate) fn header(&self) -> &Header {
-        each!(AnySegment, self, segment => segment.header())
+        each!(self, segment => segment.header())
     }
 
     pub(crate) fn access(&self) -> Access {
-        each!(AnySegment, self, segment => segment.access())
+        each!(self, segment => segment.access())
     }
 
-    pub(crate) fn slot_locks(&self) -> Result<SlotLocks<'_>> {
-        each!(AnySegment, self, segment => segment.slot_locks())
+    pub(crate) fn slot_locks(&self) -> Result<SlotLocks<&File>> {
+        each!(self, segment => segment.slot_locks())
+    }
+
+    pub(crate) fn open_locks(&self) -> Result<SlotLocks> {
+        each!(self, segment => segment.open_locks())
     }
 
     pub(crate) fn map(self) -> Result<Arc<Attachment>> {
-        let region = each!(AnySegment, &self, segment => AnyRegion::from(segment.map()?));
+        let region = each!(&self, segment => segment.map()?);
         Attachment::new(self, region)
     }
 
     pub(crate) fn destroy(&self) -> Result<()> {
-        each!(AnySegment, self, segment => segment.destroy())
+        each!(self, segment => segment.destroy())
     }
 
-    /// The descriptor to hand over, on backends that have one.
-    pub(crate) fn fd(&self) -> Option<BorrowedFd<'_>> {
+    /// The file to hand over, on backends that have one.
+    pub(crate) fn file(&self) -> Option<&File> {
         match self {
             #[cfg(feature = "shm")]
-            Self::Shm(segment) => Some(segment.fd()),
+            Self::Shm(segment) => Some(segment.file()),
             #[cfg(feature = "mmap")]
             Self::Mmap(_) => None,
             #[cfg(feature = "memfd")]
-            Self::Memfd(segment) => Some(segment.fd()),
+            Self::Memfd(segment) => Some(segment.file()),
         }
     }
 

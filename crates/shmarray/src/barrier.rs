@@ -54,7 +54,7 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
 
     /// Where this process meets others in the segment.
     #[inline]
-    pub(crate) fn shared(&self) -> Shared<'_, Attachment> {
+    pub(crate) fn shared(&self) -> Shared<&'_ Attachment> {
         // SAFETY: a joint mode is given to writable segments only (`Mode::check`).
         unsafe { Shared::new(self.handle().attachment()) }
     }
@@ -77,7 +77,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
     /// # Errors
     /// [`Os`](shm_core::ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.handle().segment().fd().map(shm_presence::ask_others).transpose()
+        self.handle().segment().file().map(shm_presence::ask_others).transpose()
     }
 }
 
@@ -85,7 +85,7 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
 /// wait before the place is taken again, is told that the barrier is broken.
 #[derive(Debug)]
 pub struct Barrier<'a> {
-    place: Seat<'a, Attachment>,
+    place: Seat<&'a Attachment>,
 }
 
 impl Barrier<'_> {

@@ -7,11 +7,11 @@ use std::marker::PhantomData;
 
 use ndarray::{ArrayRef, Dimension, indices};
 use shm_core::{
-    Align, BackendKind, Cleanup, Commit, DType, Element, Error, ErrorKind, Fill, Header, Layout,
-    Name, Order, Pages, Region, Result, Sink, Spec, Stamp, Window,
+    Align, BackendKind, Cleanup, Commit, DType, Element, ErrorKind, Fill, Header, Layout, Name,
+    Order, Pages, Region, Result, Sink, Spec, Stamp, Window,
 };
 use shm_ndarray::{ElementSpan, ElementsMut};
-use shm_select::{Needs, Selection, Workers};
+use shm_select::{Needs, Workers};
 
 use crate::Array;
 use crate::backends::{self, backend_cannot};
@@ -31,7 +31,6 @@ pub struct Builder<T, D, M = ReadWrite> {
     naming: Naming,
     backend: Option<BackendKind>,
     workers: Workers,
-    historical_order: bool,
     order: Order,
     commit: Commit,
     pages: Pages,
@@ -56,7 +55,6 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             naming: Naming::Unique("array".into()),
             backend: None,
             workers: Workers::default(),
-            historical_order: false,
             order: Order::default(),
             commit: Commit::default(),
             pages: Pages::default(),
@@ -90,12 +88,6 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// get `mmap`: not by choice, and not if it is asked for.
     pub fn workers(mut self, workers: Workers) -> Self {
         self.workers = workers;
-        self
-    }
-
-    /// Prefer `mmap` to `memfd` wherever fork exists, as GridR did.
-    pub fn historical_order(mut self) -> Self {
-        self.historical_order = true;
         self
     }
 
@@ -177,7 +169,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             contents::write_each(indices(shape.clone()).into_iter().map(&mut f), to)
         };
         if order == Order::C {
-            return self.make(layout, Some(Fill::Once(&mut in_order, &Cell::new(false))));
+            return self.make(layout, Some(Fill::InOrderOnce(&mut in_order, &Cell::new(false))));
         }
         let mut in_place = |header: &Header, region: &dyn Region| {
             let place = ElementSpan::new(header, &Window::whole(header.layout()))?;
@@ -233,19 +225,19 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             Some(backend) => (backend, None),
             None => {
                 let bytes = Some(segment_len(&spec)?);
-                let (workers, historical) = (self.workers, self.historical_order);
-                let needs = Needs { backend: None, bytes, workers, historical };
+                let needs = Needs { bytes, workers: self.workers, ..Needs::default() };
                 let selection = choice::select(&needs)?;
                 (selection.chosen, Some(selection))
             }
         };
-        let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::again)) {
+        let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::reborrow)) {
             Ok(made) => made,
             Err(error) => {
                 let is_used_up = fill.as_ref().is_some_and(Fill::is_used_up);
-                let selection = selection.filter(|_| !is_used_up);
-                let Some(next) = next_choice(&error, selection) else { return Err(error) };
-                tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
+                let is_full = matches!(error.kind(), ErrorKind::NoSpace { .. });
+                let selection = selection.filter(|_| is_full && !is_used_up);
+                let Some(selection) = selection else { return Err(error) };
+                let next = choice::refused(selection, error)?;
                 let made = backends::create(next.chosen, &spec, fill)?;
                 return Ok(Handle::new(made, Some(next)));
             }
@@ -279,12 +271,6 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         };
         (name, self.backend)
     }
-}
-
-/// What is left to be chosen, if space ran out between the choice and the creation.
-fn next_choice(error: &Error, selection: Option<Selection>) -> Option<Selection> {
-    let ErrorKind::NoSpace { has, .. } = error.kind() else { return None };
-    selection?.fall(has.unwrap_or_default())
 }
 
 /// Size of the segment that would be made, in bytes.

@@ -57,7 +57,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// [`InvalidRound`](ErrorKind::InvalidRound) for chunks of no rows, an axis that is not there,
     /// more than 1 073 741 823 chunks, or that many rows in one; if others divide the array in
     /// another way in this round; if the round before is not done yet, or has not begun.
-    /// [`InvalidWindow`](ErrorKind::InvalidWindow) if this handle shows a part of the array.
+    /// [`NotWhole`](ErrorKind::NotWhole) if this handle shows a part of the array.
     pub fn chunks_of_round(
         &self,
         number: u32,
@@ -66,11 +66,9 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     ) -> Result<Chunks<'_, T, D>> {
         let layout = self.handle().header().layout();
         if self.handle().part().is_some() {
-            let (shows, whole) = (self.shape(), layout.shape());
-            let reason = format!(
-                "chunks are of a whole array of shape {whole:?}; this handle shows {shows:?} of it"
-            );
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let (shown, whole) = (self.shape().to_vec(), layout.shape().to_vec());
+            let operation = "sharing out an array in chunks";
+            return Err(ErrorKind::NotWhole { operation, whole, shown }.into());
         }
         let round = self.shared().round(number, axis.index(), rows)?;
         Ok(Chunks { array: self, round, axis, limit: Timeout::Forever, ended: false })
@@ -83,7 +81,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 #[must_use = "it hands out chunks only if it is iterated over"]
 pub struct Chunks<'a, T: Element, D: Dimension> {
     array: &'a GuardedArray<T, D>,
-    round: Round<'a, Attachment>,
+    round: Round<&'a Attachment>,
     axis: Axis,
     limit: Timeout,
     ended: bool,
@@ -155,7 +153,7 @@ impl<'a, T: Element, D: Dimension> Iterator for Chunks<'a, T, D> {
 pub struct Chunk<'a, T, D> {
     // Invariant: not handed out for longer than the claim is held.
     view: ArrayViewMut<'a, T, D>,
-    claim: Claim<'a, Attachment>,
+    claim: Claim<&'a Attachment>,
 }
 
 impl<T, D> Chunk<'_, T, D> {

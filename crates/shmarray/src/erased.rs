@@ -161,7 +161,7 @@ impl ErasedArray {
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.handle.segment().fd().map(shm_presence::ask_others).transpose()
+        self.handle.segment().file().map(shm_presence::ask_others).transpose()
     }
 
     /// Whether its elements are reached through guards and claims only.

@@ -48,7 +48,7 @@ impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
     /// Sets a flag, and wakes those who wait for a change.
     ///
     /// # Errors
-    /// [`InvalidWindow`](ErrorKind::InvalidWindow) outside the shape.
+    /// [`OutOfBounds`](ErrorKind::OutOfBounds) outside the shape.
     pub fn set(&self, index: impl IntoDimension<Dim = D>, value: u32) -> Result<()>
     where
         D: NdIndex<D>,
@@ -57,8 +57,8 @@ impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
         let view = self.array.atomic_view();
         let Some(flag) = view.get(index.clone()) else {
             let (index, shape) = (index.slice(), self.array.shape());
-            let reason = format!("flag {index:?} of an array of shape {shape:?}");
-            return Err(ErrorKind::InvalidWindow { reason }.into());
+            let reason = format!("flag {index:?} is out of bounds for an array of shape {shape:?}");
+            return Err(ErrorKind::OutOfBounds { reason }.into());
         };
         flag.store(value, Release);
         self.progress().add(1);

@@ -66,7 +66,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     }
 
     #[inline]
-    fn read_under<'a>(&'a self, lock: SharedGuard<'a, Attachment>) -> ReadGuard<'a, T, D> {
+    fn read_under<'a>(&'a self, lock: SharedGuard<&'a Attachment>) -> ReadGuard<'a, T, D> {
         // SAFETY: while the lock is held nobody writes: who writes a guarded array holds it alone
         // or has a chunk, which excludes readers; anything else is `unsafe` somewhere.
         let view = unsafe { self.elements_mut_of().view() };
@@ -138,7 +138,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     }
 
     #[inline]
-    fn write_under<'a>(&'a self, lock: ExclusiveGuard<'a, Attachment>) -> WriteGuard<'a, T, D> {
+    fn write_under<'a>(&'a self, lock: ExclusiveGuard<&'a Attachment>) -> WriteGuard<'a, T, D> {
         // SAFETY: while the lock is held alone nobody else has a guard or a chunk of the array;
         // any other access to a guarded array is `unsafe` somewhere.
         let view = unsafe { self.elements_mut_of().view_mut() };
@@ -163,7 +163,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 pub struct ReadGuard<'a, T, D> {
     // Invariant: not handed out for longer than the lock is held.
     view: ArrayView<'a, T, D>,
-    lock: SharedGuard<'a, Attachment>,
+    lock: SharedGuard<&'a Attachment>,
 }
 
 impl<T, D> ReadGuard<'_, T, D> {
@@ -188,7 +188,7 @@ impl<T, D: Dimension> Deref for ReadGuard<'_, T, D> {
 pub struct WriteGuard<'a, T, D> {
     // Invariant: not handed out for longer than the lock is held.
     view: ArrayViewMut<'a, T, D>,
-    lock: ExclusiveGuard<'a, Attachment>,
+    lock: ExclusiveGuard<&'a Attachment>,
 }
 
 impl<T, D> WriteGuard<'_, T, D> {

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::fs::File;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use shm_core::{
@@ -100,17 +101,14 @@ impl Handle {
         self.handover("making a payload").map(|(payload, _)| payload.into())
     }
 
-    /// That, and the descriptor to go with it, for an operation that needs them.
-    pub(crate) fn handover(
-        &self,
-        operation: &'static str,
-    ) -> Result<(PayloadRef<'_>, BorrowedFd<'_>)> {
+    /// That, and the file to go with it, for an operation that needs them.
+    pub(crate) fn handover(&self, operation: &'static str) -> Result<(PayloadRef<'_>, &File)> {
         let (segment, backend) = (self.segment(), self.backend());
-        let Some(fd) = segment.fd() else { return Err(backend_cannot(operation, backend)) };
+        let Some(file) = segment.file() else { return Err(backend_cannot(operation, backend)) };
         let origin = (backend == BackendKind::Memfd)
-            .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
+            .then(|| Origin { pid: fork::pid(), fd: file.as_raw_fd().cast_unsigned() });
         let (header, frozen) = (segment.header(), segment.is_frozen());
-        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), fd))
+        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), file))
     }
 
     /// The same memory, another part of it. The window has been checked.

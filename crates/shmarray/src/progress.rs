@@ -20,7 +20,7 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
 /// share the array to say; it starts at 0 and only grows, modulo 2^63.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
-    counter: shm_sync::ProgressCounter<'a, Attachment>,
+    counter: shm_sync::ProgressCounter<&'a Attachment>,
 }
 
 impl Progress<'_> {

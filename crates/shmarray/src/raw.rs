@@ -235,8 +235,8 @@ impl<T: Element, D: Dimension, M: Open> Raw<T, D, M> {
     /// A part of it: ranges, steps, single indices, new axes. The same memory.
     ///
     /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow), with the figures, for an index out of
-    /// bounds or a step of zero.
+    /// [`OutOfBounds`](shm_core::ErrorKind::OutOfBounds), with the figures, for an index out of
+    /// bounds; [`ZeroStep`](shm_core::ErrorKind::ZeroStep).
     pub fn slice<I: SliceArg<D>>(&self, info: I) -> Result<Raw<T, I::OutDim, M>> {
         let window = slice_window(&self.shown.window, info.as_ref())?;
         Raw::new(Arc::clone(&self.attachment), Shown { window, ..self.shown.clone() })
@@ -266,7 +266,7 @@ impl<T: Element, D: Dimension, M: Open + Writable> Raw<T, D, M> {
     /// Writes the element at an index. Safe while others read and write.
     ///
     /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) outside the shape.
+    /// [`OutOfBounds`](shm_core::ErrorKind::OutOfBounds) outside the shape.
     pub fn set(&self, index: impl IntoDimension<Dim = D>, value: T) -> Result<()> {
         self.writable().set(index, value)
     }

@@ -78,7 +78,7 @@ fn order_of(window: &Window) -> (Order, Window) {
 }
 
 /// Waits until nobody writes a guarded array.
-fn lock(handle: &Handle) -> Result<shm_sync::SharedGuard<'_, Attachment>> {
+fn lock(handle: &Handle) -> Result<shm_sync::SharedGuard<&'_ Attachment>> {
     let name = handle.name();
     if handle.access() != Access::ReadWrite {
         let (object, access) = (format!("guarded array {name:?}"), Access::ReadWrite);

@@ -39,8 +39,8 @@ use crate::{Array, ErasedArray, Transferable};
 /// [`Transport`](shm_core::ErrorKind::Transport) for the key;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached).
 pub fn inherit(command: &mut Command, key: &str, array: &impl Transferable) -> Result<()> {
-    let (payload, fd) = array.handle().handover("inheriting")?;
-    shm_pass::inherit(command, key, payload, fd)
+    let (payload, file) = array.handle().handover("inheriting")?;
+    shm_pass::inherit(command, key, payload, file)
 }
 
 /// Takes an array that the parent gave to this process under a key. It can be taken once.
@@ -59,8 +59,8 @@ pub fn take(key: &str) -> Result<Received> {
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over.
 pub fn send(socket: &UnixStream, arrays: &[&dyn Transferable], timeout: Duration) -> Result<()> {
     let outgoing = arrays.iter().map(|array| {
-        let (payload, fd) = array.handle().handover("sending")?;
-        Outgoing::new(payload, fd)
+        let (payload, file) = array.handle().handover("sending")?;
+        Outgoing::new(payload, file)
     });
     shm_pass::send(socket, outgoing, timeout)
 }
@@ -71,24 +71,24 @@ pub fn send(socket: &UnixStream, arrays: &[&dyn Transferable], timeout: Duration
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over;
 /// those of the message's form. Every descriptor that came with a bad message is closed.
 pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Received>> {
-    let parcels = shm_pass::receive(socket, timeout)?;
-    Ok(parcels.into_iter().map(Received::new).collect())
+    let arrays = shm_pass::receive(socket, timeout)?;
+    Ok(arrays.into_iter().map(Received::new).collect())
 }
 
 /// An array that another process handed over, not attached yet.
 #[derive(Debug)]
 pub struct Received {
-    parcel: shm_pass::Parcel,
+    incoming: shm_pass::Incoming,
 }
 
 impl Received {
-    fn new(parcel: shm_pass::Parcel) -> Self {
-        Self { parcel }
+    fn new(incoming: shm_pass::Incoming) -> Self {
+        Self { incoming }
     }
 
     /// What the sender says it is; checked against the segment on attaching.
     pub fn descriptor(&self) -> &Descriptor {
-        &self.parcel.payload.descriptor
+        &self.incoming.payload.descriptor
     }
 
     /// Attaches to it as an array of elements `T` in `D` dimensions, of mode `M`.
@@ -113,7 +113,7 @@ impl Received {
     }
 
     fn attach(self, access: Access) -> Result<Handle> {
-        let shm_pass::Parcel { payload, fd } = self.parcel;
-        Handle::from_fd(&payload.descriptor, fd, access)
+        let shm_pass::Incoming { payload, file, .. } = self.incoming;
+        Handle::from_fd(&payload.descriptor, file.into(), access)
     }
 }

@@ -21,7 +21,7 @@ impl<T: Element, D: Dimension, M: Writable> Array<T, D, M> {
     /// Writes the element at an index. Safe while others read and write.
     ///
     /// # Errors
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) outside the shape.
+    /// [`OutOfBounds`](shm_core::ErrorKind::OutOfBounds) outside the shape.
     pub fn set(&self, index: impl IntoDimension<Dim = D>, value: T) -> Result<()> {
         self.writable().set(index, value)
     }

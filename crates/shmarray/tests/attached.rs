@@ -60,7 +60,7 @@ fn fails_or_panics() {
             let (a, b) = (detached(backend, 1), detached(backend, 2));
             let before = Snapshot::take();
             let fails = with_attached((&a, &b), |(a, _)| a.set(99, 0)).unwrap();
-            assert!(matches!(fails.unwrap_err().kind(), ErrorKind::InvalidWindow { .. }));
+            assert!(matches!(fails.unwrap_err().kind(), ErrorKind::OutOfBounds { .. }));
             before.assert_unchanged("a failure");
             let panics = std::panic::catch_unwind(AssertUnwindSafe(|| {
                 with_attached((&a, &b), |_| panic!("in the middle of it"))

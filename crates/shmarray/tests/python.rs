@@ -361,7 +361,7 @@ fn checked() {
         let kind = error.kind();
         let expected = matches!(
             kind,
-            ErrorKind::InvalidWindow { .. }
+            ErrorKind::Misaligned { .. }
                 | ErrorKind::ShapeOverflow { .. }
                 | ErrorKind::InvalidName { .. }
         );

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 use serde_json::json;
 use shm_conformance::private;
-use shm_conformance::process::Child;
+use shm_conformance::process::{self, Child};
 use shmarray::prelude::*;
 use shmarray::{Cleanup, Order};
 
@@ -257,7 +257,14 @@ pub(crate) fn locks() {
     let slot = &one["participants"][0]["slot"];
     assert_eq!(
         one["lock"],
-        json!({"holder": slot, "holder_alive": true, "sharers": [], "poisoned": false})
+        json!({
+            "holder": slot,
+            "holder_alive": true,
+            "holder_waits": false,
+            "is_waited_for": false,
+            "sharers": [],
+            "poisoned": false,
+        })
     );
     drop(_child);
     let one = shmarray(&["stat", "locks", "--json"]).expect(0).json();
@@ -267,6 +274,18 @@ pub(crate) fn locks() {
     let told = format!("held by slot {slot}, which is dead, poisoned");
     assert_eq!(done.row("lock").unwrap()[1], told, "{done:#?}");
     shmarray(&["gc"]).expect(0);
+    let array = GuardedArray::<i32, Ix1>::builder(4).name("waits").backend(BackendKind::Shm);
+    let array = array.zeros().unwrap();
+    let guard = array.read().unwrap();
+    let writer = Child::fork(|| {
+        drop(array.write().unwrap());
+        0
+    });
+    let lock = || shmarray(&["stat", "waits"]).expect(0).row("lock").unwrap()[1].to_owned();
+    process::die_if_hanging(60);
+    while lock() != "slot 1 waits for slots [0]" {}
+    drop(guard);
+    assert!(writer.wait().success());
 }
 
 /// Names that match, in the order that is asked for, of one process.

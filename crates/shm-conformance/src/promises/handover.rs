@@ -1,14 +1,14 @@
 //! What backends promise whose segments are handed over by descriptor.
 #![allow(unsafe_code)] // fcntl(2) F_GETFD.
 
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use shm_core::{Access, Backend, Handover, Result, Segment};
 
 use crate::{AttachedOf, HandoverHarness, bytes, bytes::PLACE, spec, unique_name};
 
 fn attach<H: HandoverHarness>(from: &AttachedOf<H>, access: Access) -> Result<AttachedOf<H>> {
-    let copy = from.segment.fd().try_clone_to_owned().unwrap();
+    let copy = from.segment.file().try_clone().unwrap().into();
     attach_to::<H>(copy, from, access)
 }
 
@@ -38,9 +38,9 @@ pub fn needs_the_descriptor_only<H: HandoverHarness>() {
 /// No program that is executed gets a descriptor by accident.
 pub fn is_closed_across_exec<H: HandoverHarness>() {
     let array = H::backend().create(&spec(&unique_name("cloexec"), 1), None).unwrap();
-    assert!(is_closed_on_exec(array.segment.fd()));
+    assert!(is_closed_on_exec(array.segment.file().as_fd()));
     let other = attach::<H>(&array, Access::ReadOnly).unwrap();
-    assert!(is_closed_on_exec(other.segment.fd()));
+    assert!(is_closed_on_exec(other.segment.file().as_fd()));
 }
 
 /// A read-only attacher cannot make its memory writable, as it is not open for writing.
@@ -55,7 +55,7 @@ pub fn for_reading_stays_so<H: HandoverHarness>() {
 pub fn works_after_destroy<H: HandoverHarness>() {
     let array = H::backend().create(&spec(&unique_name("in-flight"), 100), None).unwrap();
     bytes::set(&array.region, PLACE, 1);
-    let copy = array.segment.fd().try_clone_to_owned().unwrap();
+    let copy = array.segment.file().try_clone().unwrap().into();
     array.segment.destroy().unwrap();
     let other = attach_to::<H>(copy, &array, Access::ReadWrite).unwrap();
     drop(array);
@@ -67,7 +67,7 @@ pub fn works_after_its_sender<H: HandoverHarness>() {
     let array = H::backend().create(&spec(&unique_name("left"), 100), None).unwrap();
     let name = array.segment.header().name().clone();
     bytes::set(&array.region, PLACE, 1);
-    let copy = array.segment.fd().try_clone_to_owned().unwrap();
+    let copy = array.segment.file().try_clone().unwrap().into();
     drop(array);
     let source = H::source_of_fd(copy, &name);
     let other = H::backend().attach(source, Access::ReadWrite).unwrap();

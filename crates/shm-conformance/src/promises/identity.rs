@@ -16,11 +16,15 @@ pub(crate) fn take<H: IdentityHarness>(
     array: &AttachedOf<H>,
 ) -> shm_core::Result<Owner> {
     let data = usize::try_from(array.segment.header().data_offset()).unwrap();
-    identity.take(array.segment.slot_locks().unwrap(), SLOT_COUNT, |slot| {
-        let at = data + slot as usize;
-        bytes::set(&array.region, at, bytes::get(&array.region, at).wrapping_add(1).max(1));
-        bytes::get(&array.region, at).into()
-    })
+    identity.take(
+        || array.segment.open_locks(),
+        SLOT_COUNT,
+        |slot| {
+            let at = data + slot as usize;
+            bytes::set(&array.region, at, bytes::get(&array.region, at).wrapping_add(1).max(1));
+            bytes::get(&array.region, at).into()
+        },
+    )
 }
 
 /// Whether somebody holds that slot, as seen through that attachment.

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 use std::io;
 
-use shm_core::{Access, BackendKind, Error, ErrorKind};
+use shm_core::{Access, BackendKind, Error, ErrorKind, Order};
 
 const WHAT: &str = "segment";
 
@@ -30,7 +30,29 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             GuardMismatch { name: name(), guarded: false },
             &["\"elevation\" is not guarded", "a SharedArray", "GuardedArray::builder"],
         ),
+        (OutOfBounds { reason: reason() }, &["of 17"]),
+        (ZeroStep { axis: 3 }, &["step 0", "axis 3"]),
         (InvalidWindow { reason: reason() }, &["of 17"]),
+        (ReshapeMismatch { shape: vec![11, 12], wanted: vec![13] }, &["[11, 12]", "[13]"]),
+        (
+            NotContiguous {
+                shape: vec![11],
+                strides: vec![-12],
+                order: Order::Fortran,
+                wanted: vec![13],
+            },
+            &["[11]", "[-12]", "F order", "[13]"],
+        ),
+        (
+            NotWhole { operation: "a round", whole: vec![11], shown: vec![12] },
+            &["a round", "[11]", "[12]"],
+        ),
+        (InvalidAlignment { bytes: 5000 }, &["5000", "4096"]),
+        (Misaligned { offset: 11, dtype: text("<f4"), align: 4 }, &["11", "<f4", "of 4"]),
+        (
+            LengthMismatch { what: WHAT, expected: 11, found: 12 },
+            &[WHAT, "12 bytes", "expected 11"],
+        ),
         (AlreadyExists { name: name(), backend }, &["\"elevation\"", "memfd", "force"]),
         (NotFound { name: name(), backend, hint: "gone" }, &["\"elevation\"", "memfd", "gone"]),
         (Ambiguous { name: name(), places: "7:3, 9:4".into() }, &["\"elevation\"", "7:3, 9:4"]),
@@ -72,6 +94,7 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             TimedOut { name: name(), reason: text("held in slot 13"), waited_ms: 14 },
             &["\"elevation\"", "slot 13", "14 ms"],
         ),
+        (Interrupted { name: name(), waited_ms: 14 }, &["\"elevation\"", "interrupted", "14 ms"]),
         (Poisoned { name: name() }, &["\"elevation\"", "set_poisoned(false)"]),
         (InvalidBarrier { name: name(), reason: reason() }, &["\"elevation\"", "of 17"]),
         (
@@ -102,7 +125,7 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
         ),
         (Transport { operation: "receive", reason: reason() }, &["receive", "of 17"]),
         (
-            Os { call: "mmap", object: object(), source: io::Error::from_raw_os_error(2) },
+            Os { call: "mmap", object: object(), error: io::Error::from_raw_os_error(2) },
             &["mmap", "shm/elevation", "os error 2"],
         ),
         (Path { path: object().into(), reason: reason() }, &["shm/elevation", "of 17"]),
@@ -122,7 +145,7 @@ fn every_kind_shows_its_figures() {
 
 #[test]
 fn every_kind_is_in_the_table() {
-    let source = include_str!("../../src/error.rs");
+    let source = include_str!("../../src/error/kind.rs");
     let (_, rest) = source.split_once("pub enum ErrorKind {\n").unwrap();
     let (declared, _) = rest.split_once("\n}").unwrap();
     let variant = |line: &str| {
@@ -139,10 +162,27 @@ fn every_kind_is_in_the_table() {
 }
 
 #[test]
-fn a_failed_call_keeps_its_source() {
-    let error = Error::os("mmap", "elevation", io::Error::from_raw_os_error(12));
-    let source = error.source().unwrap().downcast_ref::<io::Error>().unwrap();
-    assert_eq!(source.raw_os_error(), Some(12));
+fn a_failed_call_keeps_the_systems_reason() {
+    let failed = Error::os("mmap", "elevation", io::Error::from_raw_os_error(12));
+    let ErrorKind::Os { error, .. } = failed.kind() else { panic!("{failed}") };
+    assert_eq!(error.raw_os_error(), Some(12));
+}
+
+/// Whoever prints an error and its sources one after the other reads nothing twice.
+#[test]
+fn no_text_stands_twice_in_a_chain() {
+    for (kind, _) in kinds() {
+        let error = Error::from(kind);
+        let mut texts = vec![error.to_string()];
+        let mut source = error.source();
+        while let Some(error) = source {
+            texts.push(error.to_string());
+            source = error.source();
+        }
+        for (at, text) in texts.iter().enumerate() {
+            assert!(!texts[..at].iter().any(|earlier| earlier.contains(text)), "{texts:?}");
+        }
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ impl Harness for Unnamed {
     }
 
     fn source(attached: &AttachedOf<Self>) -> FdOrOrigin {
-        FdOrOrigin::Fd(attached.segment.fd().try_clone_to_owned().unwrap())
+        FdOrOrigin::Fd(attached.segment.file().try_clone().unwrap().into())
     }
 
     /// A memfd shows its name where it is open or mapped.

@@ -37,6 +37,6 @@ pub(crate) fn assert_all(array: &Array, value: u8) {
 pub(crate) fn holds(array: &Array) -> bool {
     let name = array.segment.header().name();
     let Ok(entry) = std::fs::symlink_metadata(format!("/dev/shm/{name}")) else { return false };
-    let file = rustix::fs::fstat(array.segment.fd()).unwrap();
+    let file = rustix::fs::fstat(array.segment.file()).unwrap();
     (entry.dev(), entry.ino()) == (file.st_dev, file.st_ino)
 }

@@ -28,7 +28,7 @@ impl Held {
 }
 
 fn file_of(array: &Array) -> u64 {
-    rustix::fs::fstat(array.segment.fd()).unwrap().st_ino
+    rustix::fs::fstat(array.segment.file()).unwrap().st_ino
 }
 
 /// The file that a name leads to; zero for none.

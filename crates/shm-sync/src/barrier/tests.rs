@@ -1,20 +1,22 @@
-//! A wait that fails, as the system may: whoever was counted in it is counted once.
+//! A wait that fails, as the system may: its participant stays counted, once.
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::time::Duration;
 
 use shm_core::{ErrorKind, Result};
 
 use super::*;
 use crate::atomic::AtomicU64;
-use crate::system::{Liveness, Wait};
+use crate::liveness::Liveness;
+use crate::sleep::Sleep;
 use crate::words::Entry;
 
 /// One in which all live, and which fails when it is next asked who does, if it says so.
 struct Failing(Cell<bool>);
 
-impl Wait for Failing {
+impl Sleep for Failing {
     fn wait(&self, _: &AtomicU64, _: u64, _: Whom, _: Duration) -> Result<bool> {
         Ok(true)
     }
@@ -40,28 +42,31 @@ impl Liveness for Failing {
 const ME: Owner = Owner::new(0, 1);
 const OTHER: Owner = Owner::new(1, 1);
 
-/// Two have places, and the wait of the first fails after it has been counted.
-fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Taken, Taken)) {
+fn line() -> Line {
     let word = || AtomicU64::new(0);
-    let line = || Line {
+    Line {
         holder: word(),
         since: word(),
         marks: word(),
         entry: Entry { owner: word(), task: word() },
-        place: word(),
-    };
-    let (words, lines) = (BarrierWords { state: word() }, [line(), line()]);
+        seat: word(),
+    }
+}
+
+/// Two have seats, and the wait of the first fails after it has been counted.
+fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Taken, Taken)) {
+    let (words, lines) = (BarrierWords { state: AtomicU64::new(0) }, [line(), line()]);
     let barrier = Barrier { words: &words, lines: &lines, size: 2 };
     let system = Failing(Cell::new(false));
-    let mut mine = barrier.join(ME, &system, Timeout::Forever).unwrap();
-    let other = barrier.join(OTHER, &system, Timeout::Forever).unwrap();
+    let mut mine = barrier.join(ME, &system, Timeout::Forever.into()).unwrap();
+    let other = barrier.join(OTHER, &system, Timeout::Forever.into()).unwrap();
     fails(&barrier, &system, &mut mine);
     test(&barrier, &system, mine, other);
 }
 
 fn fails(barrier: &Barrier<'_>, system: &Failing, mine: &mut Taken) {
     system.0.set(true);
-    let failed = barrier.wait(ME, mine, system, Timeout::Forever);
+    let failed = barrier.wait(ME, mine, system, Timeout::Forever.into());
     assert!(matches!(failed, Err(Blocked::Stop(Stop::Failed(_)))), "{failed:?}");
 }
 
@@ -70,12 +75,12 @@ fn whoever_waits_again_is_not_counted_again() {
     after_a_failed_wait(|barrier, system, mut mine, mut other| {
         fails(barrier, system, &mut mine);
         assert!(
-            barrier.wait(OTHER, &mut other, system, Timeout::Forever).unwrap(),
+            barrier.wait(OTHER, &mut other, system, Timeout::Forever.into()).unwrap(),
             "the last to come"
         );
         // Where it failed, the phase is over: it is counted in the next.
         fails(barrier, system, &mut mine);
-        assert!(barrier.wait(OTHER, &mut other, system, Timeout::Forever).unwrap());
+        assert!(barrier.wait(OTHER, &mut other, system, Timeout::Forever.into()).unwrap());
     });
 }
 
@@ -83,7 +88,7 @@ fn whoever_waits_again_is_not_counted_again() {
 fn whoever_leaves_is_missed_though_it_was_counted() {
     after_a_failed_wait(|barrier, system, mine, mut other| {
         barrier.leave(ME, &mine, system);
-        let broken = barrier.wait(OTHER, &mut other, system, Timeout::Forever);
+        let broken = barrier.wait(OTHER, &mut other, system, Timeout::Forever.into());
         let left = |broken: &Broken| (broken.slot, broken.how) == (0, How::Left);
         assert!(matches!(&broken, Err(Blocked::Broken(broken)) if left(broken)), "{broken:?}");
     });
@@ -92,10 +97,76 @@ fn whoever_leaves_is_missed_though_it_was_counted() {
 #[test]
 fn whoever_found_it_whole_looks_again_once_it_is_broken() {
     after_a_failed_wait(|barrier, system, mut mine, mut other| {
-        assert!(barrier.wait(OTHER, &mut other, system, Timeout::Forever).unwrap(), "it was whole");
+        assert!(
+            barrier.wait(OTHER, &mut other, system, Timeout::Forever.into()).unwrap(),
+            "it was whole"
+        );
         fails(barrier, system, &mut mine);
         barrier.leave(ME, &mine, system);
-        let broken = barrier.wait(OTHER, &mut other, system, Timeout::Forever);
+        let broken = barrier.wait(OTHER, &mut other, system, Timeout::Forever.into());
         assert!(matches!(broken, Err(Blocked::Broken(_))), "{broken:?}");
     });
+}
+
+/// One in which all live, and whose only waiter is woken for nothing.
+struct Waking(Cell<u32>);
+
+impl Sleep for Waking {
+    fn wait(&self, _: &AtomicU64, _: u64, _: Whom, _: Duration) -> Result<bool> {
+        self.0.update(|sleeps| sleeps + 1);
+        Ok(false)
+    }
+
+    fn now(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn wake(&self, _: &AtomicU64, _: Whom, _: u32) {}
+}
+
+impl Liveness for Waking {
+    fn is_alive(&self, _: Owner) -> Result<bool> {
+        Ok(true)
+    }
+}
+
+/// A waiter that goes on stays counted, so the other is the last to come. One that gives up breaks the
+/// barrier, unless all have come.
+#[test]
+fn a_hook_goes_on_or_breaks_the_barrier() {
+    for gives_up in [false, true] {
+        let (words, lines) = (BarrierWords { state: AtomicU64::new(0) }, [line(), line()]);
+        let barrier = Barrier { words: &words, lines: &lines, size: 2 };
+        let system = Waking(Cell::new(0));
+        let mut mine = barrier.join(ME, &system, Timeout::Forever.into()).unwrap();
+        let mut other = barrier.join(OTHER, &system, Timeout::Forever.into()).unwrap();
+        let mut calls = 0;
+        let mut hook = || {
+            calls += 1;
+            if gives_up {
+                return ControlFlow::Break(());
+            }
+            let state = State::of(words.state.load(SeqCst));
+            assert!((state.arrived, state.asleep) == (1, true), "{state:?}");
+            assert_eq!(calls, system.0.get());
+            if calls == 5 {
+                assert!(barrier.wait(OTHER, &mut other, &system, Timeout::NoWait.into()).unwrap());
+            }
+            ControlFlow::Continue(())
+        };
+        let waited =
+            barrier.wait(ME, &mut mine, &system, Wait::with_hook(Timeout::Forever, &mut hook));
+        if gives_up {
+            assert!(matches!(waited, Err(Blocked::Stop(Stop::Interrupted { .. }))), "{waited:?}");
+            let broken = barrier.wait(OTHER, &mut other, &system, Timeout::Forever.into());
+            let gave_up = |broken: &Broken| (broken.slot, broken.how) == (0, How::GaveUp);
+            assert!(
+                matches!(&broken, Err(Blocked::Broken(broken)) if gave_up(broken)),
+                "{broken:?}"
+            );
+        } else {
+            assert!(!waited.unwrap());
+            assert_eq!(calls, 5);
+        }
+    }
 }

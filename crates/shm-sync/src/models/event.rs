@@ -1,9 +1,9 @@
-//! The event: whoever waits for it to happen is woken.
+//! The event: every waiter is woken when it happens.
 
 use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::event::Event;
-use crate::system::Timeout;
+use crate::wait::Timeout;
 
 type Model = World<Bytes>;
 
@@ -14,7 +14,7 @@ impl Model {
 
     fn wait_past(&self, seen: u64) -> u64 {
         let event = Event(&self.area.progress.count);
-        event.wait_past(&self.system, seen, Timeout::Forever).unwrap()
+        event.wait_past(&self.system, seen, Timeout::Forever.into()).unwrap()
     }
 
     fn wait_for(&self, count: u64) {

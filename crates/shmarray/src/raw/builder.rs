@@ -63,7 +63,7 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
     /// # Errors
     /// [`NotFound`](shm_core::ErrorKind::NotFound); [`Truncated`](shm_core::ErrorKind::Truncated)
     /// if it is shorter than offset and array together;
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) for an offset that is not a multiple
+    /// [`Misaligned`](shm_core::ErrorKind::Misaligned) for an offset that is not a multiple
     /// of what the elements need: of their alignment, and of the largest of 1, 2, 4 and 8 bytes
     /// that divides their size; [`NotRaw`](shm_core::ErrorKind::NotRaw) for an array of this
     /// library; [`NotASegment`](shm_core::ErrorKind::NotASegment),
@@ -119,7 +119,7 @@ impl<T: Element, D: Dimension> RawBuilder<T, D> {
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached);
     /// [`InvalidName`](shm_core::ErrorKind::InvalidName),
     /// [`ShapeOverflow`](shm_core::ErrorKind::ShapeOverflow) and
-    /// [`InvalidWindow`](shm_core::ErrorKind::InvalidWindow) as for [`attach`](Self::attach).
+    /// [`Misaligned`](shm_core::ErrorKind::Misaligned) as for [`attach`](Self::attach).
     /// Whatever fails, nothing is left behind.
     pub fn create(self, name: &str) -> Result<RawArray<T, D>> {
         let (commit, force) = (self.commit, self.force);

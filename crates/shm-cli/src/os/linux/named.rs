@@ -4,7 +4,8 @@
 //! who only looks changes nothing.
 
 use std::fmt::Display;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::fs::File;
+use std::os::fd::{AsFd, AsRawFd};
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open, unlink};
@@ -28,7 +29,7 @@ pub(crate) fn try_named_segment() -> Result<(), String> {
     let name = entry_path(format!(".shmarray-tmp-doctor-{}", std::process::id()));
     let (file, is_named) = make(&name).map_err(failed("opening"))?;
     let _removed = is_named.then(|| Removed(&name));
-    shm_presence::join(file.as_fd()).map_err(failed("locking"))?;
+    shm_presence::join(&file).map_err(failed("locking"))?;
     let mapping = shm_map::commit(file.as_fd(), LEN, Commit::Reserve)
         .map_err(failed("reserving or mapping"))?;
     pwrite(&file, b"doctor", 0).map_err(failed("writing to"))?;
@@ -47,18 +48,18 @@ pub(crate) fn try_named_segment() -> Result<(), String> {
 
 /// A file without a name, or with one where the file system has none without; whether it has. See
 /// open(2), `O_TMPFILE`.
-fn make(name: &Path) -> Result<(OwnedFd, bool), Errno> {
+fn make(name: &Path) -> Result<(File, bool), Errno> {
     let (flags, mode) = (OFlags::RDWR | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR);
     match open(DIRECTORY, flags | OFlags::TMPFILE, mode) {
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {
-            open(name, flags | OFlags::CREATE | OFlags::EXCL, mode).map(|file| (file, true))
+            open(name, flags | OFlags::CREATE | OFlags::EXCL, mode).map(|file| (file.into(), true))
         }
-        unnamed => unnamed.map(|file| (file, false)),
+        unnamed => unnamed.map(|file| (file.into(), false)),
     }
 }
 
 /// Gives a file without a name one. See linkat(2), and open(2) for the way through `/proc`.
-fn link(file: &OwnedFd, name: &Path) -> Result<(), Errno> {
+fn link(file: &File, name: &Path) -> Result<(), Errno> {
     match linkat(file, "", CWD, name, AtFlags::EMPTY_PATH) {
         Err(Errno::NOENT) => {
             let path = format!("/proc/self/fd/{}", file.as_raw_fd());

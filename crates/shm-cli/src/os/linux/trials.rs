@@ -1,7 +1,7 @@
 //! Promises that are weaker where the system lacks something: each is tried for real, and nothing is
 //! left behind.
 
-use std::os::fd::AsFd;
+use std::fs::File;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, open};
@@ -35,13 +35,13 @@ fn unnamed_and_locks() -> (Finding, Finding) {
     let (unnamed, presence) = ("unnamed files in /dev/shm (O_TMPFILE)", "presence locks (OFD)");
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = match open("/dev/shm", flags, Mode::RUSR | Mode::WUSR) {
-        Ok(file) => file,
+        Ok(fd) => File::from(fd),
         Err(errno) => {
             return (without_unnamed(unnamed, errno), Finding::unknown(GROUP, presence));
         }
     };
     let works = |what: &str| Finding::new(GROUP, what, "work");
-    let presence = match shm_presence::join(file.as_fd()) {
+    let presence = match shm_presence::join(&file) {
         Ok(()) => works(presence),
         Err(error) => Finding::new(GROUP, presence, format!("refused: {error}"))
             .problem("backends shm and memfd cannot be used: nobody could tell who has an array"),
