@@ -51,7 +51,7 @@ struct Report {
 struct Left {
     /// The entry of `/dev/shm`.
     place: String,
-    /// The user it belongs to; nothing where the entry cannot be read.
+    /// The user it belongs to; nothing if it is gone.
     owner: Option<u32>,
     reason: String,
 }
@@ -99,17 +99,29 @@ fn left(collected: &[Garbage]) -> shmarray::Result<Vec<Left>> {
         }
         let is_mine = segment.owner == os::current_user();
         let reason = match (is_mine, is_to_persist(segment)) {
-            (_, true) => "it is to persist; `shmarray rm` removes it".to_owned(),
-            (false, _) => {
-                format!("it belongs to {}, who can collect it", os::user_name(segment.owner))
+            (true, true) => "it is to persist; `shmarray rm` removes it".to_owned(),
+            (false, is_to_persist) => {
+                let owner = os::user_name(segment.owner);
+                let also =
+                    if is_to_persist { ", and is to persist" } else { ", who can collect it" };
+                format!("it belongs to {owner}{also}")
             }
-            (true, _) => "its last process has just gone; try again".to_owned(),
+            (true, false) => "its last process has just gone; try again".to_owned(),
         };
         left.push(Left { place: segment.place.clone(), owner: Some(segment.owner), reason });
     }
     for file in overview.unreadable.iter().filter(|file| is_left(&file.place)) {
-        let reason = format!("it cannot be read, and `shmarray rm` removes it: {}", file.error);
-        left.push(Left { place: file.place.clone(), owner: None, reason });
+        let reason = match file.owner.filter(|owner| *owner != os::current_user()) {
+            Some(owner) => {
+                format!(
+                    "it cannot be read, and belongs to {}: {}",
+                    os::user_name(owner),
+                    file.error
+                )
+            }
+            None => format!("it cannot be read, and `shmarray rm` removes it: {}", file.error),
+        };
+        left.push(Left { place: file.place.clone(), owner: file.owner, reason });
     }
     Ok(left)
 }

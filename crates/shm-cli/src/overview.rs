@@ -97,6 +97,8 @@ pub(crate) fn who(processes: &[Process]) -> String {
 pub(crate) struct Unreadable {
     pub(crate) place: String,
     pub(crate) bytes: u64,
+    /// The user it belongs to; nothing if it is gone.
+    pub(crate) owner: Option<u32>,
     pub(crate) error: String,
 }
 
@@ -113,6 +115,7 @@ impl Overview {
         let unreadable = unreadable.into_iter().map(|file| Unreadable {
             place: file.locator.to_string(),
             bytes: file.len,
+            owner: file.owner,
             error: error_text::of_library(&file.error),
         });
         Ok(Self {
