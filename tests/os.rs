@@ -13,7 +13,6 @@ use sources::{Fault, Source, judge, sources};
 /// Crates that still name an operating system elsewhere. The list only shrinks.
 const KNOWN: &[&str] = &[
     "crates/shm-anon",
-    "crates/shm-cli",
     "crates/shm-map",
     "crates/shm-memfd",
     "crates/shm-npy",
