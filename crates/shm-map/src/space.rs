@@ -119,7 +119,7 @@ pub(crate) fn no_space(file: Option<BorrowedFile<'_>>, needs: u64, refusal: &io:
         let place = if os::is_quota(refusal) {
             "this user's quota".into()
         } else {
-            "a limit that the free space does not show".into()
+            "a limit that no figure shows".into()
         };
         ErrorKind::NoSpace { needs, has: None, place }.into()
     })
