@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Dimension, Ix0};
+use ndarray::Dimension;
 use shm_core::{
     Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Pages, Result,
     Sink,
@@ -12,21 +12,22 @@ use shm_core::{
 use shm_npy::{NpyFile, NpyHeader};
 use shm_select::Workers;
 
+use crate::array::{GuardedArray, SharedArray};
 use crate::backends;
-use crate::handle::Handle;
-use crate::{Builder, ErasedArray, GuardedArray, SharedArray};
+use crate::builder::Builder;
+use crate::erased::ErasedArray;
 
-mod loadable;
+pub(crate) mod loadable;
 
-pub use loadable::Loadable;
+use loadable::Loadable;
 use loadable::dtype_mismatch;
 
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
-/// [`create`](Self::create), [`replace`](Self::replace) or
-/// [`attach_or_create`](Self::attach_or_create) does it.
+/// [`create`](Self::create) or [`attach_or_create`](Self::attach_or_create) does it.
 ///
 /// The elements go into the shared memory itself: there is no second copy. Nobody else sees
-/// the array before it is whole. It has the file's order, C or Fortran.
+/// the array before it is whole. It has the file's order, C or Fortran, and always this machine's byte
+/// order.
 ///
 /// ```
 /// use shmarray::prelude::*;
@@ -49,8 +50,10 @@ pub struct Load<'p, A> {
     path: PathBuf,
     #[cfg(feature = "npz")]
     member: Option<String>,
+    /// Whether elements of the other byte order are converted.
+    native: bool,
     /// Everything but type and shape, which the file has.
-    options: Builder<u8, Ix0>,
+    options: Builder<ErasedArray>,
     progress: Box<dyn FnMut(u64, u64) + 'p>,
     array: PhantomData<fn() -> A>,
 }
@@ -92,13 +95,14 @@ impl<'p, A: Loadable> Load<'p, A> {
             path: path.into(),
             #[cfg(feature = "npz")]
             member: None,
-            options: Builder::new(Ix0()),
+            native: false,
+            options: ErasedArray::builder(u8::dtype(), &[]),
             progress: Box::new(|_, _| {}),
             array: PhantomData,
         }
     }
 
-    fn with(mut self, set: impl FnOnce(Builder<u8, Ix0>) -> Builder<u8, Ix0>) -> Self {
+    fn with(mut self, set: impl FnOnce(Builder<ErasedArray>) -> Builder<ErasedArray>) -> Self {
         self.options = set(self.options);
         self
     }
@@ -110,9 +114,21 @@ impl<'p, A: Loadable> Load<'p, A> {
         self
     }
 
-    /// The array's name, by which others attach. By default it gets a unique one.
+    /// If the file has the other byte order, each number gets this machine's while it is read: as files
+    /// from other machines need. Without this, such a file is refused.
+    pub fn native(mut self) -> Self {
+        self.native = true;
+        self
+    }
+
+    /// The array's name, by which others attach, as [`Builder::name`]. By default it gets a unique one.
     pub fn name(self, name: impl AsRef<str>) -> Self {
         self.with(|options| options.name(name))
+    }
+
+    /// A name by which tools show it, as [`Builder::label`].
+    pub fn label(self, name: impl AsRef<str>) -> Self {
+        self.with(|options| options.label(name))
     }
 
     /// A unique name with this beginning.
@@ -140,9 +156,14 @@ impl<'p, A: Loadable> Load<'p, A> {
         self.with(|options| options.pages(pages))
     }
 
-    /// Who removes it, as [`Builder::cleanup`].
+    /// When its name is removed, and by whom, as [`Builder::cleanup`].
     pub fn cleanup(self, cleanup: Cleanup) -> Self {
         self.with(|options| options.cleanup(cleanup))
+    }
+
+    /// Whether [`create`](Self::create) replaces an array of the same name, as [`Builder::force`].
+    pub fn force(self, force: bool) -> Self {
+        self.with(|options| options.force(force))
     }
 
     /// How its first element is aligned, as [`Builder::align`].
@@ -151,40 +172,32 @@ impl<'p, A: Loadable> Load<'p, A> {
     }
 
     /// Called while the file is read, after each mebibyte (64 of them, where several threads read)
-    /// and at the end, with the bytes that have been read and those there are in all. Where space
-    /// runs out on one backend, it begins anew on the next.
+    /// and at the end, with the bytes that have been read and those there are in all.
     pub fn progress(mut self, progress: impl FnMut(u64, u64) + 'p) -> Self {
         self.progress = Box::new(progress);
         self
     }
 
-    /// Reads the file into a new array, and refuses if its name is taken.
+    /// Reads the file into a new array, and refuses if its name is taken, but for
+    /// [`force`](Self::force).
     ///
     /// # Errors
     /// [`AlreadyExists`](ErrorKind::AlreadyExists); [`DTypeMismatch`](ErrorKind::DTypeMismatch) and
-    /// [`NdimMismatch`](ErrorKind::NdimMismatch) if the file has another type of array; those of
-    /// [`NpyFile::open`] and [`NpyFile::copy_to`]; those of [`Builder::zeros`]. Whatever fails,
+    /// [`NdimMismatch`](ErrorKind::NdimMismatch) if the file has another type of array;
+    /// [`InvalidDType`](ErrorKind::InvalidDType) for the other byte order without
+    /// [`native`](Self::native); those of [`NpyFile::open`] and [`NpyFile::copy_to`]; those of [`Builder::zeros`]. Whatever fails,
     /// nothing is left behind.
     pub fn create(mut self) -> Result<A> {
         let mut file = self.open()?;
         self.make(&mut file)
     }
 
-    /// As [`create`](Self::create), but an array that others have of that name is replaced. Those
-    /// attached to it keep it.
-    ///
-    /// # Errors
-    /// Those of [`create`](Self::create), but for `AlreadyExists`.
-    pub fn replace(self) -> Result<A> {
-        self.with(|options| options.force(true)).create()
-    }
-
     /// Attaches to the array of that name, if there is one of the file's type and shape, and reads
     /// the file into a new one if there is none; [`Loaded::was_there`] tells which.
     ///
     /// Of several processes that find none, each reads the file; the first to be done makes the
-    /// array, and the others attach to it. Arrays on `memfd` have no name to be found by, and `auto`
-    /// may choose it: ask for [`BackendKind::Shm`] where all must get the same. The file's order is
+    /// array, and the others attach to it. That takes a backend with names: with a
+    /// [`label`](Self::label), or on `memfd`, each may get an array of its own. The file's order is
     /// not compared: the array's indices are what counts.
     ///
     /// # Errors
@@ -199,7 +212,7 @@ impl<'p, A: Loadable> Load<'p, A> {
         loop {
             if let Some(found) = self.find()? {
                 check_same(&found, file.header())?;
-                return Ok(Loaded { array: A::from_handle(found)?, was_there: true });
+                return Ok(Loaded { array: A::from_erased(found)?, was_there: true });
             }
             match self.make(&mut file) {
                 Err(error)
@@ -222,22 +235,25 @@ impl<'p, A: Loadable> Load<'p, A> {
         };
         #[cfg(not(feature = "npz"))]
         let file = NpyFile::open(&self.path)?;
+        if !self.native {
+            file.header().require_native()?;
+        }
         A::check(file.header())?;
         Ok(file)
     }
 
     /// What bears the name already.
-    fn find(&self) -> Result<Option<Handle>> {
+    fn find(&self) -> Result<Option<ErasedArray>> {
         let found = match self.options.asked() {
             (None, _) | (_, Some(BackendKind::Memfd)) => return Ok(None),
             (Some(name), None) => ErasedArray::open(name, Access::ReadWrite),
             (Some(name), Some(backend)) => {
                 backends::attach(backend, &Name::new(name)?, Access::ReadWrite)
-                    .map(|found| Handle::new(found, None))
+                    .and_then(|found| ErasedArray::new(found, None))
             }
         };
         match found {
-            Ok(handle) => Ok(Some(handle)),
+            Ok(array) => Ok(Some(array)),
             Err(error) => match error.kind() {
                 // Not compiled: a build with `memfd` alone.
                 ErrorKind::NotFound { .. } | ErrorKind::BackendNotCompiled { .. } => Ok(None),
@@ -251,11 +267,11 @@ impl<'p, A: Loadable> Load<'p, A> {
         let progress = &mut self.progress;
         let mut fill = |to: &mut dyn Sink| file.copy_to(to, &mut *progress);
         let fill = Fill::InOrder(&mut fill);
-        A::from_handle(self.options.create(dtype, layout, A::GUARDED, Some(fill))?)
+        A::from_erased(self.options.create(dtype, layout, A::GUARDED, Some(fill))?)
     }
 }
 
-fn check_same(found: &Handle, file: &NpyHeader) -> Result<()> {
+fn check_same(found: &ErasedArray, file: &NpyHeader) -> Result<()> {
     let header = found.header();
     if header.dtype() != file.dtype() {
         return Err(dtype_mismatch(file.dtype(), header.dtype()));

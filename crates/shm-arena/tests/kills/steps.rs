@@ -59,7 +59,7 @@ const OPERATIONS: [Operation; 6] = [
 
 pub(crate) fn killed_at_each_instruction() {
     let long = std::env::var("SHMARRAY_ARENA_KILLS").ok();
-    let kills = long.map_or(20, |kills| kills.parse::<usize>().unwrap() / OPERATIONS.len());
+    let kills = long.map_or(10, |kills| kills.parse::<usize>().unwrap() / OPERATIONS.len());
     let geometry = Geometry::new(512, 1 << 30).unwrap();
     let arena = Arena::create(GrowingMemfd::new(geometry.table_bytes()), geometry).unwrap();
     let board = Board::new();
