@@ -106,12 +106,52 @@ macro_rules! typed_access {
                 self.writable().copy_from(from)
             }
 
+            /// Changes every element by a function of its value, at a copy's speed.
+            ///
+            /// Safe while others read and write: each element is loaded atomically, changed, and stored
+            /// atomically. It is not a snapshot, and not one step: what another writes to an element
+            /// between its load and its store is lost. Where that must not be, use
+            /// [`atomic_view`](Self::atomic_view), or an array with guards. The order of the calls is
+            /// not defined.
+            pub fn map_inplace(&self, change: impl FnMut(&mut T)) {
+                self.writable().map_inplace(change);
+            }
+
+            /// Changes every element by a function of its value and of the element at the same index
+            /// of another array, as [`map_inplace`](Self::map_inplace) does.
+            ///
+            /// ```
+            /// use shmarray::prelude::*;
+            ///
+            /// # fn main() -> shmarray::Result<()> {
+            /// let sum: SharedArray<f64, Ix1> = SharedArray::builder(3).unique("sum").zeros()?;
+            /// let part: SharedArray<f32, Ix1> = SharedArray::builder(3).unique("part").full(1.5)?;
+            /// sum.zip_mut_with(&part.elements(), |sum, part| *sum += f64::from(*part))?;
+            /// sum.map_inplace(|sum| *sum *= 2.0);
+            /// assert_eq!(sum.get(2), Some(3.0));
+            /// # Ok(())
+            /// # }
+            /// ```
+            ///
+            /// # Errors
+            /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch) with both shapes.
+            pub fn zip_mut_with<U: Element>(
+                &self,
+                other: &Elements<'_, U, D>,
+                change: impl FnMut(&mut T, &U),
+            ) -> Result<()> {
+                self.writable().zip_mut_with(other, change)
+            }
+
             /// Pointers to its elements, valid while any clone of this handle is attached.
             pub fn raw_view_mut(&self) -> RawArrayViewMut<T, D> {
                 self.writable().raw_view_mut()
             }
 
             /// A view of atomics: threads and processes may use the elements at the same time.
+            ///
+            /// Of floating-point numbers too: `sums.atomic_view()[i].fetch_add(0.5, Relaxed)` loses no
+            /// addition. See [`AtomicF32`](crate::dtype::AtomicF32).
             pub fn atomic_view(&self) -> ArrayView<'_, T::Atomic, D>
             where
                 T: AtomicElement,

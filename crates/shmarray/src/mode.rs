@@ -11,6 +11,11 @@ use crate::erased::ErasedArray;
 pub trait Mode: sealed::Mode {}
 
 /// A mode whose elements are reached without a guard: all but [`Guarded`].
+#[diagnostic::on_unimplemented(
+    message = "the elements of a guarded array are reached through a guard or a chunk only",
+    label = "needs a guard",
+    note = "take `read()` or `write()`, and use what that gives: `array.read()?[index]`"
+)]
 pub trait Open: Mode {}
 
 /// An open mode in which the kernel lets this process write.
