@@ -17,18 +17,24 @@ fn main() {
             ("poisoned_lock", poisoned_lock),
             ("frozen_over_socket", frozen_over_socket),
             ("load_and_save", load_and_save),
+            ("loader", loader),
+            ("heat", heat),
         ],
     );
 }
 
 /// Runs an example, which must succeed and leave nothing; gives what it printed.
 fn run(name: &str) -> String {
+    run_with(name, &[])
+}
+
+fn run_with(name: &str, arguments: &[&str]) -> String {
     // `cargo test -p shmarray` builds them beside the tests; `--test examples` alone does not.
     let this = std::env::current_exe().unwrap();
     let built = this.ancestors().nth(2).unwrap().join("examples").join(name);
     assert!(built.is_file(), "build it first: cargo build -p shmarray --example {name}");
     let before = entries();
-    let output = Command::new(&built).output().unwrap();
+    let output = Command::new(&built).args(arguments).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{name}: {}\n{said}{complaint}", output.status);
@@ -77,4 +83,29 @@ fn load_and_save() {
     assert!(lines[1].contains("<f4") && lines[1].contains("|u1"), "{said}");
     assert_eq!(lines[2], "saved [3, 4] of <f4");
     assert_eq!(lines[3..], ["[[1.5, 1.5, 1.5, 1.5],", " [7, 7, 7, 7],", " [1.5, 1.5, 1.5, 1.5]]"]);
+}
+
+fn loader() {
+    let right = |epoch| format!("epoch {epoch}: 2048 of 2048 samples are right");
+    let said = run("loader");
+    assert_eq!(said.lines().collect::<Vec<_>>(), (0..6).map(right).collect::<Vec<_>>());
+    for _ in 0..5 {
+        // Killed at another moment each time.
+        let said = run_with("loader", &["--kill-one"]);
+        let (deaths, epochs): (Vec<_>, Vec<_>) =
+            said.lines().partition(|line| line.contains("died"));
+        assert_eq!(epochs, (0..6).map(right).collect::<Vec<_>>());
+        assert_eq!(deaths, ["worker 0 died: signal: 9 (SIGKILL)"]);
+    }
+}
+
+fn heat() {
+    let end =
+        ["200 steps; the same bits as by one process: true", "91.110 degrees in the second row"];
+    assert_eq!(run("heat").lines().collect::<Vec<_>>(), end);
+    for _ in 0..5 {
+        let said = run_with("heat", &["--kill-one"]);
+        let lines: Vec<_> = said.lines().collect();
+        assert_eq!(lines, [&["worker 0 died: signal: 9 (SIGKILL)"], &end[..]].concat());
+    }
 }
