@@ -5,6 +5,9 @@
 macro_rules! typed_access {
     ($array:ident, $all:ident) => {
         impl<T: Element, D: Dimension, M: $all> $array<T, D, M> {
+            // Methods that people look for on every array have their condition on themselves, so that the
+            // compiler says what the trait of the mode says about it.
+
             fn elements_ref(&self) -> &Elements<'static, T, D> {
                 M::readable(&self.elements)
             }
@@ -43,22 +46,58 @@ macro_rules! typed_access {
             pub fn raw_view(&self) -> RawArrayView<T, D> {
                 self.elements_ref().raw_view()
             }
+
+            /// The element at an index, or `None` outside the shape. Safe while others write.
+            pub fn get(&self, index: impl IntoDimension<Dim = D>) -> Option<T>
+            where
+                M: Open,
+            {
+                self.elements_ref().get(index)
+            }
+
+            /// A copy of its own, outside shared memory. Safe while others write.
+            pub fn to_owned_array(&self) -> ndarray::Array<T, D>
+            where
+                M: Open,
+            {
+                self.elements_ref().to_array()
+            }
+
+            /// Writes the element at an index. Safe while others read and write.
+            ///
+            /// # Errors
+            /// [`OutOfBounds`](shm_core::ErrorKind::OutOfBounds) outside the shape.
+            pub fn set(&self, index: impl IntoDimension<Dim = D>, value: T) -> Result<()>
+            where
+                M: Writable,
+            {
+                self.writable().set(index, value)
+            }
+
+            /// Writes every element. Safe while others read and write.
+            pub fn fill(&self, value: T)
+            where
+                M: Writable,
+            {
+                self.writable().fill(value);
+            }
+
+            /// Copies an array of the same shape into it. Safe while others read and write.
+            ///
+            /// # Errors
+            /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch) with both shapes.
+            pub fn copy_from(&self, from: &ArrayRef<T, D>) -> Result<()>
+            where
+                M: Writable,
+            {
+                self.writable().copy_from(from)
+            }
         }
 
         impl<T: Element, D: Dimension, M: Open> $array<T, D, M> {
             /// Its elements, for as long as this handle is borrowed.
             pub fn elements(&self) -> Elements<'_, T, D> {
                 self.elements_ref().clone()
-            }
-
-            /// The element at an index, or `None` outside the shape. Safe while others write.
-            pub fn get(&self, index: impl IntoDimension<Dim = D>) -> Option<T> {
-                self.elements_ref().get(index)
-            }
-
-            /// A copy of its own, outside shared memory. Safe while others write.
-            pub fn to_owned_array(&self) -> ndarray::Array<T, D> {
-                self.elements_ref().to_array()
             }
         }
 
@@ -83,27 +122,6 @@ macro_rules! typed_access {
             /// Its elements for writing, for as long as this handle is borrowed.
             pub fn elements_mut(&self) -> ElementsMut<'_, T, D> {
                 self.writable().clone()
-            }
-
-            /// Writes the element at an index. Safe while others read and write.
-            ///
-            /// # Errors
-            /// [`OutOfBounds`](shm_core::ErrorKind::OutOfBounds) outside the shape.
-            pub fn set(&self, index: impl IntoDimension<Dim = D>, value: T) -> Result<()> {
-                self.writable().set(index, value)
-            }
-
-            /// Writes every element. Safe while others read and write.
-            pub fn fill(&self, value: T) {
-                self.writable().fill(value);
-            }
-
-            /// Copies an array of the same shape into it. Safe while others read and write.
-            ///
-            /// # Errors
-            /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch) with both shapes.
-            pub fn copy_from(&self, from: &ArrayRef<T, D>) -> Result<()> {
-                self.writable().copy_from(from)
             }
 
             /// Changes every element by a function of its value, at a copy's speed.
