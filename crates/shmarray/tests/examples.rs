@@ -12,6 +12,7 @@ fn main() {
     process::main(
         &[],
         &[
+            ("several_processes", several_processes),
             ("spawned_workers", spawned_workers),
             ("chunk_pool", chunk_pool),
             ("poisoned_lock", poisoned_lock),
@@ -48,6 +49,20 @@ fn run_with(name: &str, arguments: &[&str]) -> String {
 fn entries() -> BTreeSet<std::ffi::OsString> {
     let listing = std::fs::read_dir(Path::new("/dev/shm")).unwrap();
     listing.map(|entry| entry.unwrap().file_name()).collect()
+}
+
+/// The README has this program as it is here.
+fn several_processes() {
+    let said = run("several_processes");
+    let mut lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.pop(), Some("sum: 307200"));
+    lines.sort_unstable();
+    assert_eq!(lines, [0, 1, 2, 3].map(|number| format!("worker {number}: exit status: 0")));
+
+    let program = include_str!("../examples/several_processes.rs");
+    let (_, code) = program.split_once("\n\n").unwrap();
+    let readme = include_str!("../../../README.md");
+    assert!(readme.contains(&format!("```rust,no_run\n{code}```\n")), "the program in the README");
 }
 
 fn spawned_workers() {
