@@ -22,7 +22,7 @@ pub fn end_with_parent(command: &mut Command) -> Result<()> {
 /// how it ended. `None` if the time is over, and for no children at all.
 ///
 /// # Errors
-/// [`Os`](shm_core::ErrorKind::Os): waitpid(2), pidfd_open(2), poll(2).
+/// [`Os`](shm_core::ErrorKind::Os): waitpid(2), `pidfd_open(2)`, poll(2).
 pub fn wait_any(
     children: &mut [&mut Child],
     timeout: Option<Duration>,

@@ -33,7 +33,7 @@ impl Loader {
     fn new() -> shmarray::Result<Self> {
         let data = SharedArray::builder((SAMPLES, FEATURES))
             .backend(BackendKind::Memfd)
-            .from_fn(|(sample, feature)| (sample * 31 + feature) as u8)?;
+            .from_fn(|(sample, feature)| (sample * 31 + feature).to_le_bytes()[0])?;
         let buffer = |name| {
             let builder = GuardedArray::builder((SAMPLES, FEATURES)).unique(name);
             builder.workers(Workers::Spawned).zeros()
@@ -54,7 +54,7 @@ impl Loader {
             let places = batch.range();
             for (mut row, place) in batch.rows_mut().into_iter().zip(places) {
                 row.zip_mut_with(&data.row(sample_at(place, epoch)), |to, from| {
-                    *to = f32::from(*from)
+                    *to = f32::from(*from);
                 });
             }
             batch.done();

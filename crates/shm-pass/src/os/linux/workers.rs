@@ -1,4 +1,4 @@
-//! Children that end with the thread that spawned them, and their end. See prctl(2), pidfd_open(2).
+//! Children that end with the thread that spawned them, and their end. See prctl(2), `pidfd_open(2)`.
 #![allow(unsafe_code)] // pre_exec
 
 use std::os::unix::process::CommandExt;
