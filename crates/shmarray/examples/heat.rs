@@ -13,7 +13,7 @@ use shmarray::prelude::*;
 use shmarray::{transfer, workers::Team};
 
 const SIZE: usize = 128;
-const STEPS: u32 = 200;
+const STEPS: u32 = 100;
 const ROWS: usize = 8; // of a chunk
 const WORKERS: usize = 3;
 

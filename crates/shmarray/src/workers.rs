@@ -58,6 +58,13 @@ use crate::transfer;
 /// the kernel kills them when this thread ends, be it by the death of the process. That is why it cannot
 /// be sent to another thread. What they held of guarded arrays goes to others, as with every death. A
 /// forked child of this process has a team without workers.
+///
+/// ```compile_fail,E0277
+/// fn send(_: impl Send) {}
+/// fn elsewhere(team: shmarray::workers::Team<'static>) {
+///     send(team);
+/// }
+/// ```
 pub struct Team<'a> {
     make: Box<dyn FnMut(usize) -> Result<Command> + 'a>,
     running: Vec<Option<Child>>,
