@@ -5,28 +5,17 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, fchmod, linkat, open, rename, renameat_with, unlink,
+    AtFlags, CWD, Mode, OFlags, RenameFlags, Stat, fchmod, linkat, open, rename, renameat_with,
+    unlink,
 };
 use rustix::io::Errno;
 use shm_core::{BackendKind, Error, ErrorKind, Result};
-use shm_map::system_error;
+use shm_map::{FileId, SHM_DIRECTORY, system_error};
 use shm_presence::{join, wait_until};
 
-use super::directory::{DIRECTORY, SegmentPath};
-use super::facts::{Facts, FileId};
-
-/// How a segment exists before it is published.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Publish {
-    /// Without a name (`O_TMPFILE`), so that a crash leaves nothing. Where the system refuses it
-    /// (gVisor, or neither `/proc` nor `AT_EMPTY_PATH`), [`Temporary`](Self::Temporary) is used,
-    /// with a warning.
-    #[default]
-    Unnamed,
-    /// Under a temporary name, then renamed. A crash in between leaves that name, which the first
-    /// create of a later process removes.
-    Temporary,
-}
+use super::directory::SegmentPath;
+use super::stat::fstat;
+use crate::publish_by::Publish;
 
 /// What this process has learned about its system: asking again would only fail again.
 static UNNAMED_REFUSED: AtomicBool = AtomicBool::new(false);
@@ -105,7 +94,7 @@ impl Unpublished {
         }
         let mut unpublished = None;
         wait_until(
-            || DIRECTORY.into(),
+            || SHM_DIRECTORY.into(),
             "processes that remove its temporary entries",
             || {
                 unpublished = Self::temporary()?;
@@ -117,7 +106,7 @@ impl Unpublished {
 
     fn unnamed() -> Result<Self> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let fd = match open(DIRECTORY, flags, MODE) {
+        let fd = match open(SHM_DIRECTORY, flags, MODE) {
             // open(2): EOPNOTSUPP for a file system without it, EISDIR for a kernel without it.
             Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => return Err(refused()),
             result => result.map_err(open_error)?,
@@ -131,18 +120,18 @@ impl Unpublished {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         let fd = open(temporary.place.path(), flags, MODE);
         let fd = fd.map_err(open_error)?;
-        let (unpublished, facts) = Self::prepare(Some(temporary), fd.into())?;
-        Ok(facts.has_name().then_some(unpublished))
+        let (unpublished, stat) = Self::prepare(Some(temporary), fd.into())?;
+        Ok((stat.st_nlink > 0).then_some(unpublished))
     }
 
     /// Becomes present in it, and sees to its mode, whatever the umask.
-    fn prepare(temporary: Option<Temporary>, file: File) -> Result<(Self, Facts)> {
+    fn prepare(temporary: Option<Temporary>, file: File) -> Result<(Self, Stat)> {
         join(&file)?;
-        let facts = Facts::of(&file, || DIRECTORY.into())?;
-        if Mode::from_raw_mode(facts.0.st_mode) != MODE {
-            fchmod(&file, MODE).map_err(|errno| system_error("fchmod", DIRECTORY, errno))?;
+        let stat = fstat(&file, || SHM_DIRECTORY.into())?;
+        if Mode::from_raw_mode(stat.st_mode) != MODE {
+            fchmod(&file, MODE).map_err(|errno| system_error("fchmod", SHM_DIRECTORY, errno))?;
         }
-        Ok((Self { temporary, file, id: facts.id() }, facts))
+        Ok((Self { temporary, file, id: FileId::from(&stat) }, stat))
     }
 
     /// Which file it is.
@@ -202,15 +191,15 @@ impl Unpublished {
 
 fn open_error(errno: Errno) -> Error {
     let reason = match errno {
-        Errno::NOENT | Errno::NOTDIR => format!("{DIRECTORY} is not there"),
+        Errno::NOENT | Errno::NOTDIR => format!("{SHM_DIRECTORY} is not there"),
         Errno::ACCESS | Errno::PERM | Errno::ROFS => {
-            format!("{DIRECTORY} may not be written: {}", std::io::Error::from(errno))
+            format!("{SHM_DIRECTORY} may not be written: {}", std::io::Error::from(errno))
         }
         Errno::NOSPC | Errno::DQUOT => {
-            let place = format!("{DIRECTORY} (its number of files)");
+            let place = format!("{SHM_DIRECTORY} (its number of files)");
             return ErrorKind::NoSpace { needs: 1, has: Some(0), place }.into();
         }
-        _ => return system_error("open", DIRECTORY, errno),
+        _ => return system_error("open", SHM_DIRECTORY, errno),
     };
     ErrorKind::BackendRefused { backend: BackendKind::Shm, reason }.into()
 }
