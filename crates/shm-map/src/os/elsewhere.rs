@@ -102,6 +102,18 @@ pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::OutOfMemory)
 }
 
+pub(crate) fn is_quota(_: &io::Error) -> bool {
+    false
+}
+
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    is_unsupported(error)
+}
+
+pub(crate) fn len(_: BorrowedFile<'_>) -> io::Result<u64> {
+    unsupported()
+}
+
 pub(crate) fn is_page_refused(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::OutOfMemory
 }
