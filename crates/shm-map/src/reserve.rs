@@ -6,7 +6,7 @@ use shm_core::{Access, Result};
 
 use crate::file::{check_file_size, file_error, set_len};
 use crate::mapping::Mapping;
-use crate::os::{self, BorrowedFile};
+use crate::os::{self, BorrowedFile, system_error};
 use crate::space::check_room;
 
 /// What is reserved at once: a signal undoes a whole `fallocate(2)`, so a long one might never end.
@@ -50,7 +50,7 @@ pub fn reserve_within(file: BorrowedFile<'_>, mut part: Range<u64>) -> Result<()
 fn find_pages(file: BorrowedFile<'_>, part: Range<u64>) -> Result<()> {
     tracing::debug!(?part, "no fallocate: pages are found through a mapping");
     let to_bytes = |at| usize::try_from(at).unwrap_or(usize::MAX);
-    if os::len(file)? < part.end {
+    if os::len(file).map_err(|error| system_error("fstat", "a segment", error))? < part.end {
         set_len(file, part.end)?;
     }
     let mapping = Mapping::file(file, to_bytes(part.end), Access::ReadWrite)?;

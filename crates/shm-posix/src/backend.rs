@@ -1,19 +1,19 @@
 //! The backend: create, attach, delete.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
 
 use shm_core::{
     Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Sink,
     Spec,
 };
-use shm_map::{Home, Mapping, PagePlan, establish, read_header};
+use shm_map::{FileStat, Home, Mapping, PagePlan, establish, read_header};
 use shm_presence::os::reopen;
-use shm_presence::{PATIENCE, join, stamp, try_join, wait_until};
+use shm_presence::{LONGEST_WAIT, join, stamp, try_join, wait_until};
 
 use crate::collect::{self, Abandoned};
-use crate::os::{Facts, Publish, SegmentPath, Unpublished, published};
+use crate::os::{SegmentPath, Unpublished, published};
 use crate::publish::give_name;
+use crate::publish_by::Publish;
 use crate::segment::{Membership, PosixSegment};
 use crate::{deferred, names};
 
@@ -29,7 +29,7 @@ pub enum NameOrFd {
     /// The array's name.
     Name(Name),
     /// A descriptor that another process handed over, with the array's name.
-    Fd(OwnedFd, Name),
+    Fd(File, Name),
 }
 
 impl Posix {
@@ -73,7 +73,7 @@ impl Posix {
         let place = SegmentPath::of(&spec.name);
         let unpublished = Unpublished::new(publish)?;
         let has_fill = fill.is_some();
-        let mapping = establish(unpublished.file().as_fd(), &header, &plan, spec.commit, fill)?;
+        let mapping = establish(unpublished.file(), &header, &plan, spec.commit, fill)?;
         let len = header.mapped_len();
         let membership =
             Membership::new(place.clone(), header, unpublished.id(), Access::ReadWrite, true);
@@ -120,21 +120,21 @@ impl Backend for Posix {
     }
 
     fn attach(&self, source: NameOrFd, access: Access) -> Result<Attached<PosixSegment>> {
-        let (name, fd) = match source {
+        let (name, handed) = match source {
             NameOrFd::Name(name) => (name, None),
-            NameOrFd::Fd(fd, name) => (name, Some(fd)),
+            NameOrFd::Fd(file, name) => (name, Some(file)),
         };
         let place = SegmentPath::of(&name);
-        let (file, facts) = match fd {
+        let (file, stat) = match handed {
             None => present_by_name(&place, access)?,
-            Some(fd) => present_by_file(&place, &fd.into(), access)?,
+            Some(handed) => present_by_file(&place, &handed, access)?,
         };
-        let header = read_header(file.as_fd(), facts.len())?;
+        let header = read_header(&file, stat.len)?;
         let bytes = header.mapped_len();
-        let plan = facts.pages(&header);
-        let mapping = Mapping::in_pages(file.as_fd(), bytes, access, &plan)?;
+        let plan = PagePlan::of_segment(&stat, &header);
+        let mapping = Mapping::in_pages(&file, bytes, access, &plan)?;
         tracing::debug!(%name, bytes, %access, "attached on shm");
-        let membership = Membership::new(place, header, facts.id(), access, false);
+        let membership = Membership::new(place, header, stat.id, access, false);
         Ok(PosixSegment::new(membership, file).attached(mapping))
     }
 }
@@ -147,33 +147,33 @@ impl Named for Posix {
 
 /// Opens what bears the name, becomes present, and looks again: what it was may have been removed
 /// or replaced in between.
-fn present_by_name(place: &SegmentPath, access: Access) -> Result<(File, Facts)> {
+fn present_by_name(place: &SegmentPath, access: Access) -> Result<(File, FileStat)> {
     let mut found = None;
     let attempt = || {
         let file = place.open(access)?;
         let present = try_join(&file);
-        let mut facts = place.check(&file)?; // first: what is none of ours is not waited for
+        let mut stat = place.check(&file)?; // first: what is none of ours is not waited for
         if !present? {
             join(&file)?;
-            facts = place.check(&file)?;
+            stat = place.check(&file)?;
         }
-        let still_there = facts.has_name();
+        let still_there = stat.has_name;
         if still_there {
-            found = Some((file, facts));
+            found = Some((file, stat));
         }
         Ok(still_there)
     };
     wait_until(|| place.to_string(), "processes that replace it without end", attempt)?;
     found.ok_or_else(|| {
-        let waited_ms = u64::try_from(PATIENCE.as_millis()).unwrap_or(u64::MAX);
+        let waited_ms = u64::try_from(LONGEST_WAIT.as_millis()).unwrap_or(u64::MAX);
         ErrorKind::Busy { object: place.to_string(), holder: "nobody known", waited_ms }.into()
     })
 }
 
 /// The sender holds it, so it cannot go away; its name may be gone already.
-fn present_by_file(place: &SegmentPath, file: &File, access: Access) -> Result<(File, Facts)> {
-    let facts = place.check(file)?; // before anything else is opened through it
+fn present_by_file(place: &SegmentPath, file: &File, access: Access) -> Result<(File, FileStat)> {
+    let stat = place.check(file)?; // before anything else is opened through it
     let own = reopen(file, access)?;
     join(&own)?;
-    Ok((own, facts))
+    Ok((own, stat))
 }

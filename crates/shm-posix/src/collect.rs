@@ -5,7 +5,6 @@
 //! namespace, the kernel tells; and only a process that is alone in what a name leads to removes it.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::SystemTime;
 
@@ -59,7 +58,7 @@ pub(crate) fn collect(remove: bool, most: usize) -> Result<Vec<Abandoned>> {
 
 /// Whether it can be the entry of an array, or of an unpublished segment.
 fn is_possible(entry: &str) -> bool {
-    Name::new(entry.strip_prefix(SegmentPath::TEMPORARY_PREFIX).unwrap_or(entry)).is_ok()
+    Name::check_entry(entry).is_ok()
 }
 
 /// Whether an unpublished segment can begin like this: with our magic, or not at all yet.
@@ -75,11 +74,11 @@ fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {
         return Ok(None); // a FIFO or a device would notice being opened
     }
     let file = place.open(Access::ReadOnly)?;
-    let facts = place.check(&file)?;
-    let bytes = facts.len();
-    let is_unpublished = entry.starts_with(SegmentPath::TEMPORARY_PREFIX) && is_begun(&file)?;
+    let stat = place.check(&file)?;
+    let bytes = stat.len;
+    let is_unpublished = entry.starts_with(Name::TEMPORARY_PREFIX) && is_begun(&file)?;
     if !is_unpublished {
-        let header = read_header(file.as_fd(), bytes)?;
+        let header = read_header(&file, bytes)?;
         if header.cleanup() == Cleanup::Persist || !place.is_of(header.name()) {
             return Ok(None);
         }
@@ -87,11 +86,11 @@ fn consider(entry: &str, remove: bool) -> Result<Option<Abandoned>> {
     if remove && is_name_locked(&file)? {
         return Ok(None); // a process changes it, or was stopped in the middle: not to be waited for
     }
-    if ask_others(&file)? || (remove && remove_if_last(&place, facts.id())?) {
+    if ask_others(&file)? || (remove && remove_if_last(&place, stat.id)?) {
         return Ok(None);
     }
     if remove {
         tracing::info!(entry, bytes, "abandoned segment removed");
     }
-    Ok(Some(Abandoned { entry: entry.into(), bytes, modified: facts.modified() }))
+    Ok(Some(Abandoned { entry: entry.into(), bytes, modified: stat.modified }))
 }

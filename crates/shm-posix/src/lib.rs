@@ -20,7 +20,6 @@
 //!
 //! See `shm_overview(7)`, open(2) `O_TMPFILE`, linkat(2).
 #![deny(unsafe_code)]
-#![cfg(target_os = "linux")]
 
 mod backend;
 mod collect;
@@ -28,11 +27,12 @@ mod deferred;
 mod names;
 mod os;
 mod publish;
+mod publish_by;
 mod raw;
 mod segment;
 
 pub use backend::{NameOrFd, Posix};
 pub use collect::Abandoned;
-pub use os::Publish;
+pub use publish_by::Publish;
 pub use raw::RawSegment;
 pub use segment::PosixSegment;

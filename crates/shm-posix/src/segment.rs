@@ -1,18 +1,17 @@
 //! A segment that this process has, and how it leaves it.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_core::{
     Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Result, Segment, SlotLocks,
 };
-use shm_map::{Mapping, SegmentRegion};
+use shm_map::{FileId, Mapping, PagePlan, SegmentRegion};
 use shm_presence::fork;
 use shm_presence::os::reopen;
 
-use crate::os::{Facts, FileId, SegmentPath};
+use crate::os::{self, SegmentPath};
 use crate::{deferred, names};
 
 /// What a process knows of a segment it holds. Dropping it leaves the segment for good.
@@ -104,14 +103,14 @@ impl Segment for PosixSegment {
     fn map(&self) -> Result<SegmentRegion> {
         let inner = &self.0;
         let needs = inner.membership.header.segment_len();
-        let facts = Facts::of(&inner.file, || inner.membership.place.to_string())?;
-        let has = facts.len();
+        let stat = os::stat(&inner.file, || inner.membership.place.to_string())?;
+        let has = stat.len;
         if has < needs {
             return Err(ErrorKind::Truncated { what: "segment", needs, has }.into());
         }
         let len = inner.membership.header.mapped_len();
-        let plan = facts.pages(&inner.membership.header);
-        let mapping = Mapping::in_pages(inner.file.as_fd(), len, inner.membership.access, &plan)?;
+        let plan = PagePlan::of_segment(&stat, &inner.membership.header);
+        let mapping = Mapping::in_pages(&inner.file, len, inner.membership.access, &plan)?;
         Ok(self.region(mapping))
     }
 

@@ -32,4 +32,4 @@ pub use presence::{
     unlock_name,
 };
 pub use stamp::stamp;
-pub use wait::{PATIENCE, pause, wait_until};
+pub use wait::{LONGEST_WAIT, pause, wait_until};

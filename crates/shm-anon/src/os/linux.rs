@@ -2,10 +2,10 @@
 
 use std::fs::File;
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use shm_core::{Access, Error, Result};
-use shm_map::{memfd, system_error};
+use shm_map::system_error;
 use shm_presence::os::reopen;
 
 /// Why there is no lock file. Arrays work without, until a process wants a slot.
@@ -25,7 +25,7 @@ impl Refusal {
 /// A memfd; where the system has none for us, a file without a name in the folder for temporary
 /// ones. Either can be opened afresh through `/proc`.
 pub(crate) fn unnamed_file() -> Result<File, Refusal> {
-    memfd(b"shmarray-locks", MemfdFlags::empty()).map(File::from).or_else(|refused| {
+    shm_map::unnamed_file(b"shmarray-locks", None).or_else(|refused| {
         let folder = std::env::temp_dir();
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         open(&folder, flags, Mode::RUSR | Mode::WUSR).map(File::from).map_err(|errno| Refusal {

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use super::figures::{Free, GivenIn, Guarding, Value};
 use crate::backend::BackendKind;
-use crate::layout::Order;
-use crate::options::Access;
+use crate::options::{Access, Order};
 
 /// The cases of [`Error`](crate::Error).
 #[derive(Debug, thiserror::Error)]

@@ -9,13 +9,10 @@ use rustix::fs::{FileType, OFlags, Stat, lstat, unlink};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use shm_core::{Access, BackendKind, Error, ErrorKind, Name, Result};
-use shm_map::system_error;
+use shm_map::{FileId, FileStat, SHM_DIRECTORY, system_error};
 use shm_presence::os::open;
 
-use super::facts::{Facts, FileId};
-
-/// Where Linux keeps named shared memory. See `shm_overview(7)`.
-pub(crate) const DIRECTORY: &str = "/dev/shm";
+use super::stat::fstat;
 
 /// The directory entry of a name.
 #[derive(Clone, Debug)]
@@ -37,15 +34,13 @@ impl SegmentPath {
     /// A temporary entry: a name that no array can have.
     pub(crate) fn temporary() -> Self {
         let unique = uuid::Uuid::new_v4().simple();
-        Self::entry(format!("{}{unique}", Self::TEMPORARY_PREFIX).as_bytes())
+        Self::entry(format!("{}{unique}", Name::TEMPORARY_PREFIX).as_bytes())
     }
-
-    pub(crate) const TEMPORARY_PREFIX: &'static str = ".shmarray-tmp-";
 
     /// An entry of the directory.
     pub(crate) fn entry(file_name: &[u8]) -> Self {
-        let mut path = Vec::with_capacity(DIRECTORY.len() + file_name.len() + 2);
-        path.extend_from_slice(DIRECTORY.as_bytes());
+        let mut path = Vec::with_capacity(SHM_DIRECTORY.len() + file_name.len() + 2);
+        path.extend_from_slice(SHM_DIRECTORY.as_bytes());
         path.push(b'/');
         path.extend_from_slice(file_name);
         Self { path: CString::new(path).unwrap_or_default() } // no name has a NUL
@@ -62,7 +57,7 @@ impl SegmentPath {
 
     /// Its name in the directory.
     pub(crate) fn name(&self) -> Cow<'_, str> {
-        let name = self.path.to_bytes().get(DIRECTORY.len() + 1..);
+        let name = self.path.to_bytes().get(SHM_DIRECTORY.len() + 1..);
         String::from_utf8_lossy(name.unwrap_or_default())
     }
 
@@ -95,8 +90,8 @@ impl SegmentPath {
     }
 
     /// Checks what was opened: a regular file of this user.
-    pub(crate) fn check(&self, file: &File) -> Result<Facts> {
-        let Facts(stat) = Facts::of(file, || self.to_string())?;
+    pub(crate) fn check(&self, file: &File) -> Result<FileStat> {
+        let stat = fstat(file, || self.to_string())?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind != FileType::RegularFile {
             let (object, reason) = (self.to_string(), format!("{kind:?}, not a regular file"));
@@ -105,7 +100,7 @@ impl SegmentPath {
         if stat.st_uid != geteuid().as_raw() {
             return Err(self.wrong_owner(&stat));
         }
-        Ok(Facts(stat))
+        Ok(FileStat::from(&stat))
     }
 
     fn wrong_owner(&self, stat: &Stat) -> Error {
@@ -149,9 +144,9 @@ impl SegmentPath {
 
 /// The names in the directory; none without a directory.
 pub(crate) fn entries() -> Result<impl Iterator<Item = io::Result<OsString>>> {
-    let entries = match std::fs::read_dir(DIRECTORY) {
+    let entries = match std::fs::read_dir(SHM_DIRECTORY) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        result => Some(result.map_err(|error| Error::os("open", DIRECTORY, error))?),
+        result => Some(result.map_err(|error| Error::os("open", SHM_DIRECTORY, error))?),
     };
     Ok(entries.into_iter().flatten().map(|entry| entry.map(|entry| entry.file_name())))
 }
