@@ -85,6 +85,14 @@ impl PosixSegment {
         Attached { region: self.region(mapping), segment: self }
     }
 
+    /// Opens the name, if that leads to this file.
+    fn open_by_name(&self) -> Option<File> {
+        let membership = &self.0.membership;
+        let file = membership.place.open(Access::ReadWrite).ok()?;
+        let facts = membership.place.check(&file).ok()?;
+        (facts.id() == membership.file).then_some(file)
+    }
+
     fn region(&self, mapping: Mapping) -> SegmentRegion {
         SegmentRegion::new(mapping, Arc::clone(&self.0))
     }
@@ -137,8 +145,14 @@ impl Identified for PosixSegment {
         Ok(SlotLocks { file: self.file(), first: 0 })
     }
 
+    /// Where the system cannot open a file by its descriptor, by its name, if it still has it.
     fn open_locks(&self) -> Result<SlotLocks> {
-        let file = reopen(self.file(), Access::ReadWrite)?;
+        let file = match reopen(self.file(), Access::ReadWrite) {
+            Err(error) if matches!(error.kind(), ErrorKind::Path { .. }) => {
+                self.open_by_name().ok_or(error)?
+            }
+            result => result?,
+        };
         Ok(SlotLocks { file, first: 0 })
     }
 }

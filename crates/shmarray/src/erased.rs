@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
 use std::sync::Arc;
 
 use shm_core::{
@@ -66,12 +67,24 @@ impl ErasedArray {
     /// backend.
     #[inline]
     pub(crate) fn new(mapped: Mapped, selection: Option<Selection>) -> Result<Self> {
-        Ok(Self { attachment: Attachment::new(mapped)?, details: Details::new(selection) })
+        Self::with_details(mapped, Details::new(selection))
     }
 
     /// The segment mapped again.
+    #[inline]
     pub(crate) fn with_details(mapped: Mapped, details: Details) -> Result<Self> {
-        Ok(Self { attachment: Attachment::new(mapped)?, details })
+        Self::with_locks(mapped, details, None)
+    }
+
+    /// The array, with a file for locks if one came with it.
+    pub(crate) fn with_locks(
+        mapped: Mapped,
+        details: Details,
+        locks: Option<File>,
+    ) -> Result<Self> {
+        let array = Self { attachment: Attachment::new(mapped)?, details };
+        array.check_lockable(locks)?;
+        Ok(array)
     }
 
     pub(crate) fn open(name: &str, access: Access) -> Result<Self> {

@@ -8,6 +8,7 @@ use shm_presence::fork;
 
 use crate::backends::{self, Mapped, backend_cannot};
 use crate::erased::ErasedArray;
+use crate::erased::details::Details;
 
 impl ErasedArray {
     /// The description that rebuilds this array in another process, as [`Array::payload`](crate::Array::payload).
@@ -54,7 +55,7 @@ impl ErasedArray {
     #[cfg(unix)]
     pub fn from_fd(payload: &Payload, fd: OwnedFd) -> Result<Self> {
         let descriptor = &payload.descriptor;
-        Self::open_fd(descriptor, fd, access_of(descriptor))
+        Self::open_fd(descriptor, fd, None, access_of(descriptor))
     }
 
     /// Attaches, and checks that the segment is the one described.
@@ -70,18 +71,24 @@ impl ErasedArray {
             }
             _ => return Err(backend_cannot("attaching from a payload", backend)),
         };
-        Self::described_by(found, descriptor)
+        Self::described_by(found, None, descriptor)
     }
 
-    /// Attaches by fd, and checks that the segment is the one described.
-    pub(crate) fn open_fd(descriptor: &Descriptor, fd: OwnedFd, access: Access) -> Result<Self> {
+    /// Attaches by fd, and checks that the segment is the one described; `locks` is a description of
+    /// the same file for the slot of this process, if it came with one.
+    pub(crate) fn open_fd(
+        descriptor: &Descriptor,
+        fd: OwnedFd,
+        locks: Option<File>,
+        access: Access,
+    ) -> Result<Self> {
         let found = backends::attach_fd(descriptor.backend, fd, &descriptor.name, access)?;
-        Self::described_by(found, descriptor)
+        Self::described_by(found, locks, descriptor)
     }
 
-    fn described_by(found: Mapped, descriptor: &Descriptor) -> Result<Self> {
-        let mut array = Self::new(found, None)?;
-        array.header().check_described_by(descriptor)?;
+    fn described_by(found: Mapped, locks: Option<File>, descriptor: &Descriptor) -> Result<Self> {
+        found.segment.header().check_described_by(descriptor)?;
+        let mut array = Self::with_locks(found, Details::new(None), locks)?;
         if descriptor.frozen && !array.is_frozen() {
             let missing = "the seals of a frozen array".into();
             return Err(ErrorKind::NotSealed { missing }.into());

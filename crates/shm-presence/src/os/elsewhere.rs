@@ -29,6 +29,14 @@ pub(crate) fn is_held_exclusively(_: &File, _: Bytes) -> Result<bool> {
     unsupported()
 }
 
+/// Whether two descriptors lead to one file.
+///
+/// # Errors
+/// [`ErrorKind::Os`](shm_core::ErrorKind::Os): there are no locks to take through either.
+pub fn is_same_file(_: &File, _: &File) -> Result<bool> {
+    unsupported()
+}
+
 fn unsupported<T>() -> Result<T> {
     Err(Error::os("locking bytes of a file", "a segment", io::ErrorKind::Unsupported.into()))
 }
