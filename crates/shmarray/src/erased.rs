@@ -217,7 +217,7 @@ impl ErasedArray {
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.segment().file().map(shm_presence::ask_others).transpose()
+        self.segment().has_others()
     }
 
     /// A part of it, as [`Array::slice`](crate::Array::slice): `s![..]` for as many axes as there are, or a slice of

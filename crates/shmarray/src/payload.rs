@@ -16,7 +16,7 @@ impl ErasedArray {
     /// # Errors
     /// [`BackendCannot`](ErrorKind::BackendCannot) on backend `mmap`.
     pub fn payload(&self) -> Result<Payload> {
-        self.handover("making a payload").map(|(payload, _)| payload.into())
+        self.described("making a payload").map(Payload::from)
     }
 
     /// The file descriptor that leads to its segment, on backends that have one: `shm` and `memfd`.
@@ -103,12 +103,25 @@ impl ErasedArray {
 
     /// A payload, and the file to go with it, for an operation that needs them.
     pub(crate) fn handover(&self, operation: &'static str) -> Result<(PayloadRef<'_>, &File)> {
+        let segment = self.segment();
+        let Some(file) = segment.file() else {
+            return Err(backend_cannot(operation, segment.kind()));
+        };
+        Ok((self.described(operation)?, file))
+    }
+
+    /// A payload. It asks for the file only where that is in it: who asks for one may hand it over.
+    fn described(&self, operation: &'static str) -> Result<PayloadRef<'_>> {
         let (segment, backend) = (self.segment(), self.backend());
-        let Some(file) = segment.file() else { return Err(backend_cannot(operation, backend)) };
-        let origin = (backend == BackendKind::Memfd)
-            .then(|| Origin { pid: fork::pid(), fd: file.as_raw_fd().cast_unsigned() });
+        let origin = match backend {
+            BackendKind::Mmap => return Err(backend_cannot(operation, backend)),
+            BackendKind::Memfd => segment
+                .file()
+                .map(|file| Origin { pid: fork::pid(), fd: file.as_raw_fd().cast_unsigned() }),
+            _ => None,
+        };
         let (header, frozen) = (segment.header(), segment.is_frozen());
-        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), file))
+        Ok(PayloadRef::new(backend, header, self.part(), frozen, origin))
     }
 }
 

@@ -45,6 +45,10 @@ pub(crate) fn generation() -> u64 {
     1
 }
 
+pub(crate) fn count() -> u64 {
+    0
+}
+
 pub(crate) fn pid() -> u32 {
     std::process::id()
 }
