@@ -15,7 +15,6 @@ const KNOWN: &[&str] = &[
     "crates/shm-anon",
     "crates/shm-map",
     "crates/shm-memfd",
-    "crates/shm-npy",
     "crates/shm-posix",
     "crates/shm-presence",
     "crates/shm-sync",

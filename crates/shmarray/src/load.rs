@@ -17,9 +17,9 @@ use crate::backends;
 use crate::builder::Builder;
 use crate::erased::ErasedArray;
 
-mod loadable;
+pub(crate) mod loadable;
 
-pub use loadable::Loadable;
+use loadable::Loadable;
 use loadable::dtype_mismatch;
 
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
