@@ -9,21 +9,25 @@ use std::sync::{Arc, Weak};
 
 use shm_core::Result;
 use shm_presence::fork::ForkSafe;
-use shm_presence::leave;
 
-use crate::segment::Inner;
+/// A segment, as far as the end of its process is concerned.
+pub(crate) trait AtExit: std::fmt::Debug + Send + Sync {
+    /// Leaves it without unmapping it, if only this process has it. Tells whether others may have it.
+    fn leave_at_once(&self) -> Result<bool>;
+}
 
 /// By address.
-static HELD: ForkSafe<BTreeMap<usize, Weak<Inner>>> = ForkSafe::new(BTreeMap::new());
+static HELD: ForkSafe<BTreeMap<usize, Weak<dyn AtExit>>> = ForkSafe::new(BTreeMap::new());
 
 /// Remembers a segment until it is [forgotten](forget).
-pub(crate) fn remember(segment: &Arc<Inner>) {
-    let (at, segment) = (Arc::as_ptr(segment).addr(), Arc::downgrade(segment));
+pub(crate) fn remember<S: AtExit + 'static>(segment: &Arc<S>) {
+    let at = Arc::as_ptr(segment).addr();
+    let segment: Weak<S> = Arc::downgrade(segment);
     HELD.with(|held| held.insert(at, segment));
 }
 
 /// Forgets a segment that is being dropped.
-pub(crate) fn forget(segment: &Inner) {
+pub(crate) fn forget<S: AtExit>(segment: &S) {
     let at = std::ptr::from_ref(segment).addr();
     HELD.with(|held| held.remove(&at));
 }
@@ -32,23 +36,11 @@ pub(crate) fn forget(segment: &Inner) {
 pub(crate) fn give_up() {
     for segment in HELD.with(std::mem::take).into_values() {
         let Some(segment) = segment.upgrade() else { continue };
-        match leave_at_once(&segment) {
+        match segment.leave_at_once() {
             Ok(false) => {}
             Ok(true) => tracing::debug!(?segment, "the name stays, as others may have the segment"),
             Err(error) => tracing::debug!(?segment, %error, "the name stays until it is collected"),
         }
         std::mem::forget(segment); // it may be the last: other threads drop theirs
     }
-}
-
-/// Leaves a segment without unmapping it. Tells whether others may have it.
-fn leave_at_once(segment: &Inner) -> Result<bool> {
-    if !segment.membership().removes_name() {
-        return Ok(false);
-    }
-    if segment.is_shared() {
-        return Ok(true);
-    }
-    leave(segment.file())?;
-    segment.membership().remove_if_last_at_once()
 }

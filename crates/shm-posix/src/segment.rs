@@ -9,10 +9,10 @@ use shm_core::{
     Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Result, Segment, SlotLocks,
 };
 use shm_map::{Mapping, SegmentRegion};
-use shm_presence::ask_others;
-use shm_presence::fork;
 use shm_presence::os::reopen;
+use shm_presence::{ask_others, fork, leave};
 
+use crate::held::AtExit;
 use crate::os::{Facts, FileId, SegmentPath};
 use crate::{deferred, held, names};
 
@@ -44,17 +44,10 @@ impl Membership {
     }
 
     /// Whether it is for this process to remove the name: not if it was inherited by fork.
-    pub(crate) fn removes_name(&self) -> bool {
+    fn removes_name(&self) -> bool {
         self.header.cleanup() != Cleanup::Persist
             && self.born == fork::generation()
             && !self.destroyed.load(Relaxed)
-    }
-}
-
-impl Membership {
-    /// Removes the name if nobody is present, without waiting; tells whether somebody may be.
-    pub(crate) fn remove_if_last_at_once(&self) -> Result<bool> {
-        names::remove_if_last_at_once(&self.place, self.file)
     }
 }
 
@@ -80,7 +73,7 @@ impl Drop for Membership {
 pub struct PosixSegment(Arc<Inner>);
 
 #[derive(Debug)]
-pub(crate) struct Inner {
+struct Inner {
     /// The description that the data is mapped with, and that is present. Dropped first: this process
     /// must not be present any more when it asks whether it was the last.
     file: File,
@@ -89,17 +82,22 @@ pub(crate) struct Inner {
     is_lent: AtomicBool,
 }
 
+impl AtExit for Inner {
+    fn leave_at_once(&self) -> Result<bool> {
+        if !self.membership.removes_name() {
+            return Ok(false);
+        }
+        if self.is_shared() {
+            return Ok(true);
+        }
+        leave(&self.file)?;
+        names::remove_if_last_at_once(&self.membership.place, self.membership.file)
+    }
+}
+
 impl Inner {
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
-    pub(crate) fn membership(&self) -> &Membership {
-        &self.membership
-    }
-
     /// Whether other processes may have the description.
-    pub(crate) fn is_shared(&self) -> bool {
+    fn is_shared(&self) -> bool {
         self.membership.forks != fork::count() || self.is_lent.load(Relaxed)
     }
 }

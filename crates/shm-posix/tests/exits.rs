@@ -79,8 +79,10 @@ fn from_a_thread(name: &str) {
                 let len = array.region.len();
                 begun.wait();
                 for at in (0..).map(|step: usize| 12_288 + step % (len - 12_288)) {
-                    // SAFETY: within the region, behind the header.
-                    unsafe { array.region.start().as_ptr().add(at).write_volatile(7) };
+                    // SAFETY: within the region.
+                    let byte = unsafe { array.region.start().as_ptr().add(at) };
+                    // SAFETY: mapped for writing, behind the header; others use it likewise only.
+                    unsafe { byte.write_volatile(7) };
                 }
             });
         }
