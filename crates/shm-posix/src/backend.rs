@@ -8,14 +8,14 @@ use shm_core::{
 };
 use shm_map::{FileStat, Home, Mapping, PagePlan, establish, read_header};
 use shm_presence::os::reopen;
-use shm_presence::{LONGEST_WAIT, join, stamp, try_join, wait_until};
+use shm_presence::{LONGEST_WAIT, fork, join, stamp, try_join, wait_until};
 
-use crate::collect::{self, Abandoned};
+use crate::collect::{self, Abandoned, Task, Uncollected};
 use crate::os::{SegmentPath, Unpublished, published};
 use crate::publish::give_name;
 use crate::publish_by::Publish;
 use crate::segment::{Membership, PosixSegment};
-use crate::{deferred, names};
+use crate::{deferred, names, sweep};
 
 /// The named shared-memory backend.
 #[derive(Clone, Copy, Debug, Default)]
@@ -44,19 +44,33 @@ impl Posix {
     /// # Errors
     /// [`ErrorKind::Os`] if `/dev/shm` cannot be read.
     pub fn abandoned(&self) -> Result<Vec<Abandoned>> {
-        collect::collect(false, usize::MAX)
+        collect::collect(Task::Look)
+    }
+
+    /// The segments that are abandoned as well, as far as this process can see, and that
+    /// [`collect`](Self::collect) leaves as they are; with the reason of each.
+    ///
+    /// The superuser sees those of other users, and leaves them: whoever owns an entry can exchange it
+    /// at any moment for one that is in use.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Os`] if `/dev/shm` cannot be read.
+    pub fn uncollected(&self) -> Result<Vec<Uncollected>> {
+        collect::uncollected()
     }
 
     /// Removes them, and tells which they were. A segment that anybody is attached to, in whatever
     /// container or PID namespace, is never removed, and what is none of ours is not touched.
     ///
-    /// Each process does so by itself when it makes its first segment, for the first 1024 entries of
-    /// `/dev/shm`.
+    /// Each process does so by itself, once: for a quarter of a millisecond with each segment that it
+    /// makes, until it has looked at all of `/dev/shm`.
+    ///
+    /// [`uncollected`](Self::uncollected) tells what stays.
     ///
     /// # Errors
     /// [`ErrorKind::Os`] if `/dev/shm` cannot be read.
     pub fn collect(&self) -> Result<Vec<Abandoned>> {
-        collect::collect(true, usize::MAX)
+        collect::collect(Task::Remove)
     }
 
     /// Makes a segment. If it has its contents and cannot be given its name, `filled` gets the file: so
@@ -67,6 +81,7 @@ impl Posix {
         fill: Option<Fill<'_>>,
         filled: &mut Option<File>,
     ) -> Result<Attached<PosixSegment>> {
+        let forks = fork::count();
         let header = Header::new(spec, stamp())?;
         let plan = PagePlan::new(spec.pages, Home::Mount, &header, fill.as_ref());
         let header = header.with_huge(plan.is_huge());
@@ -75,8 +90,8 @@ impl Posix {
         let has_fill = fill.is_some();
         let mapping = establish(unpublished.file(), &header, &plan, spec.commit, fill)?;
         let len = header.mapped_len();
-        let membership =
-            Membership::new(place.clone(), header, unpublished.id(), Access::ReadWrite, true);
+        let (id, access) = (unpublished.id(), Access::ReadWrite);
+        let membership = Membership::new(place.clone(), header, id, access, true, forks);
         if let Err(error) = give_name(&unpublished, &place, spec.force) {
             *filled = unpublished.into_unnamed().filter(|_| has_fill);
             return Err(error);
@@ -106,7 +121,7 @@ impl Backend for Posix {
     type Source = NameOrFd;
 
     fn create(&self, spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<PosixSegment>> {
-        collect::once();
+        sweep::go_on();
         deferred::look_again();
         let mut filled = None;
         published(self.publish, |publish| match filled.take() {
@@ -124,7 +139,7 @@ impl Backend for Posix {
             NameOrFd::Name(name) => (name, None),
             NameOrFd::Fd(file, name) => (name, Some(file)),
         };
-        let place = SegmentPath::of(&name);
+        let (place, forks) = (SegmentPath::of(&name), fork::count());
         let (file, stat) = match handed {
             None => present_by_name(&place, access)?,
             Some(handed) => present_by_file(&place, &handed, access)?,
@@ -134,7 +149,7 @@ impl Backend for Posix {
         let plan = PagePlan::of_segment(&stat, &header);
         let mapping = Mapping::in_pages(&file, bytes, access, &plan)?;
         tracing::debug!(%name, bytes, %access, "attached on shm");
-        let membership = Membership::new(place, header, stat.id, access, false);
+        let membership = Membership::new(place, header, stat.id, access, false, forks);
         Ok(PosixSegment::new(membership, file).attached(mapping))
     }
 }

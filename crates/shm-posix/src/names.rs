@@ -8,7 +8,7 @@ use std::fs::File;
 
 use shm_core::{Access, Cleanup, Error, ErrorKind, Result};
 use shm_map::{FileId, read_header};
-use shm_presence::{leave, lock_name, try_alone, unlock_name};
+use shm_presence::{leave, lock_name, try_alone, try_lock_name, unlock_name};
 
 use crate::os::SegmentPath;
 
@@ -63,6 +63,19 @@ pub(crate) fn remove_from(place: &SegmentPath, file: FileId) -> Result<()> {
 /// It asks on a description of its own: one that is present itself would not count, and one that
 /// a forked child shares would seem to be alone.
 pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> {
+    remove_if_last_by(place, file, |alone| lock_name(alone).map(|()| true))
+}
+
+/// The same, where there is no time to wait for whoever changes the name: it stays then.
+pub(crate) fn remove_if_last_at_once(place: &SegmentPath, file: FileId) -> Result<bool> {
+    remove_if_last_by(place, file, try_lock_name)
+}
+
+fn remove_if_last_by(
+    place: &SegmentPath,
+    file: FileId,
+    lock: impl FnOnce(&File) -> Result<bool>,
+) -> Result<bool> {
     let fresh = match place.open(Access::ReadWrite) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(false),
         result => result?,
@@ -70,11 +83,13 @@ pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> 
     if !try_alone(&fresh)? {
         return Ok(true);
     }
-    let removed = remove_alone(place, &fresh, file);
+    let removed = lock(&fresh).and_then(|locked| {
+        if locked { remove_alone(place, file).map(|()| false) } else { Ok(true) }
+    });
     if let Err(error) = leave(&fresh) {
         tracing::warn!(%place, %error, "nobody can attach until this process ends");
     }
-    removed.map(|()| false)
+    removed
 }
 
 /// Removes the name of a segment whose last holder was killed, unless it is to persist. Tells
@@ -106,9 +121,8 @@ pub(crate) fn is_being_asked(place: &SegmentPath) -> bool {
     ask().unwrap_or(false)
 }
 
-/// The caller is alone; it leaves afterwards, which unlocks the name.
-fn remove_alone(place: &SegmentPath, alone: &File, file: FileId) -> Result<()> {
-    lock_name(alone)?;
+/// The caller is alone and has locked the name; it leaves afterwards, which unlocks the name.
+fn remove_alone(place: &SegmentPath, file: FileId) -> Result<()> {
     match place.leads_to(file) {
         Ok(true) => remove(place, "the last one is out"),
         other => other.map(drop),

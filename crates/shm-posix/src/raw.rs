@@ -9,7 +9,7 @@ use shm_presence::{fork, leave};
 use crate::os::{self, SegmentPath, Unpublished, published};
 use crate::publish::give_name;
 use crate::publish_by::Publish;
-use crate::{collect, deferred, names};
+use crate::{deferred, names, sweep};
 
 /// A mapped segment of bytes that nothing describes, such as a block of Python's
 /// `multiprocessing.shared_memory`.
@@ -34,7 +34,7 @@ impl RawSegment {
     /// [`ErrorKind::AlreadyExists`]; [`ErrorKind::NoSpace`]; [`ErrorKind::LimitReached`];
     /// [`ErrorKind::BackendRefused`]; [`ErrorKind::Os`]. Whatever fails, nothing is left behind.
     pub fn create(name: &Name, len: usize, strategy: Commit, force: bool) -> Result<Self> {
-        collect::once();
+        sweep::go_on();
         deferred::look_again();
         let (place, len) = (SegmentPath::of(name), len.max(1)); // mmap(2) refuses a length of zero
         published(Publish::default(), |publish| {

@@ -216,6 +216,19 @@ pub enum ErrorKind {
         /// The access that was asked for.
         access: Access,
     },
+    /// The process cannot become a participant of the array.
+    #[error(
+        "array {name:?} can be read and written here, but not locked: {reason}. Guards, chunks and \
+         barriers need a slot of this process's own; {hint}"
+    )]
+    NoSlot {
+        /// The array's name.
+        name: String,
+        /// Why the file of the locks cannot be opened afresh.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// Fewer bytes than there must be.
     #[error("{what} is truncated: needs {needs} bytes, has {has}")]
     Truncated {

@@ -4,6 +4,6 @@ mod directory;
 mod stat;
 mod unpublished;
 
-pub(crate) use directory::{SegmentPath, entries};
+pub(crate) use directory::{Cursor, SegmentPath, walk};
 pub(crate) use stat::{read_start, stat};
 pub(crate) use unpublished::{Unpublished, published};
