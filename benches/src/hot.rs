@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ndarray::{Array1, Axis};
 use shmarray::prelude::*;
-use shmarray::{Payload, is_shared, transfer};
+use shmarray::{Payload, memory::is_shared, transfer};
 
 use crate::row::{Run, each};
 
@@ -41,7 +41,7 @@ pub const HOT_PATHS: [HotPath; 19] = [
 const LEN: usize = 4096;
 
 fn fresh_name() -> String {
-    shmarray::unique_name("hot").unwrap().to_string()
+    shmarray::names::unique_name("hot").unwrap().to_string()
 }
 
 fn array(backend: BackendKind, name: &str) -> SharedArray<u32, Ix1> {

@@ -9,7 +9,7 @@ use anyhow::{Result, ensure};
 use ndarray::Ix2;
 use rustix::event::pause;
 use rustix::process::{Pid, Signal, getppid, set_parent_process_death_signal};
-use shmarray::{BackendKind, Chunk, GuardedArray, transfer};
+use shmarray::{BackendKind, GuardedArray, sync::Chunk, transfer};
 
 use crate::horn::{self, Light};
 use crate::maps::Memory;

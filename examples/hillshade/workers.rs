@@ -14,7 +14,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, Signal, WaitOptions, WaitStatus, kill_process, waitpid};
-use shmarray::{RoundProgress, transfer};
+use shmarray::{sync::RoundProgress, transfer};
 
 use crate::cli::{Start, worker_args};
 use crate::maps::Memory;

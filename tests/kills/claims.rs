@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use ndarray::{Axis, Ix1, Ix2};
 use shmarray::prelude::*;
-use shmarray::{Chunk, Chunks, Timeout};
+use shmarray::{
+    Timeout,
+    sync::{Chunk, Chunks},
+};
 
 use crate::again;
 use crate::board::{Board, Column, Common, State};

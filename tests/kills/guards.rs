@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::SeqCst;
 
 use ndarray::{ArrayRef, Axis, Ix2, s};
 use shmarray::prelude::*;
-use shmarray::{Timeout, WriteGuard};
+use shmarray::{Timeout, sync::WriteGuard};
 
 use crate::again;
 use crate::board::{Board, Column, Common, State};

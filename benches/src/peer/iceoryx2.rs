@@ -14,7 +14,7 @@ use crate::pair::shared_page;
 use crate::row::{Run, each};
 
 fn name() -> FileName {
-    FileName::new(shmarray::unique_name("bench").unwrap().as_str().as_bytes()).unwrap()
+    FileName::new(shmarray::names::unique_name("bench").unwrap().as_str().as_bytes()).unwrap()
 }
 
 /// With its defaults: the bytes are set to zero, which touches them.

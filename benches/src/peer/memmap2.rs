@@ -33,7 +33,7 @@ impl Drop for Segment {
 }
 
 fn path() -> PathBuf {
-    Path::new("/dev/shm").join(shmarray::unique_name("bench").unwrap().as_str())
+    Path::new("/dev/shm").join(shmarray::names::unique_name("bench").unwrap().as_str())
 }
 
 pub(super) fn create(bytes: usize) -> Run {

@@ -8,7 +8,7 @@ pub(super) const SIZES: [(&str, usize); 3] =
 
 /// A name that nobody else has.
 pub(super) fn fresh_name() -> String {
-    shmarray::unique_name("bench").unwrap().to_string()
+    shmarray::names::unique_name("bench").unwrap().to_string()
 }
 
 /// Its entry, for the floor.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use shmarray::Paging;
+use shmarray::memory::Paging;
 use shmarray::prelude::*;
 
 use crate::floor::large::Fresh;

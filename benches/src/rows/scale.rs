@@ -94,7 +94,7 @@ fn array(backend: BackendKind, name: &str) -> Bytes {
 }
 
 fn fresh_name() -> String {
-    shmarray::unique_name("bench").unwrap().to_string()
+    shmarray::names::unique_name("bench").unwrap().to_string()
 }
 
 /// Arrays that stay.
@@ -236,7 +236,7 @@ fn is_shared(others: usize) -> Row {
             let _others = &others;
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let at = usize::try_from(random >> 33).unwrap() % ranges.len();
-            assert!(shmarray::is_shared(&ranges[at]));
+            assert!(shmarray::memory::is_shared(&ranges[at]));
         })
     };
     Row {

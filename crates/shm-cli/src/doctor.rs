@@ -13,7 +13,10 @@ use anyhow::Result;
 use serde::Serialize;
 use shm_core::{SLOT_COUNT, SLOT_LEN};
 use shm_survey::printable;
-use shmarray::{BackendKind, ErrorKind, Facts, Needs, Workers};
+use shmarray::{
+    BackendKind, ErrorKind, Workers,
+    select::{Facts, Needs},
+};
 
 use self::finding::{Finding, State};
 use crate::exit;
@@ -94,7 +97,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
         workers: arguments.workers.into(),
         ..Needs::default()
     };
-    let (chosen, explanation) = match shmarray::select(&needs) {
+    let (chosen, explanation) = match shmarray::select::select(&needs) {
         Ok(selection) => (Some(selection.chosen.to_string()), selection.to_string()),
         Err(error) => (None, error.to_string()),
     };
@@ -118,7 +121,7 @@ fn findings(bytes: Option<u64>) -> Vec<Finding> {
         // What names its backend does not depend on the environment.
         let needs = Needs { backend: Some(backend), ..Needs::default() };
         let what = backend.to_string();
-        found.push(match shmarray::select(&needs) {
+        found.push(match shmarray::select::select(&needs) {
             Ok(selection) => {
                 facts = Some(selection.facts);
                 Finding::new("backends", what, "usable")

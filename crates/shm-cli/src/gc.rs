@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
-use shmarray::Abandoned;
+use shmarray::names::Abandoned;
 
 use crate::out::Out;
 use crate::table::Table;
@@ -52,7 +52,8 @@ struct Garbage {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
-    let mut found = if arguments.dry_run { shmarray::abandoned() } else { shmarray::gc() }?;
+    let mut found =
+        if arguments.dry_run { shmarray::names::abandoned() } else { shmarray::names::gc() }?;
     found.sort_by(|a, b| a.entry.cmp(&b.entry));
     let garbage = |segment: Abandoned| Garbage {
         modified: units::utc(segment.modified),

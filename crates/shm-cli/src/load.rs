@@ -6,7 +6,11 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, anyhow};
 use shm_npy::{NpyFile, NpyHeader};
 use shm_survey::SegmentInfo;
-use shmarray::{BackendKind, Cleanup, ErasedArray, ErrorKind, Load, Needs, Pages, SelectedBy};
+use shmarray::{
+    BackendKind, Cleanup, ErasedArray, ErrorKind, Pages,
+    npy::Load,
+    select::{Needs, SelectedBy},
+};
 
 use crate::out::{Out, tell};
 use crate::overview::python_shape;
@@ -135,7 +139,7 @@ fn make(arguments: &Arguments) -> Result<&'static str> {
     if let Some(member) = &arguments.member {
         load = load.member(member);
     }
-    let made = if arguments.replace { load.replace() } else { load.create() };
+    let made = load.force(arguments.replace).create();
     let file = arguments.file.display();
     match made.map_err(anyhow::Error::from) {
         Ok(array) => {
@@ -204,7 +208,7 @@ fn check(found: &SegmentInfo, file: &NpyHeader) -> shmarray::Result<()> {
 
 /// The environment does not move an array that names its backend; but whoever set it may expect so.
 fn note_other_backend() {
-    if let Ok(selection) = shmarray::select(&Needs::default())
+    if let Ok(selection) = shmarray::select::select(&Needs::default())
         && selection.source == SelectedBy::Environment
         && selection.chosen != BackendKind::Shm
     {

@@ -120,7 +120,7 @@ pub(crate) fn python_shape(shape: &[usize]) -> String {
 
 /// The entries that `shmarray gc` would remove now.
 pub(crate) fn abandoned() -> shmarray::Result<HashSet<String>> {
-    Ok(shmarray::abandoned()?.into_iter().map(|segment| segment.entry).collect())
+    Ok(shmarray::names::abandoned()?.into_iter().map(|segment| segment.entry).collect())
 }
 
 impl Segment {

@@ -118,7 +118,7 @@ impl<'a> Entry<'a> {
         if now.is_some() && now != self.file {
             bail!("{name} was replaced meanwhile, and left alone");
         }
-        let is_free = shmarray::delete(name).map_err(|error| match error.kind() {
+        let is_free = shmarray::names::delete(name).map_err(|error| match error.kind() {
             ErrorKind::InvalidName { .. } => anyhow!(error).context(
                 "a temporary entry, which `shmarray gc` removes if whoever made it is gone",
             ),

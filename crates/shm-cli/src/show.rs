@@ -19,7 +19,7 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::ValueHint;
 use clap::error::{ContextKind, ContextValue};
-use shmarray::{DType, Window};
+use shmarray::{DType, memory::Window};
 
 use self::elements::Words;
 use self::gather::Read;

@@ -11,7 +11,8 @@
 //! | [`ElementsMut::atomic_view`] | safe | atomics are made for concurrent access |
 //! | [`Elements::view`], [`ElementsMut::view_mut`] | `unsafe` | the caller vouches that nobody writes, or that nobody else has access |
 //!
-//! Where the type is known at run time only, [`copy_bytes`] copies the elements of a window out.
+//! Where the type is known at run time only, [`load_bytes`] and [`copy_bytes`] copy the elements of a
+//! window out, at once or piece by piece, and [`store_bytes`] copies them in.
 //!
 //! [`slice_window`] applies `s![..]` to a window, with errors where ndarray panics.
 //!
@@ -29,7 +30,7 @@ mod span;
 mod walk;
 mod words;
 
-pub use bytes::copy_bytes;
+pub use bytes::{copy_bytes, load_bytes, store_bytes};
 pub use elements::{Elements, ElementsMut};
 pub use slice::slice_window;
 pub use span::ElementSpan;

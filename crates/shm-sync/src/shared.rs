@@ -262,7 +262,6 @@ impl<A: SharedWords> Shared<A> {
                 ErrorKind::Interrupted { name: name(), waited_ms: ms(waited) }.into()
             }
         }
-        .into()
     }
 }
 

@@ -1,6 +1,7 @@
 //! A segment of any backend as mapped into this process: one attachment.
 #![allow(unsafe_code)] // vouches that region and header belong together, and for how long
 
+use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -9,12 +10,12 @@ use shm_map::SegmentRegion;
 use shm_presence::Identity;
 use shm_sync::Words;
 
-use crate::backends::AnySegment;
-use crate::located::{Entry, Known};
+use crate::addresses::{Belongs, Registration};
+use crate::backends::{AnySegment, Mapped};
 
 /// A mapped region, with the segment that it is of. All clones of a handle share one.
-pub(crate) struct Attachment {
-    _entry: Entry, // dropped before the region
+pub struct Attachment {
+    _registration: Registration, // dropped before the region
     // Invariant: in the mapping of `region`, which is never changed.
     words: Words<'static>,
     region: SegmentRegion,
@@ -24,8 +25,8 @@ pub(crate) struct Attachment {
 }
 
 impl Attachment {
-    /// The region is of that segment.
-    pub(crate) fn new(segment: AnySegment, region: SegmentRegion) -> Result<Arc<Self>> {
+    #[inline]
+    pub(crate) fn new(Mapped { segment, region }: Mapped) -> Result<Arc<Self>> {
         let header = segment.header();
         let mapped: *const (dyn Region + 'static) = &raw const region;
         // SAFETY: used in `Words::of` only. What that finds stays mapped until the region is dropped,
@@ -35,8 +36,9 @@ impl Attachment {
         // hands out none.
         let words = unsafe { Words::of(mapped, header) }?;
         let (offset, len) = (header.data_offset(), header.layout().nbytes());
-        let entry = Entry::new(&region, offset, len, Known::Segment(segment.clone()));
-        Ok(Arc::new(Self { _entry: entry, words, region, segment, identity: Identity::new() }))
+        let owner = Belongs::ToSegment(segment.clone());
+        let _registration = Registration::new(&region, offset, len, owner);
+        Ok(Arc::new(Self { _registration, words, region, segment, identity: Identity::new() }))
     }
 
     pub(crate) fn segment(&self) -> &AnySegment {
@@ -69,5 +71,11 @@ impl shm_sync::SharedWords for Attachment {
 
     fn header(&self) -> &Header {
         self.segment.header()
+    }
+}
+
+impl fmt::Debug for Attachment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attachment").field("segment", &self.segment).finish_non_exhaustive()
     }
 }

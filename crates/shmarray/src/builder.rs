@@ -1,33 +1,32 @@
-//! Making a new array, step by step.
-#![allow(unsafe_code)] // fills a region that nobody else has yet
+//! Builders: the options of a new array, and making it.
 
 use std::borrow::Cow;
-use std::cell::Cell;
-use std::marker::PhantomData;
+use std::fmt;
 
-use ndarray::{ArrayRef, Dimension, indices};
 use shm_core::{
-    Align, BackendKind, Cleanup, Commit, DType, Element, ErrorKind, Fill, Header, Layout, Name,
-    Order, Pages, Region, Result, Sink, Spec, Stamp, Window,
+    Align, BackendKind, Cleanup, Commit, DType, ErrorKind, Fill, Header, Layout, Name, Order,
+    Pages, Result, Spec, Stamp,
 };
-use shm_ndarray::{ElementSpan, ElementsMut};
 use shm_select::{Needs, Workers};
 
-use crate::Array;
+use crate::any_array::AnyArray;
 use crate::backends::{self, backend_cannot};
-use crate::choice;
-use crate::contents;
-use crate::handle::Handle;
-use crate::mode::{Mode, ReadWrite};
-use crate::name::unique_name;
+use crate::erased::ErasedArray;
+use crate::names::unique_name;
+use crate::select;
 
-/// What a new array is to be. One of the last four methods makes it, in mode `M`: a
-/// [`SharedArray`](crate::SharedArray) or a [`GuardedArray`](crate::GuardedArray).
+mod erased;
+mod typed;
+
+/// The options of a new array `A`: a [`SharedArray`](crate::SharedArray), a
+/// [`GuardedArray`](crate::GuardedArray) or an [`ErasedArray`]. One of the methods that give it its
+/// contents makes it: [`zeros`](Self::zeros) for all, and for each kind others.
 ///
 /// Nobody else sees the array before it has its contents.
 #[derive(Clone, Debug)]
-pub struct Builder<T, D, M = ReadWrite> {
-    shape: D,
+#[must_use = "a builder makes an array only if it is told with which contents"]
+pub struct Builder<A: Buildable> {
+    form: A::Form,
     naming: Naming,
     backend: Option<BackendKind>,
     workers: Workers,
@@ -37,21 +36,45 @@ pub struct Builder<T, D, M = ReadWrite> {
     cleanup: Cleanup,
     align: Align,
     force: bool,
-    #[allow(clippy::type_complexity)] // a marker
-    array: PhantomData<fn() -> (T, M)>,
+}
+
+/// An array that a [`Builder`] makes: [`SharedArray`](crate::SharedArray),
+/// [`GuardedArray`](crate::GuardedArray) and [`ErasedArray`].
+pub trait Buildable: AnyArray + sealed::Buildable {}
+
+mod sealed {
+    use super::*;
+
+    /// What the crate itself asks of it.
+    pub trait Buildable: Sized {
+        /// The facts about a new array that its type does not say.
+        type Form: Clone + fmt::Debug;
+
+        /// The type of its elements.
+        fn dtype(form: &Self::Form) -> DType;
+
+        /// Size of an element, in bytes.
+        fn itemsize(form: &Self::Form) -> usize;
+
+        /// Length of each axis, in elements.
+        fn shape(form: &Self::Form) -> &[usize];
+
+        /// Whether it is guarded.
+        fn guarded(form: &Self::Form) -> bool;
+    }
 }
 
 #[derive(Clone, Debug)]
 enum Naming {
-    /// What is wrong with a name is told when the array is made.
+    /// A wrong name is an error when the array is made.
     Given(Result<Name, String>),
     Unique(Cow<'static, str>),
 }
 
-impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
-    pub(crate) fn new(shape: D) -> Self {
+impl<A: Buildable> Builder<A> {
+    pub(crate) fn new(form: A::Form) -> Self {
         Self {
-            shape,
+            form,
             naming: Naming::Unique("array".into()),
             backend: None,
             workers: Workers::default(),
@@ -61,7 +84,6 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             cleanup: Cleanup::default(),
             align: Align::default(),
             force: false,
-            array: PhantomData,
         }
     }
 
@@ -103,13 +125,13 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
         self
     }
 
-    /// Which pages its memory is in; [`Array::paging`] tells what was asked of the kernel.
+    /// Which pages its memory is in; [`Array::paging`](crate::Array::paging) tells what was asked of the kernel.
     pub fn pages(mut self, pages: Pages) -> Self {
         self.pages = pages;
         self
     }
 
-    /// Who removes it.
+    /// When its name is removed, and by whom.
     pub fn cleanup(mut self, cleanup: Cleanup) -> Self {
         self.cleanup = cleanup;
         self
@@ -139,84 +161,28 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
     /// [`BackendRefused`](shm_core::ErrorKind::BackendRefused) and
     /// [`UnknownBackend`](shm_core::ErrorKind::UnknownBackend) if the backend that was asked for
     /// cannot be had. Whatever fails, nothing is left behind.
-    pub fn zeros(self) -> Result<Array<T, D, M>> {
+    pub fn zeros(self) -> Result<A> {
         let layout = self.layout()?;
         self.make(layout, None)
     }
 
-    /// Makes it, filled with a value.
-    ///
-    /// # Errors
-    /// Those of [`zeros`](Self::zeros).
-    pub fn full(self, value: T) -> Result<Array<T, D, M>> {
-        let layout = self.layout()?;
-        let len = layout.len();
-        let mut fill = |to: &mut dyn Sink| contents::write_value(value, len, to);
-        self.make(layout, Some(Fill::InOrder(&mut fill)))
-    }
-
-    /// Makes it, filled by a function of the index. If that panics, nothing is left behind.
-    ///
-    /// `f` is called once for each index, when the memory is there. Only where the system refuses to
-    /// publish an unnamed file, the first array of a process is filled twice, with all indices anew.
-    ///
-    /// # Errors
-    /// Those of [`zeros`](Self::zeros).
-    pub fn from_fn(self, mut f: impl FnMut(D::Pattern) -> T) -> Result<Array<T, D, M>> {
-        let layout = self.layout()?;
-        let (shape, order) = (self.shape.clone(), self.order);
-        let mut in_order = |to: &mut dyn Sink| {
-            contents::write_each(indices(shape.clone()).into_iter().map(&mut f), to)
-        };
-        if order == Order::C {
-            return self.make(layout, Some(Fill::InOrderOnce(&mut in_order, &Cell::new(false))));
-        }
-        let mut in_place = |header: &Header, region: &dyn Region| {
-            let place = ElementSpan::new(header, &Window::whole(header.layout()))?;
-            // SAFETY: the backend gives the header of this region.
-            let elements: ElementsMut<'_, T, D> = unsafe { place.elements_mut(region) }?;
-            // SAFETY: the region is not published yet: nobody else has it.
-            let mut view = unsafe { elements.view_mut() };
-            for (index, element) in view.indexed_iter_mut() {
-                *element = f(index);
-            }
-            Ok(())
-        };
-        self.make(layout, Some(Fill::InPlace(&mut in_place)))
-    }
-
-    /// Makes it, filled from an array of the same shape and any strides.
-    ///
-    /// # Errors
-    /// [`ShapeMismatch`](shm_core::ErrorKind::ShapeMismatch); those of [`zeros`](Self::zeros).
-    pub fn copy_of(self, from: &ArrayRef<T, D>) -> Result<Array<T, D, M>> {
-        let layout = self.layout()?;
-        if layout.shape() != from.shape() {
-            let (expected, found) = (layout.shape().to_vec(), from.shape().to_vec());
-            return Err(ErrorKind::ShapeMismatch { expected, found }.into());
-        }
-        let order = self.order;
-        let mut fill = |to: &mut dyn Sink| contents::write_array(from, order, to);
-        self.make(layout, Some(Fill::InOrder(&mut fill)))
-    }
-
     fn layout(&self) -> Result<Layout> {
-        Layout::new(self.shape.slice(), self.order, size_of::<T>())
+        Layout::new(A::shape(&self.form), self.order, A::itemsize(&self.form))
     }
 
-    fn make(self, layout: Layout, fill: Option<Fill<'_>>) -> Result<Array<T, D, M>> {
-        Array::new(self.create(T::dtype(), layout, M::GUARDED, fill)?)
+    fn make(self, layout: Layout, fill: Option<Fill<'_>>) -> Result<A> {
+        A::from_erased(self.create(A::dtype(&self.form), layout, A::guarded(&self.form), fill)?)
     }
 
     /// Makes an array of that type and layout, filled by `fill`, which may be called once more if
-    /// space runs out. Of this builder, the shape and the order are not asked.
+    /// space runs out. Of this builder, its own form and order are not asked.
     pub(crate) fn create(
         &self,
         dtype: DType,
         layout: Layout,
         guarded: bool,
         mut fill: Option<Fill<'_>>,
-    ) -> Result<Handle> {
+    ) -> Result<ErasedArray> {
         let spec = self.spec(dtype, layout, guarded)?;
         if self.backend == Some(BackendKind::Mmap) && self.workers == Workers::Spawned {
             return Err(backend_cannot("sharing with spawned workers", BackendKind::Mmap));
@@ -226,7 +192,7 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
             None => {
                 let bytes = Some(segment_len(&spec)?);
                 let needs = Needs { bytes, workers: self.workers, ..Needs::default() };
-                let selection = choice::select(&needs)?;
+                let selection = select::select(&needs)?;
                 (selection.chosen, Some(selection))
             }
         };
@@ -237,12 +203,12 @@ impl<T: Element, D: Dimension, M: Mode> Builder<T, D, M> {
                 let is_full = matches!(error.kind(), ErrorKind::NoSpace { .. });
                 let selection = selection.filter(|_| is_full && !is_used_up);
                 let Some(selection) = selection else { return Err(error) };
-                let next = choice::refused(selection, error)?;
+                let next = select::refused(selection, error)?;
                 let made = backends::create(next.chosen, &spec, fill)?;
-                return Ok(Handle::new(made, Some(next)));
+                return ErasedArray::new(made, Some(next));
             }
         };
-        Ok(Handle::new(made, selection))
+        ErasedArray::new(made, selection)
     }
 
     fn spec(&self, dtype: DType, layout: Layout, guarded: bool) -> Result<Spec> {

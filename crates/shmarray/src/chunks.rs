@@ -3,14 +3,14 @@
 
 use std::fmt;
 use std::ops::{Deref, DerefMut, Range};
-use std::time::Duration;
 
 use ndarray::{ArrayRef, ArrayViewMut, Axis, Dimension, Slice};
-use shm_core::{Element, ErrorKind, Result};
-use shm_sync::{Claim, Round, RoundProgress, Timeout};
+use shm_core::{Element, Result};
+use shm_sync::{Claim, Round, RoundProgress, Timeout, Wait};
 
-use crate::GuardedArray;
-use crate::attachment::Attachment;
+use crate::any_array::sealed::AnyArray;
+use crate::array::GuardedArray;
+use crate::hold::{Borrowed, Hold, Owned};
 
 impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// The array in chunks of `rows` along its first axis, each of which goes to one worker, in
@@ -54,24 +54,30 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// over are done, for latecomers too.
     ///
     /// # Errors
-    /// [`InvalidRound`](ErrorKind::InvalidRound) for chunks of no rows, an axis that is not there,
+    /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for chunks of no rows, an axis that is not there,
     /// more than 1 073 741 823 chunks, or that many rows in one; if others divide the array in
     /// another way in this round; if the round before is not done yet, or has not begun.
-    /// [`NotWhole`](ErrorKind::NotWhole) if this handle shows a part of the array.
+    /// [`NotWhole`](shm_core::ErrorKind::NotWhole) if this handle shows a part of the array.
     pub fn chunks_of_round(
         &self,
         number: u32,
         axis: Axis,
         rows: usize,
     ) -> Result<Chunks<'_, T, D>> {
-        let layout = self.handle().header().layout();
-        if self.handle().part().is_some() {
-            let (shown, whole) = (self.shape().to_vec(), layout.shape().to_vec());
-            let operation = "sharing out an array in chunks";
-            return Err(ErrorKind::NotWhole { operation, whole, shown }.into());
-        }
-        let round = self.shared().round(number, axis.index(), rows)?;
-        Ok(Chunks { array: self, round, axis, limit: Timeout::Forever, ended: false })
+        self.as_erased().check_whole()?;
+        let round = self.shared::<Borrowed>().round(number, axis.index(), rows)?;
+        Ok(Chunks { array: self.clone(), round, axis, timeout: Timeout::Forever, ended: false })
+    }
+
+    /// As [`chunks_of_round`](Self::chunks_of_round): chunks that keep the array attached and borrow
+    /// nothing.
+    ///
+    /// # Errors
+    /// Those of [`chunks_of_round`](Self::chunks_of_round).
+    pub fn chunks_owned(&self, number: u32, axis: Axis, rows: usize) -> Result<OwnedChunks<T, D>> {
+        self.as_erased().check_whole()?;
+        let round = self.shared::<Owned>().round(number, axis.index(), rows)?;
+        Ok(Chunks { array: self.clone(), round, axis, timeout: Timeout::Forever, ended: false })
     }
 }
 
@@ -79,18 +85,21 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
 ///
 /// It ends when all chunks are done, and after an error.
 #[must_use = "it hands out chunks only if it is iterated over"]
-pub struct Chunks<'a, T: Element, D: Dimension> {
-    array: &'a GuardedArray<T, D>,
-    round: Round<&'a Attachment>,
+pub struct Chunks<'a, T: Element, D: Dimension, H: Hold = Borrowed> {
+    array: GuardedArray<T, D>,
+    round: Round<H::Attachment<'a>>,
     axis: Axis,
-    limit: Timeout,
+    timeout: Timeout,
     ended: bool,
 }
 
-impl<'a, T: Element, D: Dimension> Chunks<'a, T, D> {
+/// [`Chunks`] that keep the array attached and borrow nothing.
+pub type OwnedChunks<T, D> = Chunks<'static, T, D, Owned>;
+
+impl<'a, T: Element, D: Dimension, H: Hold> Chunks<'a, T, D, H> {
     /// The same, giving up with an error where a chunk cannot be had in that time.
-    pub fn within(mut self, time: Duration) -> Self {
-        self.limit = Timeout::After(time);
+    pub fn within(mut self, timeout: impl Into<Timeout>) -> Self {
+        self.timeout = timeout.into();
         self
     }
 
@@ -98,17 +107,29 @@ impl<'a, T: Element, D: Dimension> Chunks<'a, T, D> {
     /// 128 chunks of the array are held at once, which are the most.
     ///
     /// # Errors
-    /// [`TimedOut`](ErrorKind::TimedOut) if the time is over; [`Corrupt`](ErrorKind::Corrupt) if
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the time is over; [`Corrupt`](shm_core::ErrorKind::Corrupt) if
     /// something else has written to the words that the claims are in; those of
     /// [`GuardedArray::read`] but for `Poisoned`.
-    pub fn claim(&self) -> Result<Option<Chunk<'a, T, D>>> {
-        let Some(claim) = self.round.claim(self.limit)? else { return Ok(None) };
+    pub fn claim(&self) -> Result<Option<Chunk<'a, T, D, H>>> {
+        self.claim_within(self.timeout)
+    }
+
+    /// As [`claim`](Self::claim), if that can be had in time: a `Duration`, a [`Timeout`], or a
+    /// [`Wait`] with a hook.
+    ///
+    /// # Errors
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up; those of [`claim`](Self::claim).
+    pub fn claim_within<'w>(
+        &self,
+        wait: impl Into<Wait<'w>>,
+    ) -> Result<Option<Chunk<'a, T, D, H>>> {
+        let Some(claim) = self.round.claim(wait)? else { return Ok(None) };
         let mut view = self.array.raw_view_mut();
         view.slice_axis_inplace(self.axis, Slice::from(claim.rows()));
-        // SAFETY: the pointers are valid for 'a, as those of the array are. The rows of different
-        // chunks do not overlap: all workers of a round divide the whole array in the same way. The
-        // claim keeps every other worker from this one, and readers and writers from the array;
-        // any other access to a guarded array is `unsafe` somewhere.
+        // SAFETY: the claim holds the attachment, so the pointers are valid for as long as it does. The
+        // rows of different chunks do not overlap: all workers of a round divide the whole array in
+        // the same way. The claim keeps every other worker from this one, and readers and writers from
+        // the array; any other access to a guarded array is `unsafe` somewhere.
         let view = unsafe { view.deref_into_view_mut() };
         Ok(Some(Chunk { view, claim }))
     }
@@ -116,23 +137,24 @@ impl<'a, T: Element, D: Dimension> Chunks<'a, T, D> {
     /// How far the round is, in chunks. Others go on meanwhile.
     ///
     /// # Errors
-    /// [`Corrupt`](ErrorKind::Corrupt).
+    /// [`Corrupt`](shm_core::ErrorKind::Corrupt).
     pub fn progress(&self) -> Result<RoundProgress> {
         self.round.progress()
     }
 
-    /// Waits until more than `seen` chunks are done, or all are. Nobody has to take part in the
-    /// work to watch it.
+    /// Waits until more than `seen` chunks are done, or all are. A process that only watches need not
+    /// take part in the work.
     ///
     /// # Errors
-    /// [`TimedOut`](ErrorKind::TimedOut) if the limit passes; [`Corrupt`](ErrorKind::Corrupt).
-    pub fn wait_past(&self, seen: u32, limit: Timeout) -> Result<RoundProgress> {
-        self.round.wait_past(seen, limit)
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the time is over;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up; [`Corrupt`](shm_core::ErrorKind::Corrupt).
+    pub fn wait_past<'w>(&self, seen: u32, wait: impl Into<Wait<'w>>) -> Result<RoundProgress> {
+        self.round.wait_past(seen, wait)
     }
 }
 
-impl<'a, T: Element, D: Dimension> Iterator for Chunks<'a, T, D> {
-    type Item = Result<Chunk<'a, T, D>>;
+impl<'a, T: Element, D: Dimension, H: Hold> Iterator for Chunks<'a, T, D, H> {
+    type Item = Result<Chunk<'a, T, D, H>>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {
@@ -150,13 +172,16 @@ impl<'a, T: Element, D: Dimension> Iterator for Chunks<'a, T, D> {
 /// a panic, it goes back and is handed out again: a loop that never says `done` gets the same chunk
 /// again and again. A worker that is stopped, but alive, keeps it.
 #[must_use = "a chunk that is dropped is handed out again"]
-pub struct Chunk<'a, T, D> {
+pub struct Chunk<'a, T, D, H: Hold = Borrowed> {
     // Invariant: not handed out for longer than the claim is held.
     view: ArrayViewMut<'a, T, D>,
-    claim: Claim<&'a Attachment>,
+    claim: Claim<H::Attachment<'a>>,
 }
 
-impl<T, D> Chunk<'_, T, D> {
+/// A [`Chunk`] that keeps the array attached and borrows nothing.
+pub type OwnedChunk<T, D> = Chunk<'static, T, D, Owned>;
+
+impl<T, D, H: Hold> Chunk<'_, T, D, H> {
     /// Its number in the round.
     pub fn index(&self) -> u32 {
         self.claim.index()
@@ -179,7 +204,7 @@ impl<T, D> Chunk<'_, T, D> {
     }
 }
 
-impl<T, D: Dimension> Deref for Chunk<'_, T, D> {
+impl<T, D: Dimension, H: Hold> Deref for Chunk<'_, T, D, H> {
     type Target = ArrayRef<T, D>;
 
     fn deref(&self) -> &ArrayRef<T, D> {
@@ -187,19 +212,19 @@ impl<T, D: Dimension> Deref for Chunk<'_, T, D> {
     }
 }
 
-impl<T, D: Dimension> DerefMut for Chunk<'_, T, D> {
+impl<T, D: Dimension, H: Hold> DerefMut for Chunk<'_, T, D, H> {
     fn deref_mut(&mut self) -> &mut ArrayRef<T, D> {
         &mut self.view
     }
 }
 
-impl<T: Element, D: Dimension> fmt::Debug for Chunks<'_, T, D> {
+impl<T: Element, D: Dimension, H: Hold> fmt::Debug for Chunks<'_, T, D, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chunks").field("array", self.array).field("round", &self.round).finish()
+        f.debug_struct("Chunks").field("array", &self.array).field("round", &self.round).finish()
     }
 }
 
-impl<T: Element, D: Dimension> fmt::Debug for Chunk<'_, T, D> {
+impl<T: Element, D: Dimension, H: Hold> fmt::Debug for Chunk<'_, T, D, H> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Chunk").field("index", &self.index()).field("range", &self.range()).finish()
     }

@@ -4,7 +4,8 @@
 use ndarray::{ArrayRef, Dimension};
 use shm_core::{Element, Order, Result, Sink};
 
-/// What is put together before it is written, in bytes: it stays in the processor's cache.
+/// Size of the buffer in which elements are put together before they are written, in bytes: it stays in
+/// the processor's cache.
 const STAGE: usize = 256 << 10;
 
 /// Writes the elements of an array with any strides.
@@ -28,7 +29,7 @@ pub(crate) fn write_each<T: Element>(
     mut elements: impl Iterator<Item = T>,
     to: &mut dyn Sink,
 ) -> Result<()> {
-    let most = stage_len::<T>();
+    let most = stage_len(size_of::<T>());
     let mut stage = Vec::with_capacity(most);
     loop {
         stage.clear();
@@ -42,13 +43,19 @@ pub(crate) fn write_each<T: Element>(
 
 /// Writes one value so many times.
 pub(crate) fn write_value<T: Element>(value: T, count: usize, to: &mut dyn Sink) -> Result<()> {
-    let stage = vec![value; count.min(stage_len::<T>())];
+    let stage = vec![value; count.min(stage_len(size_of::<T>()))];
     to.write_repeated(bytes_of(&stage), count * size_of::<T>())
 }
 
-/// Elements in a stage: at least one.
-fn stage_len<T>() -> usize {
-    (STAGE / size_of::<T>()).max(1)
+/// Writes one element, given by its bytes, so many times.
+pub(crate) fn write_element(element: &[u8], count: usize, to: &mut dyn Sink) -> Result<()> {
+    let stage = element.repeat(count.min(stage_len(element.len())));
+    to.write_repeated(&stage, count * element.len())
+}
+
+/// How many elements of so many bytes there are in a stage: at least one.
+fn stage_len(itemsize: usize) -> usize {
+    (STAGE / itemsize).max(1)
 }
 
 fn bytes_of<T: Element>(elements: &[T]) -> &[u8] {

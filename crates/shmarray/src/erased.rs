@@ -1,48 +1,99 @@
-//! Arrays whose type is known at run time only, for tools.
+//! Arrays whose type is known at run time only: the one handle, with all that needs no element type.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
-use ndarray::Dimension;
 use shm_core::{
-    Access, BackendKind, Cleanup, DType, Element, ErrorKind, Name, Paging, Payload, Result,
+    Access, BackendKind, Cleanup, DType, ErrorKind, Header, Name, Order, Paging, Region, Result,
+    Window,
 };
+use shm_ndarray::slice_window;
+use shm_select::Selection;
+use shm_sync::Participant;
 
-use crate::backends::{self, COMPILED};
-use crate::handle::Handle;
-use crate::mode::Mode;
-use crate::{Array, Participant, Transferable};
+use crate::attachment::Attachment;
+use crate::backends::{self, AnySegment, COMPILED, Mapped};
 
-/// A shared array of any type, to be looked at or made a typed one.
+mod chunks;
+pub(crate) mod details;
+mod elements;
+mod guard;
+
+pub use chunks::{ErasedChunk, ErasedChunks};
+use details::Details;
+pub use elements::{ErasedElements, ErasedElementsMut};
+pub use guard::{ErasedReadGuard, ErasedWriteGuard};
+
+/// A shared array whose type is known at run time only, as tools and bindings to other languages need
+/// it: what an [`Array`](crate::Array) is inside.
+///
+/// It has all that an [`Array`](crate::Array) has and that needs no element type, and checks at run time what an
+/// `Array` has the compiler check:
+/// - bytes of elements are reached through [`elements`](Self::elements) and
+///   [`elements_mut`](Self::elements_mut), which refuse a guarded array without a guard, and one that
+///   this process may only read;
+/// - what a guard or a chunk gives out has its elements likewise, as do [`ErasedReadGuard`],
+///   [`ErasedWriteGuard`] and [`ErasedChunk`]. These are owned: they borrow nothing, and keep the
+///   array attached.
+///
+/// ```
+/// use shmarray::prelude::*;
+///
+/// # fn main() -> shmarray::Result<()> {
+/// let dtype = "<i2".parse()?;
+/// let bytes: Vec<u8> = (0..6_i16).flat_map(i16::to_le_bytes).collect();
+/// let array = ErasedArray::builder(dtype, &[2, 3]).unique("erased").from_bytes(&bytes)?;
+///
+/// let column = array.slice(s![.., 1])?; // the same memory
+/// column.elements_mut()?.set(&[0], &7_i16.to_le_bytes())?;
+/// assert_eq!(array.elements()?.get(&[0, 1]), Some(vec![7, 0]));
+///
+/// let typed: SharedArray<i16, Ix2> = array.typed()?;
+/// assert_eq!(typed.get((0, 1)), Some(7));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ErasedArray {
-    handle: Handle,
+    attachment: Arc<Attachment>,
+    // Invariant: its window lies within the array.
+    details: Details,
 }
 
 impl ErasedArray {
-    pub(crate) fn new(handle: Handle) -> Self {
-        Self { handle }
+    /// The array in a segment that was made or found; with the selection, if the library chose the
+    /// backend.
+    #[inline]
+    pub(crate) fn new(mapped: Mapped, selection: Option<Selection>) -> Result<Self> {
+        Ok(Self { attachment: Attachment::new(mapped)?, details: Details::new(selection) })
     }
 
-    pub(crate) fn open(name: &str, access: Access) -> Result<Handle> {
+    /// The segment mapped again.
+    pub(crate) fn with_details(mapped: Mapped, details: Details) -> Result<Self> {
+        Ok(Self { attachment: Attachment::new(mapped)?, details })
+    }
+
+    pub(crate) fn open(name: &str, access: Access) -> Result<Self> {
         let name = Name::new(name)?;
         let named = COMPILED.contains(&BackendKind::Shm);
-        // What only this process has goes before what the whole machine sees.
+        // An array of this process goes before one that the whole machine sees.
         if backends::is_anonymous(&name) || (!named && COMPILED.contains(&BackendKind::Mmap)) {
             match backends::attach(BackendKind::Mmap, &name, access) {
                 Err(error) if named && matches!(error.kind(), ErrorKind::NotFound { .. }) => {}
-                found => return Ok(Handle::new(found?, None)),
+                found => return Self::new(found?, None),
             }
         }
-        Ok(Handle::new(backends::attach(BackendKind::Shm, &name, access)?, None))
+        Self::new(backends::attach(BackendKind::Shm, &name, access)?, None)
     }
 
     /// Attaches by name for reading and writing: to an anonymous array of this process, or else
     /// to a named segment.
     ///
     /// # Errors
-    /// As for [`Array::attach`], but for those on its type.
+    /// As for [`Array::attach`](crate::Array::attach), but for those on its type.
     pub fn attach(name: &str) -> Result<Self> {
-        Self::open(name, Access::ReadWrite).map(Self::new)
+        Self::open(name, Access::ReadWrite)
     }
 
     /// Attaches by name for reading.
@@ -50,52 +101,28 @@ impl ErasedArray {
     /// # Errors
     /// As for [`attach`](Self::attach).
     pub fn attach_read_only(name: &str) -> Result<Self> {
-        Self::open(name, Access::ReadOnly).map(Self::new)
+        Self::open(name, Access::ReadOnly)
     }
 
-    /// Attaches to what a payload describes: for reading if it is frozen, otherwise for reading
-    /// and writing.
-    ///
-    /// # Errors
-    /// As for [`Array::from_payload`], but for those on its type.
-    pub fn from_payload(payload: &Payload) -> Result<Self> {
-        let frozen = payload.descriptor.frozen;
-        let access = if frozen { Access::ReadOnly } else { Access::ReadWrite };
-        Handle::from_payload(payload, access).map(Self::new)
-    }
-
-    /// As an array of elements `T` in `D` dimensions, of mode `M`.
-    ///
-    /// # Errors
-    /// [`DTypeMismatch`](ErrorKind::DTypeMismatch), [`NdimMismatch`](ErrorKind::NdimMismatch),
-    /// [`GuardMismatch`](ErrorKind::GuardMismatch);
-    /// [`AccessDenied`](ErrorKind::AccessDenied), [`NotSealed`](ErrorKind::NotSealed) and
-    /// [`BackendCannot`](ErrorKind::BackendCannot) if it is not of that mode.
-    pub fn typed<T: Element, D: Dimension, M: Mode>(self) -> Result<Array<T, D, M>> {
-        Array::new(self.handle)
-    }
-
-    /// What rebuilds this array in another process.
-    ///
-    /// # Errors
-    /// [`BackendCannot`](ErrorKind::BackendCannot) on backend `mmap`.
-    pub fn payload(&self) -> Result<Payload> {
-        self.handle.payload()
-    }
-
-    /// Its name.
+    /// Its name, as [`Array::name`](crate::Array::name).
     pub fn name(&self) -> &Name {
-        self.handle.name()
+        self.details.name(self.header())
     }
 
     /// The type of its elements.
     pub fn dtype(&self) -> &DType {
-        self.handle.header().dtype()
+        self.header().dtype()
     }
 
     /// Length of each axis, in elements.
     pub fn shape(&self) -> &[usize] {
-        self.handle.shape()
+        self.details.shape(self.header())
+    }
+
+    /// Distance of neighbours along each axis, in elements; may be negative.
+    pub fn strides(&self) -> Cow<'_, [isize]> {
+        let whole = || Cow::Owned(self.header().layout().strides());
+        self.part().map_or_else(whole, |part| Cow::Borrowed(part.strides.as_slice()))
     }
 
     /// Number of dimensions.
@@ -118,76 +145,203 @@ impl ErasedArray {
         self.len() * self.dtype().itemsize()
     }
 
-    /// Where its first element lies in the segment, as [`Array::data_offset`].
+    /// Which index changes fastest in the memory of the whole array.
+    pub fn order(&self) -> Order {
+        self.header().layout().order()
+    }
+
+    /// Where the first element of the whole array lies in the segment, in bytes, as
+    /// [`Array::data_offset`](crate::Array::data_offset).
     pub fn data_offset(&self) -> u64 {
-        self.handle.header().data_offset()
+        self.header().data_offset()
     }
 
     /// The backend that it is on.
     pub fn backend(&self) -> BackendKind {
-        self.handle.backend()
+        self.segment().kind()
     }
 
     /// The access that this process has.
     pub fn access(&self) -> Access {
-        self.handle.access()
+        self.segment().access()
     }
 
     /// Which pages its memory here asks of the kernel, and why not huge ones.
     pub fn paging(&self) -> Paging {
-        self.handle.region().paging()
+        self.region().paging()
     }
 
-    /// Who removes it.
+    /// When its name is removed, and by whom.
     pub fn cleanup(&self) -> Cleanup {
-        self.handle.header().cleanup()
+        self.header().cleanup()
+    }
+
+    /// How its backend was chosen, where that was left to the library.
+    pub fn selection(&self) -> Option<&Selection> {
+        self.details.selection()
     }
 
     /// Whether the kernel refuses every writer.
     pub fn is_frozen(&self) -> bool {
-        self.handle.is_frozen()
+        self.segment().is_frozen()
     }
 
-    /// Who has a slot, as [`Array::participants`].
+    /// Whether its elements are reached through guards and claims only, while it is not frozen.
+    pub fn is_guarded(&self) -> bool {
+        self.header().guarded()
+    }
+
+    /// The participants, as [`Array::participants`](crate::Array::participants).
     ///
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn participants(&self) -> Result<Vec<Participant>> {
-        shm_sync::participants(self.handle.attachment())
+        shm_sync::participants(&**self.attachment())
     }
 
-    /// Whether anybody else is attached, as [`Array::has_others`].
+    /// Whether anybody else is attached, as [`Array::has_others`](crate::Array::has_others).
     ///
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.handle.segment().file().map(shm_presence::ask_others).transpose()
+        self.segment().file().map(shm_presence::ask_others).transpose()
     }
 
-    /// Whether its elements are reached through guards and claims only.
-    pub fn is_guarded(&self) -> bool {
-        self.handle.header().guarded()
-    }
-
-    /// Removes the OS object's name, if it has one; a second call does nothing.
+    /// A part of it, as [`Array::slice`](crate::Array::slice): `s![..]` for as many axes as there are, or a slice of
+    /// [`SliceInfoElem`](ndarray::SliceInfoElem). The same memory.
     ///
     /// # Errors
-    /// As for [`Array::destroy`].
+    /// [`NdimMismatch`](ErrorKind::NdimMismatch) for another number of axes; those of
+    /// [`Array::slice`](crate::Array::slice).
+    pub fn slice(&self, info: impl AsRef<[ndarray::SliceInfoElem]>) -> Result<Self> {
+        Ok(self.showing(slice_window(&self.window(), info.as_ref())?))
+    }
+
+    /// Its elements in another shape, as [`Array::reshape`](crate::Array::reshape). The same memory.
+    ///
+    /// # Errors
+    /// Those of [`Array::reshape`](crate::Array::reshape).
+    pub fn reshape(&self, shape: &[usize]) -> Result<Self> {
+        let (order, itemsize) = (self.order(), self.dtype().itemsize());
+        Ok(self.showing(self.window().reshape(shape, order, itemsize)?))
+    }
+
+    /// A clone that goes by another name in this process, as [`Array::renamed`](crate::Array::renamed).
+    ///
+    /// # Errors
+    /// [`InvalidName`](ErrorKind::InvalidName).
+    pub fn renamed(&self, name: &str) -> Result<Self> {
+        let mut other = self.clone();
+        other.details.set_name(Name::new(name)?);
+        Ok(other)
+    }
+
+    /// Removes the OS object's name, as [`Array::destroy`](crate::Array::destroy).
+    ///
+    /// # Errors
+    /// As for [`Array::destroy`](crate::Array::destroy).
     pub fn destroy(&self) -> Result<()> {
-        self.handle.segment().destroy()
+        self.segment().destroy()
+    }
+
+    /// The same memory, another part of it. The window has been checked.
+    pub(crate) fn showing(&self, window: Window) -> Self {
+        let mut other = self.clone();
+        other.show(window);
+        other
+    }
+
+    pub(crate) fn show(&mut self, window: Window) {
+        let is_whole = window.is_whole(self.header().layout());
+        self.details.set_window((!is_whole).then_some(window));
+    }
+
+    #[inline]
+    pub(crate) fn attachment(&self) -> &Arc<Attachment> {
+        &self.attachment
+    }
+
+    /// Whether nothing else in this process holds the attachment: no clone, view, guard or chunk.
+    pub(crate) fn is_only_handle(&self) -> bool {
+        Arc::strong_count(&self.attachment) == 1
+    }
+
+    pub(crate) fn into_parts(self) -> (Arc<Attachment>, Details) {
+        (self.attachment, self.details)
+    }
+
+    pub(crate) fn region(&self) -> &(dyn Region + 'static) {
+        self.attachment.region()
+    }
+
+    pub(crate) fn segment(&self) -> &AnySegment {
+        self.attachment.segment()
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        self.segment().header()
+    }
+
+    /// The part that it shows, if not the whole.
+    pub(crate) fn part(&self) -> Option<&Window> {
+        self.details.window()
+    }
+
+    /// The part that it shows, or the window of the whole.
+    pub(crate) fn window(&self) -> Cow<'_, Window> {
+        let whole = || Cow::Owned(Window::whole(self.header().layout()));
+        self.part().map_or_else(whole, Cow::Borrowed)
+    }
+
+    /// For `Debug`: name, backend, type and shape.
+    pub(crate) fn describe(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        describe(self.segment(), &self.details, f)
+    }
+
+    /// That this process may use it so.
+    pub(crate) fn check_access(&self, access: Access) -> Result<()> {
+        if self.access() == access {
+            return Ok(());
+        }
+        let object = format!("array {:?}, attached for {},", self.name().as_str(), self.access());
+        Err(ErrorKind::AccessDenied { object, access }.into())
+    }
+
+    /// That it shows the whole array, of which chunks are.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        if self.part().is_none() {
+            return Ok(());
+        }
+        let (shown, whole) = (self.shape().to_vec(), self.header().layout().shape().to_vec());
+        let operation = "sharing out an array in chunks";
+        Err(ErrorKind::NotWhole { operation, whole, shown }.into())
+    }
+
+    /// That it is guarded, or that it is not.
+    pub(crate) fn check_guarded(&self, guarded: bool) -> Result<()> {
+        if self.is_guarded() == guarded {
+            return Ok(());
+        }
+        let name = self.name().to_string();
+        Err(ErrorKind::GuardMismatch { name, guarded: !guarded }.into())
     }
 }
 
-impl Transferable for ErasedArray {}
-
-impl crate::transferable::Sealed for ErasedArray {
-    fn handle(&self) -> &Handle {
-        &self.handle
-    }
+/// For `Debug`: name, backend, type and shape.
+pub(crate) fn describe(
+    segment: &AnySegment,
+    details: &Details,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    let (header, backend) = (segment.header(), segment.kind());
+    let (name, dtype, shape) = (details.name(header), header.dtype(), details.shape(header));
+    write!(f, "{:?} on {backend}, {dtype} {shape:?}", name.as_str())
 }
 
 impl fmt::Debug for ErasedArray {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ErasedArray({:?})", self.handle)
+        f.write_str("ErasedArray(")?;
+        self.describe(f)?;
+        f.write_str(")")
     }
 }

@@ -2,11 +2,12 @@
 
 use ndarray::{Dimension, IntoDimension, NdIndex};
 use shm_core::{ErrorKind, Result};
-use shm_sync::Timeout;
+use shm_sync::Wait;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
+use crate::array::Array;
 use crate::mode::{Joint, Writable};
-use crate::{Array, Progress};
+use crate::progress::Progress;
 
 impl<D: Dimension, M: Writable + Joint> Array<u32, D, M> {
     /// Its elements as flags, one for each region of whatever they stand for.
@@ -29,8 +30,8 @@ impl<D: Dimension, M: Writable + Joint> Array<u32, D, M> {
     }
 }
 
-/// The elements of an array as flags. What a process wrote anywhere before it set a flag, others
-/// see once they have seen the flag.
+/// The elements of an array as flags. A process that has seen a flag sees
+/// everything that another wrote before it set that flag.
 #[derive(Clone, Copy, Debug)]
 pub struct Flags<'a, D: Dimension, M: Writable> {
     array: &'a Array<u32, D, M>,
@@ -45,7 +46,7 @@ impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
         self.array.atomic_view().get(index.into_dimension()).map(|flag| flag.load(Acquire))
     }
 
-    /// Sets a flag, and wakes those who wait for a change.
+    /// Sets a flag, and wakes the waiters.
     ///
     /// # Errors
     /// [`OutOfBounds`](ErrorKind::OutOfBounds) outside the shape.
@@ -74,9 +75,10 @@ impl<D: Dimension, M: Writable + Joint> Flags<'_, D, M> {
     /// Sleeps until there are other changes than `seen`, and returns how many there are.
     ///
     /// # Errors
-    /// [`TimedOut`](ErrorKind::TimedOut) if the limit passes; [`Os`](ErrorKind::Os).
-    pub fn wait_past(&self, seen: u64, limit: Timeout) -> Result<u64> {
-        self.progress().wait_past(seen, limit)
+    /// [`TimedOut`](ErrorKind::TimedOut) if the time is over;
+    /// [`Interrupted`](ErrorKind::Interrupted) if the hook gives up; [`Os`](ErrorKind::Os).
+    pub fn wait_past<'w>(&self, seen: u64, wait: impl Into<Wait<'w>>) -> Result<u64> {
+        self.progress().wait_past(seen, wait)
     }
 
     fn progress(&self) -> Progress<'_> {

@@ -17,19 +17,19 @@
 //! # What to look for
 //! - make one: [`SharedArray::builder`]; attach by name: [`Array::attach`];
 //! - who may do what: [`SharedArray`], [`GuardedArray`], [`ReadOnlyArray`], [`MemfdArray`],
-//!   [`FrozenArray`] are [`Array`] in one [`mode`] each; [`ErasedArray`] for tools that learn the type
-//!   at run time;
+//!   [`FrozenArray`] are [`Array`] in one [`mode`] each; [`ErasedArray`] for tools and bindings that
+//!   learn the type at run time;
 //! - work on one together: [`GuardedArray::chunks`], [`GuardedArray::read`],
-//!   [`GuardedArray::write`], [`Array::barrier`], [`Array::progress`], [`Flags`];
+//!   [`GuardedArray::write`], [`Array::barrier`], [`Array::progress`]: what they give is in [`sync`];
 //! - hand one to another process: [`transfer`] (a Unix socket, across `exec`), or the bytes of
 //!   [`Array::payload`];
 //! - from a `.npy` file and back: [`SharedArray::load`], [`Array::save`] (feature `npy`; members of
 //!   `.npz` archives with `npz`);
 //! - free many together: [`Manager`]; attach for one function: [`with_attached`];
-//! - by name alone, and what killed processes left: [`delete`], [`gc`], [`abandoned`] (feature `shm`);
-//! - whether a view lies in shared memory, and in which array: [`is_shared`], [`containing`];
+//! - by name alone, and what killed processes left: [`names`];
+//! - whether a view lies in shared memory, and in which array: [`memory`];
 //! - memory that another program made, such as a block of Python's `multiprocessing.shared_memory`:
-//!   [`RawArray`] (feature `shm`);
+//!   `raw` (feature `shm`);
 //! - which backend, and why: [`BackendKind`], [`set_backend`], [`select`].
 //!
 //! # Backends
@@ -37,7 +37,7 @@
 //! |---|---|---|---|
 //! | `shm` | `shm` | any process of the same user, by name | the last one out; see [`Cleanup`] |
 //! | `mmap` | `mmap` | forked descendants | the last process |
-//! | `memfd` | `memfd` | whoever is handed its `fd` | the last `fd` and mapping |
+//! | `memfd` | `memfd` | each process that is handed its `fd` | the last `fd` and mapping |
 //!
 //! Cargo unites features across dependants: another crate can add a backend, and then `auto` may
 //! choose it. A crate that needs one names it in code ([`Builder::backend`]).
@@ -49,72 +49,59 @@
 #[cfg(not(any(feature = "shm", feature = "mmap", feature = "memfd")))]
 compile_error!("shmarray needs a backend: enable one of the features `shm`, `mmap`, `memfd`");
 
+mod access;
+mod addresses;
+mod any_array;
 mod array;
-mod attached;
 mod attachment;
 mod backends;
 mod barrier;
 mod builder;
-mod choice;
 mod chunks;
 mod contents;
 mod detached;
-mod erased;
+pub mod dtype;
+pub mod erased;
 mod flags;
 mod freeze;
 mod guard;
-mod handle;
+mod hold;
 #[cfg(feature = "npy")]
 mod load;
 mod located;
-mod manager;
+pub mod manager;
+pub mod memory;
 pub mod mode;
-mod name;
+pub mod names;
+#[cfg(feature = "npy")]
+pub mod npy;
+mod payload;
 mod progress;
-#[cfg(feature = "shm")]
-mod raw;
+#[cfg(all(feature = "shm", target_os = "linux"))]
+pub mod raw;
 #[cfg(feature = "npy")]
 mod save;
+pub mod select;
+pub mod sync;
 #[cfg(feature = "transfer")]
 pub mod transfer;
-mod transferable;
-mod write;
+mod with_attached;
 
+pub use any_array::AnyArray;
 pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
-pub use attached::{Attach, with_attached};
-pub use barrier::Barrier;
-pub use builder::Builder;
-pub use choice::{select, set_backend};
-pub use chunks::{Chunk, Chunks};
+pub use builder::{Buildable, Builder};
 pub use detached::Detached;
 pub use erased::ErasedArray;
-pub use flags::Flags;
 pub use freeze::FreezeError;
-pub use guard::{ReadGuard, WriteGuard};
-#[cfg(feature = "npy")]
-pub use load::{Load, Loadable, Loaded};
-pub use located::{Locate, Located, containing, is_shared};
-pub use manager::{ClearError, Failure, Manager};
-#[cfg(feature = "shm")]
-pub use name::{abandoned, gc};
-pub use name::{delete, unique_name};
-pub use progress::Progress;
-#[cfg(feature = "shm")]
-pub use raw::{Raw, RawArray, RawBuilder, ReadOnlyRawArray};
-pub use transferable::Transferable;
-
+pub use manager::Manager;
 pub use ndarray;
+pub use select::{Workers, set_backend};
 pub use shm_core::{
-    Access, Align, AtomicElement, BackendKind, Bool, ByteOrder, Cleanup, Commit, DType, DateTime64,
-    Descriptor, Element, Error, ErrorKind, Field, Layout, MAX_NDIM, MAX_PAYLOAD_LEN, Name, Order,
-    Origin, Pages, Paging, Payload, Result, Scalar, ScalarKind, TimeDelta64, TimeUnit, Unit,
-    Window, element, unit,
+    Access, Align, BackendKind, Cleanup, Commit, DType, Descriptor, Element, Error, ErrorKind,
+    MAX_PAYLOAD_LEN, Name, Order, Origin, Pages, Payload, Result,
 };
-pub use shm_ndarray::{Elements, ElementsMut};
-#[cfg(feature = "shm")]
-pub use shm_posix::Abandoned;
-pub use shm_select::{Candidate, Facts, Needs, SelectedBy, Selection, Verdict, Why, Workers};
-pub use shm_sync::{Participant, RoundProgress, Timeout};
+pub use shm_sync::{Timeout, Wait};
+pub use with_attached::{Attach, with_attached};
 
 /// What most programs need, in one `use`.
 pub mod prelude {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 
-use ndarray::{Dimension, Ix0};
+use ndarray::Dimension;
 use shm_core::{
     Access, Align, BackendKind, Cleanup, Commit, Element, ErrorKind, Fill, Name, Pages, Result,
     Sink,
@@ -12,9 +12,10 @@ use shm_core::{
 use shm_npy::{NpyFile, NpyHeader};
 use shm_select::Workers;
 
+use crate::array::{GuardedArray, SharedArray};
 use crate::backends;
-use crate::handle::Handle;
-use crate::{Builder, ErasedArray, GuardedArray, SharedArray};
+use crate::builder::Builder;
+use crate::erased::ErasedArray;
 
 mod loadable;
 
@@ -22,8 +23,7 @@ pub use loadable::Loadable;
 use loadable::dtype_mismatch;
 
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
-/// [`create`](Self::create), [`replace`](Self::replace) or
-/// [`attach_or_create`](Self::attach_or_create) does it.
+/// [`create`](Self::create) or [`attach_or_create`](Self::attach_or_create) does it.
 ///
 /// The elements go into the shared memory itself: there is no second copy. Nobody else sees
 /// the array before it is whole. It has the file's order, C or Fortran.
@@ -50,7 +50,7 @@ pub struct Load<'p, A> {
     #[cfg(feature = "npz")]
     member: Option<String>,
     /// Everything but type and shape, which the file has.
-    options: Builder<u8, Ix0>,
+    options: Builder<ErasedArray>,
     progress: Box<dyn FnMut(u64, u64) + 'p>,
     array: PhantomData<fn() -> A>,
 }
@@ -92,13 +92,13 @@ impl<'p, A: Loadable> Load<'p, A> {
             path: path.into(),
             #[cfg(feature = "npz")]
             member: None,
-            options: Builder::new(Ix0()),
+            options: ErasedArray::builder(u8::dtype(), &[]),
             progress: Box::new(|_, _| {}),
             array: PhantomData,
         }
     }
 
-    fn with(mut self, set: impl FnOnce(Builder<u8, Ix0>) -> Builder<u8, Ix0>) -> Self {
+    fn with(mut self, set: impl FnOnce(Builder<ErasedArray>) -> Builder<ErasedArray>) -> Self {
         self.options = set(self.options);
         self
     }
@@ -140,9 +140,14 @@ impl<'p, A: Loadable> Load<'p, A> {
         self.with(|options| options.pages(pages))
     }
 
-    /// Who removes it, as [`Builder::cleanup`].
+    /// When its name is removed, and by whom, as [`Builder::cleanup`].
     pub fn cleanup(self, cleanup: Cleanup) -> Self {
         self.with(|options| options.cleanup(cleanup))
+    }
+
+    /// Whether [`create`](Self::create) replaces an array of the same name, as [`Builder::force`].
+    pub fn force(self, force: bool) -> Self {
+        self.with(|options| options.force(force))
     }
 
     /// How its first element is aligned, as [`Builder::align`].
@@ -158,7 +163,8 @@ impl<'p, A: Loadable> Load<'p, A> {
         self
     }
 
-    /// Reads the file into a new array, and refuses if its name is taken.
+    /// Reads the file into a new array, and refuses if its name is taken, but for
+    /// [`force`](Self::force).
     ///
     /// # Errors
     /// [`AlreadyExists`](ErrorKind::AlreadyExists); [`DTypeMismatch`](ErrorKind::DTypeMismatch) and
@@ -168,15 +174,6 @@ impl<'p, A: Loadable> Load<'p, A> {
     pub fn create(mut self) -> Result<A> {
         let mut file = self.open()?;
         self.make(&mut file)
-    }
-
-    /// As [`create`](Self::create), but an array that others have of that name is replaced. Those
-    /// attached to it keep it.
-    ///
-    /// # Errors
-    /// Those of [`create`](Self::create), but for `AlreadyExists`.
-    pub fn replace(self) -> Result<A> {
-        self.with(|options| options.force(true)).create()
     }
 
     /// Attaches to the array of that name, if there is one of the file's type and shape, and reads
@@ -199,7 +196,7 @@ impl<'p, A: Loadable> Load<'p, A> {
         loop {
             if let Some(found) = self.find()? {
                 check_same(&found, file.header())?;
-                return Ok(Loaded { array: A::from_handle(found)?, was_there: true });
+                return Ok(Loaded { array: A::from_erased(found)?, was_there: true });
             }
             match self.make(&mut file) {
                 Err(error)
@@ -227,17 +224,17 @@ impl<'p, A: Loadable> Load<'p, A> {
     }
 
     /// What bears the name already.
-    fn find(&self) -> Result<Option<Handle>> {
+    fn find(&self) -> Result<Option<ErasedArray>> {
         let found = match self.options.asked() {
             (None, _) | (_, Some(BackendKind::Memfd)) => return Ok(None),
             (Some(name), None) => ErasedArray::open(name, Access::ReadWrite),
             (Some(name), Some(backend)) => {
                 backends::attach(backend, &Name::new(name)?, Access::ReadWrite)
-                    .map(|found| Handle::new(found, None))
+                    .and_then(|found| ErasedArray::new(found, None))
             }
         };
         match found {
-            Ok(handle) => Ok(Some(handle)),
+            Ok(array) => Ok(Some(array)),
             Err(error) => match error.kind() {
                 // Not compiled: a build with `memfd` alone.
                 ErrorKind::NotFound { .. } | ErrorKind::BackendNotCompiled { .. } => Ok(None),
@@ -251,11 +248,11 @@ impl<'p, A: Loadable> Load<'p, A> {
         let progress = &mut self.progress;
         let mut fill = |to: &mut dyn Sink| file.copy_to(to, &mut *progress);
         let fill = Fill::InOrder(&mut fill);
-        A::from_handle(self.options.create(dtype, layout, A::GUARDED, Some(fill))?)
+        A::from_erased(self.options.create(dtype, layout, A::GUARDED, Some(fill))?)
     }
 }
 
-fn check_same(found: &Handle, file: &NpyHeader) -> Result<()> {
+fn check_same(found: &ErasedArray, file: &NpyHeader) -> Result<()> {
     let header = found.header();
     if header.dtype() != file.dtype() {
         return Err(dtype_mismatch(file.dtype(), header.dtype()));

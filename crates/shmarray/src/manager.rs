@@ -7,8 +7,10 @@ use shm_core::{BackendKind, Element, Error, Name, Result};
 use shm_presence::fork::{self, ForkSafe};
 use shm_select::Workers;
 
+use crate::any_array::AnyArray;
+use crate::array::SharedArray;
 use crate::backends::{self, AnySegment};
-use crate::{Builder, SharedArray, Transferable};
+use crate::builder::Builder;
 
 /// Keeps arrays until it is dropped, also by a panic, or [cleared](Self::clear): then it frees them.
 ///
@@ -44,7 +46,7 @@ pub struct Manager {
     workers: Workers,
 }
 
-/// What is to be freed.
+/// An array or a name that is to be freed.
 #[derive(Debug)]
 struct Item {
     name: Name,
@@ -117,7 +119,10 @@ impl Manager {
         Ok(self.keep(self.begin(from.raw_dim()).copy_of(from)?))
     }
 
-    fn begin<T: Element, D: Dimension>(&self, shape: impl IntoDimension<Dim = D>) -> Builder<T, D> {
+    fn begin<T: Element, D: Dimension>(
+        &self,
+        shape: impl IntoDimension<Dim = D>,
+    ) -> Builder<SharedArray<T, D>> {
         let builder = SharedArray::builder(shape).workers(self.workers);
         match self.backend {
             Some(backend) => builder.backend(backend),
@@ -129,9 +134,9 @@ impl Manager {
     ///
     /// One that a forked child inherited it cannot free
     /// ([`ForkedChild`](shm_core::ErrorKind::ForkedChild)).
-    pub fn keep<A: Transferable>(&self, array: A) -> A {
-        let handle = array.handle();
-        self.remember(handle.name().clone(), Some(handle.segment().clone()));
+    pub fn keep<A: AnyArray>(&self, array: A) -> A {
+        let erased = array.as_erased();
+        self.remember(erased.name().clone(), Some(erased.segment().clone()));
         array
     }
 
@@ -183,7 +188,7 @@ impl Manager {
 }
 
 impl Drop for Manager {
-    /// Frees all. What fails is a `tracing` event.
+    /// Frees all. A failure is a `tracing` event.
     fn drop(&mut self) {
         let Err(error) = self.clear() else { return };
         for Failure { name, error } in &error.failures {
@@ -192,14 +197,14 @@ impl Drop for Manager {
     }
 }
 
-/// What [`Manager::clear`] could not free. It displays with one line for each.
+/// The arrays that [`Manager::clear`] could not free. It displays with one line for each.
 #[derive(Debug)]
 pub struct ClearError {
     failures: Vec<Failure>,
     of: usize,
 }
 
-/// What could not be freed, and why.
+/// An array that could not be freed, and why.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Failure {

@@ -1,13 +1,13 @@
-//! What may be done with an array, as types: the third parameter of [`Array`](crate::Array).
+//! Modes: the uses that an array allows, as types. The third parameter of [`Array`](crate::Array).
 #![allow(unsafe_code)] // passes the contract of `ElementSpan` on
 
 use ndarray::Dimension;
-use shm_core::{Access, BackendKind, Element, ErrorKind, Region, Result};
+use shm_core::{Access, Element, ErrorKind, Region, Result};
 use shm_ndarray::{ElementSpan, Elements, ElementsMut};
 
-use crate::handle::Handle;
+use crate::erased::ErasedArray;
 
-/// What may be done with an array. There are the five modes of this module and no others.
+/// The uses that an array allows. There are the five modes of this module and no others.
 pub trait Mode: sealed::Mode {}
 
 /// A mode whose elements are reached without a guard: all but [`Guarded`].
@@ -53,8 +53,8 @@ pub(crate) mod sealed {
         /// The elements, with as much access as the mode has.
         type Elements<T: Element, D: Dimension>: Clone;
 
-        /// Whether a handle is of this mode.
-        fn check(handle: &Handle) -> Result<()>;
+        /// That the array is of this mode.
+        fn check(array: &ErasedArray) -> Result<()>;
 
         /// # Safety
         /// As for [`ElementSpan::elements`].
@@ -87,8 +87,8 @@ macro_rules! modes {
             $(const GUARDED: bool = $guarded;)?
             type Elements<T: Element, D: Dimension> = $elements<'static, T, D>;
 
-            fn check(handle: &Handle) -> Result<()> {
-                $check(handle)
+            fn check(array: &ErasedArray) -> Result<()> {
+                $check(array)
             }
 
             unsafe fn elements<T: Element, D: Dimension>(
@@ -110,15 +110,15 @@ macro_rules! modes {
 
 modes! {
     ReadWrite: ReadWrite, ElementsMut by elements_mut,
-        |handle| is(handle, false, Access::ReadWrite);
+        |array| is(array, false, Access::ReadWrite);
     Memfd: ReadWrite, ElementsMut by elements_mut,
         is_memfd;
     ReadOnly: ReadOnly, Elements by elements,
-        |handle| is(handle, false, Access::ReadOnly);
+        |array| is(array, false, Access::ReadOnly);
     Frozen: ReadOnly, Elements by elements,
         is_frozen;
     Guarded: ReadWrite, ElementsMut by elements_mut,
-        |handle| is(handle, true, Access::ReadWrite), true;
+        |array| is(array, true, Access::ReadWrite), true;
 }
 
 impl Joint for ReadWrite {}
@@ -146,32 +146,20 @@ macro_rules! writable {
 
 writable!(ReadWrite, Memfd);
 
-/// Whether it is guarded, or not, and has that access.
-fn is(handle: &Handle, guarded: bool, access: Access) -> Result<()> {
-    if handle.header().guarded() != guarded {
-        let name = handle.name().as_str().into();
-        return Err(ErrorKind::GuardMismatch { name, guarded: !guarded }.into());
-    }
-    if handle.access() == access {
-        return Ok(());
-    }
-    let object = format!("array {:?}, attached for {},", handle.name().as_str(), handle.access());
-    Err(ErrorKind::AccessDenied { object, access }.into())
+/// That the array is guarded, or not, and has that access.
+fn is(array: &ErasedArray, guarded: bool, access: Access) -> Result<()> {
+    array.check_guarded(guarded)?;
+    array.check_access(access)
 }
 
-fn is_memfd(handle: &Handle) -> Result<()> {
-    is(handle, false, Access::ReadWrite)?;
-    let backend = handle.backend();
-    if backend == BackendKind::Memfd {
-        return Ok(());
-    }
-    let (operation, reason) = ("freezing", "its segments cannot be sealed");
-    Err(ErrorKind::BackendCannot { operation, backend, reason, able: "memfd" }.into())
+fn is_memfd(array: &ErasedArray) -> Result<()> {
+    is(array, false, Access::ReadWrite)?;
+    array.segment().check_sealable()
 }
 
-/// A frozen array may be guarded: where nobody writes, nobody needs guards.
-fn is_frozen(handle: &Handle) -> Result<()> {
-    if handle.is_frozen() {
+/// A frozen array may be guarded: no process can write it, so readers need no guards.
+fn is_frozen(array: &ErasedArray) -> Result<()> {
+    if array.is_frozen() {
         return Ok(());
     }
     let missing = "F_SEAL_WRITE and F_SEAL_SEAL of a frozen memfd".into();

@@ -1,35 +1,55 @@
 //! The progress counter of an array.
 
+use std::fmt;
+
 use ndarray::Dimension;
 use shm_core::{Element, Result};
-use shm_sync::Timeout;
+use shm_sync::{ProgressCounter, Wait};
 
-use crate::Array;
-use crate::attachment::Attachment;
+use crate::array::Array;
+use crate::erased::ErasedArray;
+use crate::hold::{Borrowed, Hold, Owned};
 use crate::mode::Joint;
 
 impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
     /// The array's progress counter, which it has beside its elements. Nothing counts in it by
-    /// itself: how many chunks are done, [`Chunks::progress`](crate::Chunks::progress) tells.
+    /// itself: how many chunks are done, [`Chunks::progress`](crate::sync::Chunks::progress) tells.
     pub fn progress(&self) -> Progress<'_> {
-        Progress { counter: self.shared().progress() }
+        Progress { counter: self.shared::<Borrowed>().progress() }
+    }
+
+    /// As [`progress`](Self::progress): a counter that keeps the array attached and borrows nothing.
+    pub fn progress_owned(&self) -> OwnedProgress {
+        Progress { counter: self.shared::<Owned>().progress() }
     }
 }
 
-/// A counter that others wait on, without asking again and again. What it counts is for those who
-/// share the array to say; it starts at 0 and only grows, modulo 2^63.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress<'a> {
-    counter: shm_sync::ProgressCounter<&'a Attachment>,
+impl ErasedArray {
+    /// The array's progress counter, as [`Array::progress_owned`].
+    ///
+    /// # Errors
+    /// [`AccessDenied`](shm_core::ErrorKind::AccessDenied) if this process may only read the array.
+    pub fn progress_owned(&self) -> Result<OwnedProgress> {
+        Ok(Progress { counter: self.owned_words()?.progress() })
+    }
 }
 
-impl Progress<'_> {
-    /// The count. What others wrote before they counted, this process sees now.
+/// A counter that other processes wait on, without polling. The programs that share the array decide
+/// what it counts; it starts at 0 and only grows, modulo 2^63.
+pub struct Progress<'a, H: Hold = Borrowed> {
+    counter: ProgressCounter<H::Attachment<'a>>,
+}
+
+/// A [`Progress`] counter that keeps the array attached and borrows nothing.
+pub type OwnedProgress = Progress<'static, Owned>;
+
+impl<H: Hold> Progress<'_, H> {
+    /// The count. This process sees everything that others wrote before they counted.
     pub fn get(&self) -> u64 {
         self.counter.get()
     }
 
-    /// Counts `steps` more and wakes those who wait; returns the count before. It makes a system
+    /// Counts `steps` more and wakes those that wait; returns the count before. It makes a system
     /// call only if somebody waits.
     pub fn add(&self, steps: u64) -> u64 {
         self.counter.add(steps)
@@ -38,9 +58,22 @@ impl Progress<'_> {
     /// Sleeps until the count is not `seen` any more, and returns it.
     ///
     /// # Errors
-    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the limit passes;
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the time is over;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up;
     /// [`Os`](shm_core::ErrorKind::Os).
-    pub fn wait_past(&self, seen: u64, limit: Timeout) -> Result<u64> {
-        self.counter.wait_past(seen, limit)
+    pub fn wait_past<'w>(&self, seen: u64, wait: impl Into<Wait<'w>>) -> Result<u64> {
+        self.counter.wait_past(seen, wait)
+    }
+}
+
+impl<H: Hold> Clone for Progress<'_, H> {
+    fn clone(&self) -> Self {
+        Self { counter: self.counter.clone() }
+    }
+}
+
+impl<H: Hold> fmt::Debug for Progress<'_, H> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Progress").field(&self.get()).finish()
     }
 }

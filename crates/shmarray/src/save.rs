@@ -1,18 +1,18 @@
 //! Arrays to `.npy` files.
-#![allow(unsafe_code)] // reads bytes that lie in a region; locks what is guarded
+#![allow(unsafe_code)] // reads bytes that lie in a region
 
 use std::path::Path;
 
 use ndarray::Dimension;
-use shm_core::{Access, Element, ErrorKind, Order, Result, Window};
+use shm_core::{Element, Order, Result, Window};
 use shm_ndarray::copy_bytes;
 use shm_npy::NpyWriter;
-use shm_sync::{Shared, Timeout};
+use shm_sync::Timeout;
 
-use crate::attachment::Attachment;
-use crate::handle::Handle;
+use crate::any_array::sealed::AnyArray;
+use crate::array::{Array, GuardedArray};
+use crate::erased::ErasedArray;
 use crate::mode::Open;
-use crate::{Array, ErasedArray, GuardedArray};
 
 impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
     /// Writes what it shows to a `.npy` file, through a buffer of a mebibyte: in Fortran order if it
@@ -24,11 +24,11 @@ impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
     /// poisoned.
     ///
     /// # Errors
-    /// [`NoSpace`](ErrorKind::NoSpace); [`Path`](ErrorKind::Path) if something other than a
-    /// regular file stands there; [`InvalidDType`](ErrorKind::InvalidDType) for field names with
-    /// control characters; [`Os`](ErrorKind::Os).
+    /// [`NoSpace`](shm_core::ErrorKind::NoSpace); [`Path`](shm_core::ErrorKind::Path) if something other than a
+    /// regular file stands there; [`InvalidDType`](shm_core::ErrorKind::InvalidDType) for field names with
+    /// control characters; [`Os`](shm_core::ErrorKind::Os).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(self.handle(), path.as_ref())
+        save(self.as_erased(), path.as_ref())
     }
 }
 
@@ -38,7 +38,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     /// # Errors
     /// Those of [`read`](Self::read) and [`Array::save`].
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(self.handle(), path.as_ref())
+        save(self.as_erased(), path.as_ref())
     }
 }
 
@@ -47,18 +47,18 @@ impl ErasedArray {
     /// [`GuardedArray::save`] if it is guarded.
     ///
     /// # Errors
-    /// Those of [`GuardedArray::save`]; [`AccessDenied`](ErrorKind::AccessDenied) if it is guarded
+    /// Those of [`GuardedArray::save`]; [`AccessDenied`](shm_core::ErrorKind::AccessDenied) if it is guarded
     /// and attached for reading, which cannot take the lock.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        save(crate::transferable::Sealed::handle(self), path.as_ref())
+        save(self, path.as_ref())
     }
 }
 
-fn save(handle: &Handle, path: &Path) -> Result<()> {
+fn save(array: &ErasedArray, path: &Path) -> Result<()> {
     // Where nobody can write, nobody needs guards.
-    let is_guarded = handle.header().guarded() && !handle.is_frozen();
-    let _lock = if is_guarded { Some(lock(handle)?) } else { None };
-    let (header, window, region) = (handle.header(), handle.window(), handle.region());
+    let is_guarded = array.is_guarded() && !array.is_frozen();
+    let _guard = if is_guarded { Some(array.read_within(Timeout::Forever)?) } else { None };
+    let (header, window, region) = (array.header(), array.window(), array.region());
     let (order, in_memory) = order_of(&window);
     let mut writer = NpyWriter::create(path, header.dtype(), &window.shape, order)?;
     // SAFETY: region and header are of the same segment.
@@ -75,19 +75,4 @@ fn order_of(window: &Window) -> (Order, Window) {
     in_memory.shape.reverse();
     in_memory.strides.reverse();
     (Order::Fortran, in_memory)
-}
-
-/// Waits until nobody writes a guarded array.
-fn lock(handle: &Handle) -> Result<shm_sync::SharedGuard<&'_ Attachment>> {
-    let name = handle.name();
-    if handle.access() != Access::ReadWrite {
-        let (object, access) = (format!("guarded array {name:?}"), Access::ReadWrite);
-        return Err(ErrorKind::AccessDenied { object, access }.into());
-    }
-    // SAFETY: the segment is attached for writing, as seen right above.
-    let lock = unsafe { Shared::new(handle.attachment()) }.reading(Timeout::Forever)?;
-    if lock.is_poisoned() {
-        return Err(ErrorKind::Poisoned { name: name.to_string() }.into());
-    }
-    Ok(lock)
 }

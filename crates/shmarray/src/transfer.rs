@@ -25,10 +25,13 @@ use std::time::Duration;
 use ndarray::Dimension;
 use shm_core::{Access, Descriptor, Element, Result};
 use shm_pass::Outgoing;
+use shm_sync::Timeout;
 
-use crate::handle::Handle;
+use crate::any_array::AnyArray;
+use crate::array::Array;
+use crate::erased::ErasedArray;
 use crate::mode::Mode;
-use crate::{Array, ErasedArray, Transferable};
+use crate::payload::access_of;
 
 /// Gives an array to the children of a command, under a key: 1 to 64 of `A-Z a-z 0-9 _ -`.
 ///
@@ -38,8 +41,8 @@ use crate::{Array, ErasedArray, Transferable};
 /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`;
 /// [`Transport`](shm_core::ErrorKind::Transport) for the key;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached).
-pub fn inherit(command: &mut Command, key: &str, array: &impl Transferable) -> Result<()> {
-    let (payload, file) = array.handle().handover("inheriting")?;
+pub fn inherit(command: &mut Command, key: &str, array: &impl AnyArray) -> Result<()> {
+    let (payload, file) = array.as_erased().handover("inheriting")?;
     shm_pass::inherit(command, key, payload, file)
 }
 
@@ -57,12 +60,16 @@ pub fn take(key: &str) -> Result<Received> {
 /// # Errors
 /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`, before anything is sent;
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over.
-pub fn send(socket: &UnixStream, arrays: &[&dyn Transferable], timeout: Duration) -> Result<()> {
+pub fn send(
+    socket: &UnixStream,
+    arrays: &[&dyn AnyArray],
+    timeout: impl Into<Timeout>,
+) -> Result<()> {
     let outgoing = arrays.iter().map(|array| {
-        let (payload, file) = array.handle().handover("sending")?;
+        let (payload, file) = array.as_erased().handover("sending")?;
         Outgoing::new(payload, file)
     });
-    shm_pass::send(socket, outgoing, timeout)
+    shm_pass::send(socket, outgoing, duration_of(timeout.into()))
 }
 
 /// Receives the arrays of one message.
@@ -70,9 +77,18 @@ pub fn send(socket: &UnixStream, arrays: &[&dyn Transferable], timeout: Duration
 /// # Errors
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over;
 /// those of the message's form. Every descriptor that came with a bad message is closed.
-pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Received>> {
-    let arrays = shm_pass::receive(socket, timeout)?;
+pub fn receive(socket: &UnixStream, timeout: impl Into<Timeout>) -> Result<Vec<Received>> {
+    let arrays = shm_pass::receive(socket, duration_of(timeout.into()))?;
     Ok(arrays.into_iter().map(Received::new).collect())
+}
+
+/// As the transport takes it, for which a time beyond the clock's range is for ever.
+fn duration_of(timeout: Timeout) -> Duration {
+    match timeout {
+        Timeout::Forever => Duration::MAX,
+        Timeout::NoWait => Duration::ZERO,
+        Timeout::After(time) => time,
+    }
 }
 
 /// An array that another process handed over, not attached yet.
@@ -86,7 +102,7 @@ impl Received {
         Self { incoming }
     }
 
-    /// What the sender says it is; checked against the segment on attaching.
+    /// The sender's description of it; checked against the segment on attaching.
     pub fn descriptor(&self) -> &Descriptor {
         &self.incoming.payload.descriptor
     }
@@ -107,13 +123,12 @@ impl Received {
     /// [`SegmentMismatch`](shm_core::ErrorKind::SegmentMismatch) if it is not what the sender
     /// says.
     pub fn erased(self) -> Result<ErasedArray> {
-        let frozen = self.descriptor().frozen;
-        let access = if frozen { Access::ReadOnly } else { Access::ReadWrite };
-        self.attach(access).map(ErasedArray::new)
+        let access = access_of(self.descriptor());
+        self.attach(access)
     }
 
-    fn attach(self, access: Access) -> Result<Handle> {
+    fn attach(self, access: Access) -> Result<ErasedArray> {
         let shm_pass::Incoming { payload, file, .. } = self.incoming;
-        Handle::from_fd(&payload.descriptor, file.into(), access)
+        ErasedArray::open_fd(&payload.descriptor, file.into(), access)
     }
 }

@@ -2,7 +2,12 @@
 
 use ndarray::{Array2, ArrayD, Ix1, Ix2, Ix3, IxDyn, array, s};
 use shmarray::prelude::*;
-use shmarray::{DateTime64, Name, Payload, select, unique_name, unit};
+use shmarray::{
+    Name, Payload,
+    dtype::{DateTime64, unit},
+    names::unique_name,
+    select::select,
+};
 
 /// The backends that this build has.
 fn backends() -> Vec<BackendKind> {
@@ -175,7 +180,7 @@ fn names_are_unique_and_the_choice_is_explained() {
     let selection = array.selection().unwrap();
     assert_eq!(selection.chosen, array.backend());
     assert!(selection.to_string().contains(array.backend().as_str()), "{selection}");
-    assert!(select(&shmarray::Needs::default()).is_ok());
+    assert!(select(&shmarray::select::Needs::default()).is_ok());
 }
 
 #[cfg(feature = "shm")]
@@ -204,7 +209,7 @@ fn named_arrays_describe_themselves() {
     drop(successor);
     let error = ErasedArray::attach(name.as_str()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NotFound { .. }), "{error}");
-    assert!(shmarray::delete(name.as_str()).unwrap());
+    assert!(shmarray::names::delete(name.as_str()).unwrap());
 }
 
 #[cfg(feature = "memfd")]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, private};
 use shmarray::prelude::*;
-use shmarray::{Loaded, Timeout, ndarray, unique_name};
+use shmarray::{Timeout, names::unique_name, ndarray, npy::Loaded};
 
 const MIB: usize = 1 << 20;
 
@@ -105,7 +105,7 @@ fn checked() {
     let taken = load().backend(BackendKind::Shm).create().unwrap_err();
     assert!(matches!(taken.kind(), ErrorKind::AlreadyExists { .. }), "{taken}");
     first.fill(9);
-    let second = load().backend(BackendKind::Shm).replace().unwrap();
+    let second = load().backend(BackendKind::Shm).force(true).create().unwrap();
     assert_eq!((first.get((1, 2)), second.get((1, 2))), (Some(9), Some(5)));
 }
 

@@ -151,7 +151,7 @@ fn no_chunk_is_given_to_two() {
                 Err(found) => error = Some(found.to_string()),
             }
         }
-        let mut indices: Vec<_> = held.iter().map(shmarray::Chunk::index).collect();
+        let mut indices: Vec<_> = held.iter().map(shmarray::sync::Chunk::index).collect();
         indices.sort_unstable();
         indices.dedup();
         assert_eq!(indices.len(), held.len(), "{words:x?}");

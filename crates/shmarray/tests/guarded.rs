@@ -248,7 +248,7 @@ fn what_cannot_be_frozen_comes_back() {
 #[cfg(feature = "shm")]
 #[test]
 fn a_successor_need_not_be_of_the_same_kind() {
-    let name = shmarray::unique_name("guarded").unwrap();
+    let name = shmarray::names::unique_name("guarded").unwrap();
     let builder = GuardedArray::<u64, Ix1>::builder(3).name(name.as_str());
     let first = builder.backend(BackendKind::Shm).zeros().unwrap();
     let second = SharedArray::builder(3).name(name.as_str()).backend(BackendKind::Shm).force(true);

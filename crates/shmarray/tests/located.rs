@@ -10,7 +10,10 @@ use shm_conformance::leaks;
 use shm_conformance::process::{self, Child};
 use shmarray::ndarray::{Array1, Array2, ArrayView2, Ix6, aview1};
 use shmarray::prelude::*;
-use shmarray::{Located, RawArray, containing, is_shared};
+use shmarray::{
+    memory::{Located, containing, is_shared},
+    raw::RawArray,
+};
 
 fn main() {
     process::main(
@@ -186,7 +189,7 @@ fn frozen_and_read_only() {
 
 fn raw() {
     leaks::none(|| {
-        let name = shmarray::unique_name("located").unwrap();
+        let name = shmarray::names::unique_name("located").unwrap();
         let whole: RawArray<u8, Ix1> = RawArray::create(name.as_str(), 64).unwrap();
         let part: RawArray<i16, Ix2> =
             RawArray::builder((2, 4)).offset(16).attach(name.as_str()).unwrap();

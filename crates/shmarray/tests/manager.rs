@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use shm_conformance::leaks;
 use shm_conformance::process::{self, Child};
 use shmarray::prelude::*;
-use shmarray::{ndarray::array, unique_name};
+use shmarray::{names::unique_name, ndarray::array};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Metadata, Subscriber, span};
 
@@ -160,8 +160,9 @@ fn failures_together() {
         }
         let failed: Vec<_> = error.failures().iter().map(|one| one.name.as_str()).collect();
         assert_eq!(failed, [&folder, &link]);
-        let not_segments =
-            |one: &shmarray::Failure| matches!(one.error.kind(), ErrorKind::NotASegment { .. });
+        let not_segments = |one: &shmarray::manager::Failure| {
+            matches!(one.error.kind(), ErrorKind::NotASegment { .. })
+        };
         assert!(error.failures().iter().all(not_segments), "{error}");
         let text = error.to_string();
         let lines: Vec<_> = text.lines().collect();

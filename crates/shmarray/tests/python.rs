@@ -13,7 +13,11 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use shm_conformance::{leaks, private, process};
 use shmarray::ndarray::{Array1, Array2, array};
 use shmarray::prelude::*;
-use shmarray::{RawArray, ReadOnlyRawArray, element, unique_name};
+use shmarray::{
+    dtype::element,
+    names::unique_name,
+    raw::{RawArray, ReadOnlyRawArray},
+};
 
 /// Names the Python of an environment that has NumPy and cdxcore: `cargo xtask python` sets it.
 const WITH_NUMPY: &str = "SHMARRAY_TEST_PYTHON";
@@ -379,8 +383,8 @@ fn checked() {
     assert_eq!(next.clone().nbytes(), 1);
     made.unlink().unwrap(); // has lost its name: the successor keeps it
     assert!(path(&name).exists());
-    assert!(shmarray::gc().unwrap().is_empty());
-    assert!(shmarray::delete(&name).unwrap());
+    assert!(shmarray::names::gc().unwrap().is_empty());
+    assert!(shmarray::names::delete(&name).unwrap());
 }
 
 fn numpy() {

@@ -168,19 +168,19 @@ fn a_pass_that_does_not_fit_is_refused() {
 
 fn readers_writers_and_chunks_exclude_each_other() {
     let array = guarded(backends()[0], (10, 2));
-    let is_locked = |error: Error| assert!(kind(&error).starts_with("TimedOut"), "{error}");
+    let is_timed_out = |error: Error| assert!(kind(&error).starts_with("TimedOut"), "{error}");
     let chunk = array.chunks(5).unwrap().next().unwrap().unwrap();
-    is_locked(array.try_read().map(drop).unwrap_err());
-    is_locked(array.try_write().map(drop).unwrap_err());
+    is_timed_out(array.try_read().map(drop).unwrap_err());
+    is_timed_out(array.try_write().map(drop).unwrap_err());
     drop(chunk);
     let read = array.read().unwrap();
     let more = array.try_read().unwrap();
-    is_locked(array.try_write().map(drop).unwrap_err());
+    is_timed_out(array.try_write().map(drop).unwrap_err());
     let claim = array.chunks(5).unwrap().within(Duration::from_millis(5)).next().unwrap();
-    is_locked(claim.map(drop).unwrap_err());
+    is_timed_out(claim.map(drop).unwrap_err());
     drop((read, more));
     let write = array.write().unwrap();
-    is_locked(array.read_within(Duration::from_millis(5)).map(drop).unwrap_err());
+    is_timed_out(array.read_within(Duration::from_millis(5)).map(drop).unwrap_err());
     let error = array.write_within(Duration::from_millis(5)).map(drop).unwrap_err();
     assert!(error.to_string().contains("slot 0, generation 1"), "{error}");
     drop(write);
@@ -244,7 +244,7 @@ fn a_barrier_breaks_if_one_leaves_or_gives_up() {
     assert!(other_size(129).contains("129 participants"));
     let (mut stays, leaves) = (array.barrier(2).unwrap(), array.barrier(2).unwrap());
     assert!(other_size(3).contains("3 participants, others use it for 2"));
-    assert!(other_size(2).contains("all 2 places are taken"));
+    assert!(other_size(2).contains("all 2 seats are taken"));
     drop(leaves);
     let error = stays.wait().unwrap_err();
     assert!(error.to_string().contains("slot 0 left"), "{error}");
@@ -334,13 +334,13 @@ fn views_are_found() {
                     for _ in 0..200 {
                         let own = guarded(backend, (rows, 2));
                         let pointers = own.raw_view();
-                        let found = shmarray::containing(&pointers).unwrap();
+                        let found = shmarray::memory::containing(&pointers).unwrap();
                         assert_eq!((&found.name, found.shape), (own.name(), vec![rows, 2]));
                         let again = part.clone().detach().attach().unwrap();
                         drop(own);
-                        let found = shmarray::containing(&again.raw_view()).unwrap();
+                        let found = shmarray::memory::containing(&again.raw_view()).unwrap();
                         assert_eq!((&found.name, found.offset), (array.name(), 0));
-                        assert!(shmarray::is_shared(&array.raw_view()));
+                        assert!(shmarray::memory::is_shared(&array.raw_view()));
                     }
                 });
             }

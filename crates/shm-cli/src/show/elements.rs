@@ -3,7 +3,10 @@
 use std::fmt::Write as _;
 
 use half::{bf16, f16};
-use shmarray::{ByteOrder, DType, Field, Scalar, ScalarKind, TimeUnit};
+use shmarray::{
+    DType,
+    dtype::{ByteOrder, Field, Scalar, ScalarKind, TimeUnit},
+};
 
 use super::floats::{self, Kind};
 use super::times::{self, NAT};

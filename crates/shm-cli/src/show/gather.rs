@@ -1,7 +1,7 @@
 //! The bytes of elements that lie apart, read in as few steps as their distances allow.
 
 use anyhow::{Result, bail};
-use shmarray::Window;
+use shmarray::memory::Window;
 
 use super::layout::{Axis, Shown};
 

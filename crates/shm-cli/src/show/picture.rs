@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Resource, getrlimit};
 use shm_survey::printable;
-use shmarray::{DType, Window};
+use shmarray::{DType, memory::Window};
 
 use super::colours::Scale;
 use super::gather::{Line, Read};

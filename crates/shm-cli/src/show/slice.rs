@@ -5,7 +5,7 @@
 
 use anyhow::{Context, Result, bail};
 use shm_ndarray::slice_window;
-use shmarray::Window;
+use shmarray::memory::Window;
 use shmarray::ndarray::SliceInfoElem;
 
 use crate::overview::python_shape;
@@ -130,7 +130,7 @@ fn range(start: Option<isize>, stop: Option<isize>, step: isize, len: usize) -> 
 mod tests {
     use super::*;
     use crate::words;
-    use shmarray::{Layout, Order};
+    use shmarray::{Order, memory::Layout};
 
     fn chained(error: &anyhow::Error) -> String {
         Vec::from_iter(error.chain().map(words::of)).join(": ")

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use shm_npy::NpyFile;
-use shmarray::{ErrorKind, Layout, Order};
+use shmarray::{ErrorKind, Order, memory::Layout};
 
 use super::*;
 

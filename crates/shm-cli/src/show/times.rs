@@ -1,6 +1,6 @@
 //! Moments and spans of time, as NumPy prints them.
 
-use shmarray::{TimeUnit, Unit};
+use shmarray::dtype::{TimeUnit, Unit};
 
 /// NumPy's "not a time".
 pub(super) const NAT: i64 = i64::MIN;

@@ -4,27 +4,25 @@ use ndarray::Dimension;
 use shm_core::{Element, ErrorKind, Result};
 use shm_npy::NpyHeader;
 
-use crate::handle::Handle;
+use crate::any_array::sealed::AnyArray;
+use crate::array::Array;
+use crate::erased::ErasedArray;
 use crate::mode::{Guarded, ReadWrite};
-use crate::{Array, ErasedArray};
 
 /// What a file can become: [`SharedArray`](crate::SharedArray),
 /// [`GuardedArray`](crate::GuardedArray) and [`ErasedArray`].
 pub trait Loadable: sealed::Loadable {}
 
 mod sealed {
-    use super::{Handle, NpyHeader, Result};
+    use super::{AnyArray, NpyHeader, Result};
 
     /// What the crate itself asks of it.
-    pub trait Loadable: Sized {
+    pub trait Loadable: AnyArray + Sized {
         /// Whether it is guarded if it is new.
         const GUARDED: bool = false;
 
         /// Whether a file has what the type says.
         fn check(header: &NpyHeader) -> Result<()>;
-
-        /// The array that was made or found.
-        fn from_handle(handle: Handle) -> Result<Self>;
     }
 }
 
@@ -38,10 +36,6 @@ macro_rules! loadable {
             fn check(header: &NpyHeader) -> Result<()> {
                 check_type::<T, D>(header)
             }
-
-            fn from_handle(handle: Handle) -> Result<Self> {
-                Self::new(handle)
-            }
         }
     )*};
 }
@@ -53,10 +47,6 @@ impl Loadable for ErasedArray {}
 impl sealed::Loadable for ErasedArray {
     fn check(_: &NpyHeader) -> Result<()> {
         Ok(())
-    }
-
-    fn from_handle(handle: Handle) -> Result<Self> {
-        Ok(Self::new(handle))
     }
 }
 

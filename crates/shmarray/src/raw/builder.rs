@@ -6,11 +6,12 @@ use ndarray::{Dimension, IntoDimension};
 use shm_core::{BackendKind, Commit, Element, Layout, Name, Order, Result, Window};
 use shm_posix::RawSegment;
 
-use super::{Raw, RawArray, RawAttachment, Shown};
-use crate::located::Located;
+use super::attachment::{RawAttachment, RawSpan};
+use super::{Raw, RawArray};
+use crate::addresses::Located;
 use crate::mode::{Open, ReadWrite};
 
-/// What a raw array is taken for, or is to be. [`attach`](Self::attach) attaches to a segment and
+/// The dtype, shape and place of a raw array, and its options. [`attach`](Self::attach) attaches to a segment and
 /// [`create`](RawBuilder::create) makes one, in mode `M`.
 #[derive(Clone, Debug)]
 pub struct RawBuilder<T, D, M = ReadWrite> {
@@ -41,8 +42,8 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
         self
     }
 
-    /// Where its first element lies: bytes from the start of the segment. What is there before it
-    /// is nobody's business here.
+    /// Where its first element lies: bytes from the start of the segment. The library does not
+    /// touch the bytes before it.
     pub fn offset(mut self, bytes: u64) -> Self {
         self.offset = bytes;
         self
@@ -86,18 +87,18 @@ impl<T: Element, D: Dimension, M: Open> RawBuilder<T, D, M> {
         let name = Name::new(name)?;
         let layout = Layout::new(self.shape.slice(), self.order, size_of::<T>())?;
         let window = Window::whole(&layout);
-        let shown = Shown { layout, offset: self.offset, window };
-        let len = shown.place::<T, D>()?.end();
+        let span = RawSpan { layout, offset: self.offset, window };
+        let len = span.elements::<T, D>()?.end();
         let segment = segment(&name, len)?;
         let located = Located {
             name,
             backend: BackendKind::Shm,
             dtype: T::dtype(),
-            shape: shown.layout.shape().to_vec(),
+            shape: span.layout.shape().to_vec(),
             access: M::ACCESS,
             offset: 0,
         };
-        Raw::new(RawAttachment::new(segment, &shown, located), shown)
+        Raw::new(RawAttachment::new(segment, &span, located), span)
     }
 }
 

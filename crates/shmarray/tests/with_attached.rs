@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use shm_conformance::leaks::{self, Snapshot};
 use shm_conformance::process::{self, Child};
 use shmarray::prelude::*;
-use shmarray::{unique_name, with_attached};
+use shmarray::{names::unique_name, with_attached};
 
 fn main() {
     process::main(
@@ -27,7 +27,7 @@ fn mappings() -> usize {
     Snapshot::take().mappings.len()
 }
 
-fn detached(backend: BackendKind, value: u32) -> Detached<u32, Ix1> {
+fn detached(backend: BackendKind, value: u32) -> Detached<SharedArray<u32, Ix1>> {
     let array = SharedArray::builder(5).unique("wrap").backend(backend);
     array.full(value).unwrap().detach()
 }

@@ -1,23 +1,15 @@
-//! Names that nobody else has, names to be removed, and names that nobody has any more.
-
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! Arrays by their names alone: removing them, names that nobody else has, and what killed processes
+//! left.
 
 use shm_core::{Name, Result};
-#[cfg(feature = "shm")]
-use shm_posix::Abandoned;
+#[cfg(all(feature = "shm", target_os = "linux"))]
+pub use shm_posix::Abandoned;
 
 use crate::backends;
 
-/// A name that no other process, forked or not, has made or will make:
-/// `prefix-time and random bits-count`.
-///
-/// # Errors
-/// [`InvalidName`](shm_core::ErrorKind::InvalidName) if no name can begin with that prefix.
-pub fn unique_name(prefix: &str) -> Result<Name> {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let count = COUNT.fetch_add(1, Relaxed);
-    Name::new(format!("{prefix}-{}-{count}", shm_presence::stamp().uuid.simple()))
-}
+mod unique;
+
+pub use unique::unique_name;
 
 /// Removes a named array (backend `shm`) by its name alone; those attached keep their memory.
 ///
@@ -37,7 +29,7 @@ pub fn delete(name: &str) -> Result<bool> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(feature = "shm")]
+#[cfg(all(feature = "shm", target_os = "linux"))]
 pub fn abandoned() -> Result<Vec<Abandoned>> {
     shm_posix::Posix::default().abandoned()
 }
@@ -50,7 +42,7 @@ pub fn abandoned() -> Result<Vec<Abandoned>> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(feature = "shm")]
+#[cfg(all(feature = "shm", target_os = "linux"))]
 pub fn gc() -> Result<Vec<Abandoned>> {
     shm_posix::Posix::default().collect()
 }

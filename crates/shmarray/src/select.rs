@@ -1,7 +1,8 @@
-//! Which backend an array gets that does not name one.
+//! Which backend an array gets that does not name one, and why.
 
 use shm_core::{BackendKind, Error, Result};
-use shm_select::{Needs, Selection, Selector};
+use shm_select::Selector;
+pub use shm_select::{Candidate, Facts, Needs, SelectedBy, Selection, Verdict, Why, Workers};
 
 use crate::backends::COMPILED;
 

@@ -3,14 +3,17 @@
 use ndarray::Dimension;
 use shm_core::{Element, Payload, Result};
 
+use crate::any_array::AnyArray;
+use crate::array::Array;
+use crate::detached::Detached;
+use crate::erased::ErasedArray;
 use crate::mode::Mode;
-use crate::{Array, Detached, ErasedArray};
 
 /// Attaches arrays, runs a function on them, and detaches them: also if the function fails or
 /// panics. If one of them cannot be attached, those before it are detached and the function does not
 /// run.
 ///
-/// What the function returns is returned; one that fails itself gives a result in a result. A clone
+/// It returns what the function returns; a function that fails itself gives a result in a result. A clone
 /// of an array that the function keeps stays attached. See [`Attach`] for what can be attached.
 ///
 /// ```
@@ -19,7 +22,7 @@ use crate::{Array, Detached, ErasedArray};
 ///
 /// # fn main() -> shmarray::Result<()> {
 /// let input = SharedArray::builder(3).unique("input").full(2.0_f32)?.detach();
-/// let output: Detached<f32, _> = SharedArray::builder(3).unique("output").zeros()?.detach();
+/// let output: Detached<SharedArray<f32, _>> = SharedArray::builder(3).unique("output").zeros()?.detach();
 ///
 /// let sum = with_attached((&input, &output), |(input, output)| -> shmarray::Result<f32> {
 ///     output.copy_from(&(input.to_owned_array() * 10.0))?;
@@ -30,7 +33,7 @@ use crate::{Array, Detached, ErasedArray};
 /// # }
 /// ```
 ///
-/// In a worker, of what it was sent; the function says what it expects:
+/// In a worker, which attaches the arrays that it was sent; the function says which types it expects:
 ///
 /// ```
 /// use shmarray::prelude::*;
@@ -61,7 +64,7 @@ where
 }
 
 /// What can be attached as an `A`, by [`with_attached`]:
-/// - a [`Detached`] as the [`Array`] that it was;
+/// - a [`Detached`] as the array that it was;
 /// - a [`Payload`], or a name (`str`, `String`), as an [`Array`] of any type and mode, or as an
 ///   [`ErasedArray`];
 /// - a slice, an array or a `Vec` of them, as a `Vec`, and up to six in a tuple, as a tuple;
@@ -79,8 +82,8 @@ mod sealed {
     impl<A, S: Attach<A> + ?Sized> Public<A> for S {}
 }
 
-impl<T: Element, D: Dimension, M: Mode> sealed::Attach<Array<T, D, M>> for Detached<T, D, M> {
-    fn attach(&self) -> Result<Array<T, D, M>> {
+impl<A: AnyArray> sealed::Attach<A> for Detached<A> {
+    fn attach(&self) -> Result<A> {
         Detached::attach(self)
     }
 }

@@ -1,0 +1,4 @@
+//! Arrays from `.npy` files: see [`SharedArray::load`](crate::SharedArray::load) and
+//! [`Array::save`](crate::Array::save).
+
+pub use crate::load::{Load, Loadable, Loaded};
