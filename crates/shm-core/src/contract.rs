@@ -240,7 +240,7 @@ pub trait Identified: Segment {
 pub struct SlotLocks<F = File> {
     /// The file.
     pub file: F,
-    /// The byte of slot 0. The next [`SLOT_COUNT`](crate::SLOT_COUNT) are this segment's alone.
+    /// The byte of slot 0. The next [`MAX_SLOTS`](crate::MAX_SLOTS) are this segment's alone.
     pub first: u64,
 }
 
@@ -279,6 +279,8 @@ pub struct Spec {
     pub force: bool,
     /// Whether its elements are reached through guards and claims only.
     pub guarded: bool,
+    /// How many participants can hold a slot at the same time: 1 to [`MAX_SLOTS`](crate::MAX_SLOTS).
+    pub slots: u32,
 }
 
 impl Spec {
@@ -286,7 +288,8 @@ impl Spec {
     #[inline]
     pub fn new(name: Name, dtype: DType, layout: Layout) -> Self {
         let (commit, pages, cleanup, align) = Default::default();
-        Self { name, dtype, layout, commit, pages, cleanup, align, force: false, guarded: false }
+        let (force, guarded, slots) = (false, false, crate::DEFAULT_SLOTS);
+        Self { name, dtype, layout, commit, pages, cleanup, align, force, guarded, slots }
     }
 }
 

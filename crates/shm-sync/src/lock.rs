@@ -17,8 +17,8 @@
 //! Both change one word before they look, so one of them comes first there.
 //!
 //! Of the word, the high half is the generation of the exclusive holder, and the bits of the low half are
-//! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`POISONED`] (10), [`CLAIMS`] (11),
-//! [`INTENT`] (12) and [`MARKED`] (13).
+//! its slot + 1 (0..11), [`WRITERS_WAIT`] (11), [`READERS_WAIT`] (12), [`POISONED`] (13), [`CLAIMS`] (14),
+//! [`INTENT`] (15) and [`MARKED`] (16).
 //!
 //! A waiter finds that the holder is dead, and takes it out of the word with one compare-and-swap. If
 //! the dead holder may have been writing, [`POISONED`] stays until an exclusive holder clears it. A
@@ -32,20 +32,21 @@ use crate::liveness::System;
 use crate::sleep::{Sleep, Whom};
 use crate::wait::Wait;
 use crate::waiter::{Stop, Waiter};
+use crate::waits_for::WaitsFor;
 use crate::words::{Line, LockWords, low_half};
 
 /// A writer sleeps.
-const WRITERS_WAIT: u64 = 1 << 8;
+const WRITERS_WAIT: u64 = 1 << 11;
 /// A sharer sleeps.
-const READERS_WAIT: u64 = 1 << 9;
+const READERS_WAIT: u64 = 1 << 12;
 /// A holder died while it may have been writing.
-const POISONED: u64 = 1 << 10;
+const POISONED: u64 = 1 << 13;
 /// It is the claimers' turn to share.
-const CLAIMS: u64 = 1 << 11;
+const CLAIMS: u64 = 1 << 14;
 /// The exclusive holder has not begun to write.
-const INTENT: u64 = 1 << 12;
+const INTENT: u64 = 1 << 15;
 /// Lines may be marked. Only a writer in the word clears it, and loads them afterwards.
-const MARKED: u64 = 1 << 13;
+const MARKED: u64 = 1 << 16;
 /// The bits that outlast a holder, beside [`MARKED`].
 pub(crate) const STATE: u64 = POISONED | CLAIMS;
 const _: () = assert!((STATE | MARKED | INTENT | WRITERS_WAIT | READERS_WAIT) & Owner::BITS == 0);
@@ -160,12 +161,12 @@ impl Lock<'_> {
         self,
         me: Owner,
         system: &impl System,
-        wait: Wait<'_>,
+        mut wait: Wait<'_>,
     ) -> Result<Granted, Stop> {
         if let Some(granted) = self.try_exclusive_after_load(me) {
             return Ok(granted);
         }
-        let mut waiter = Waiter::new(wait);
+        let mut waiter = Waiter::new(wait.reborrow()).noting(self.lines, me);
         let state = self.enter(me, system, &mut waiter, 0)?;
         match self.drain(system, &mut waiter) {
             Ok(looked) => {
@@ -219,7 +220,7 @@ impl Lock<'_> {
         is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
         let mut wait = wait.into();
-        let mut waiter = Waiter::new(wait.reborrow()).unless(&is_needless);
+        let mut waiter = Waiter::new(wait.reborrow()).unless(&is_needless).noting(self.lines, me);
         loop {
             let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
@@ -349,6 +350,7 @@ impl Lock<'_> {
             if waiter.spins() {
                 continue;
             }
+            waiter.note(WaitsFor::Sharers, None);
             if waiter.sleep(system, &self.words.departures, seen, Whom::Writers)? {
                 self.clear_dead_marks(system)?;
             }
@@ -391,6 +393,7 @@ impl Lock<'_> {
         {
             return Ok(false);
         }
+        waiter.note(WaitsFor::Holder, Owner::in_word(word));
         match waiter.sleep(system, &self.words.word, flagged, whom) {
             Ok(true) => self.release_if_dead(system)?,
             Ok(false) => {}
