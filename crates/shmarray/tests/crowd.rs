@@ -1,6 +1,6 @@
 //! More processes than the slots that an array has by default: each reads, claims and waits at a barrier.
 
-#![allow(clippy::unwrap_used)] // a failed step fails the test
+#![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ fn main() {
     );
 }
 
-const PROCESSES: usize = 300;
+const PROCESSES: u32 = 300;
 const CHUNKS: usize = 2000;
 /// Of ten processes, one is killed as a reader, and one with a chunk.
-const KINDS: usize = 10;
+const KINDS: u32 = 10;
 
 /// What the processes are told, and how many have come so far.
 struct Stage {
@@ -38,9 +38,9 @@ impl Stage {
         Self { array: array.unwrap(), step: step.unwrap(), ready: ready.unwrap() }
     }
 
-    fn wait_for(counter: &SharedArray<u8, Ix1>, count: usize) {
+    fn wait_for(counter: &SharedArray<u8, Ix1>, count: u32) {
         let progress = counter.progress();
-        while progress.get() < count as u64 {
+        while progress.get() < count.into() {
             progress.wait_past(progress.get(), HANGS).unwrap();
         }
     }
@@ -50,7 +50,7 @@ impl Stage {
     }
 
     /// A process of that number, to its end or until it is killed.
-    fn play(&self, number: usize) -> i32 {
+    fn play(&self, number: u32) -> i32 {
         let guard = self.array.read().unwrap();
         self.ready();
         Self::wait_for(&self.step, 1);
@@ -61,10 +61,10 @@ impl Stage {
             chunk.as_mut().unwrap()[0] = u64::MAX;
             self.ready();
         }
-        Self::wait_for(&self.step, if chunk.is_some() { usize::MAX } else { 2 });
+        Self::wait_for(&self.step, if chunk.is_some() { u32::MAX } else { 2 });
         for chunk in self.array.chunks(1).unwrap() {
             let mut chunk = chunk.unwrap();
-            chunk[0] = chunk.index() as u64 + 1;
+            chunk[0] = u64::from(chunk.index()) + 1;
             chunk.done();
         }
         self.ready();
@@ -74,15 +74,15 @@ impl Stage {
             let mut guard = self.array.write().unwrap();
             guard[0] = u64::MAX;
             self.ready();
-            Self::wait_for(&self.step, usize::MAX);
+            Self::wait_for(&self.step, u32::MAX);
         }
         Self::wait_for(&self.step, 3);
         0
     }
 }
 
-const SURVIVORS: u32 = (PROCESSES - 2 * PROCESSES / KINDS) as u32;
-const LAST: usize = PROCESSES - 1;
+const SURVIVORS: u32 = PROCESSES - 2 * PROCESSES / KINDS;
+const LAST: u32 = PROCESSES - 1;
 
 fn crowd() {
     for backend in [BackendKind::Shm, BackendKind::Memfd, BackendKind::Mmap] {
@@ -99,12 +99,12 @@ fn crowd() {
             let all = stage.array.participants().unwrap();
             all.into_iter().filter(|one| one.alive && !one.is_me).map(|one| one.slot)
         };
-        assert!(alive().eq(0..PROCESSES as u32), "all read at once");
+        assert!(alive().eq(0..PROCESSES), "all read at once");
 
         let (readers, rest): (Vec<_>, Vec<_>) =
             children.into_iter().partition(|(number, _)| number % KINDS == 0);
         drop(readers); // killed
-        assert_eq!(alive().count(), PROCESSES - PROCESSES / KINDS);
+        assert_eq!(alive().count(), (PROCESSES - PROCESSES / KINDS) as usize);
         stage.step.progress().add(1);
         Stage::wait_for(&stage.ready, PROCESSES + PROCESSES / KINDS);
         let (holders, rest): (Vec<_>, Vec<_>) =
@@ -113,14 +113,14 @@ fn crowd() {
         assert_eq!(progress.held as usize, holders.len());
         stage.step.progress().add(1);
         drop(holders); // killed
-        Stage::wait_for(&stage.ready, PROCESSES + PROCESSES / KINDS + SURVIVORS as usize);
+        Stage::wait_for(&stage.ready, PROCESSES + PROCESSES / KINDS + SURVIVORS);
         let right = |(at, value): (usize, &u64)| *value == at as u64 + 1;
         assert!(stage.array.read().unwrap().iter().enumerate().all(right));
         let last = stage.array.barrier(SURVIVORS + 1).unwrap().wait_within(HANGS);
         last.unwrap();
 
         // The owner of the last slot dies as a writer.
-        Stage::wait_for(&stage.ready, PROCESSES + PROCESSES / KINDS + SURVIVORS as usize + 1);
+        Stage::wait_for(&stage.ready, PROCESSES + PROCESSES / KINDS + SURVIVORS + 1);
         let error = stage.array.read_within(Duration::ZERO).unwrap_err();
         assert!(error.to_string().contains("slot 299"), "{error}");
         let (last, rest): (Vec<_>, Vec<_>) =
