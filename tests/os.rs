@@ -13,10 +13,8 @@ use sources::{Fault, Source, judge, sources};
 /// Crates that still name an operating system elsewhere. The list only shrinks.
 const KNOWN: &[&str] = &[
     "crates/shm-anon",
-    "crates/shm-cli",
     "crates/shm-map",
     "crates/shm-memfd",
-    "crates/shm-npy",
     "crates/shm-posix",
     "crates/shm-presence",
     "crates/shm-sync",

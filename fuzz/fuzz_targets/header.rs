@@ -8,8 +8,8 @@ use shm_core::{
 };
 use shmarray_fuzz::{check_error, memory, segment};
 
-/// Bytes; the dtype's text has at most 8192.
-const MOST: usize = 1 << 18;
+/// Bytes; the dtype's text has at most 10 000.
+const MOST: usize = 1 << 19;
 
 fuzz_target!(|input: &[u8]| {
     let Some((bytes, len)) = segment::expand(input) else {

@@ -36,7 +36,7 @@ const TARGETS: [Target; 6] = [
     Target { name: "header", runs: 120_000, max_len: 2048, seeds: None },
     Target { name: "descriptor", runs: 100_000, max_len: 2048, seeds: None },
     Target { name: "message", runs: 40_000, max_len: 1024, seeds: None },
-    Target { name: "dtype", runs: 150_000, max_len: 9000, seeds: None },
+    Target { name: "dtype", runs: 150_000, max_len: 11_000, seeds: None },
     Target { name: "npy", runs: 50_000, max_len: 1024, seeds: FILES },
     Target { name: "npz", runs: 30_000, max_len: 1024, seeds: FILES },
 ];

@@ -16,10 +16,6 @@
 //!
 //! Both change one word before they look, so one of them comes first there.
 //!
-//! Of the word, the high half is the generation of the exclusive holder, and the bits of the low half are
-//! its slot + 1 (0..11), [`WRITERS_WAIT`] (11), [`READERS_WAIT`] (12), [`POISONED`] (13), [`CLAIMS`] (14),
-//! [`INTENT`] (15) and [`MARKED`] (16).
-//!
 //! A waiter finds that the holder is dead, and takes it out of the word with one compare-and-swap. If
 //! the dead holder may have been writing, [`POISONED`] stays until an exclusive holder clears it. A
 //! holder that died before it had looked for sharers counts as one that may have been writing.
@@ -35,21 +31,12 @@ use crate::waiter::{Stop, Waiter};
 use crate::waits_for::WaitsFor;
 use crate::words::{Line, LockWords, low_half};
 
-/// A writer sleeps.
-const WRITERS_WAIT: u64 = 1 << 11;
-/// A sharer sleeps.
-const READERS_WAIT: u64 = 1 << 12;
-/// A holder died while it may have been writing.
-const POISONED: u64 = 1 << 13;
-/// It is the claimers' turn to share.
-const CLAIMS: u64 = 1 << 14;
-/// The exclusive holder has not begun to write.
-const INTENT: u64 = 1 << 15;
-/// Lines may be marked. Only a writer in the word clears it, and loads them afterwards.
-const MARKED: u64 = 1 << 16;
-/// The bits that outlast a holder, beside [`MARKED`].
-pub(crate) const STATE: u64 = POISONED | CLAIMS;
-const _: () = assert!((STATE | MARKED | INTENT | WRITERS_WAIT | READERS_WAIT) & Owner::BITS == 0);
+mod bits;
+
+use bits::{CLAIMS, INTENT, MARKED, POISONED, READERS_WAIT, WRITERS_WAIT};
+pub(crate) use bits::{STATE, is_waited_for};
+#[cfg(not(loom))]
+pub(crate) use bits::{is_begun, is_poisoned};
 
 /// The most shared locks that one slot can hold at a time.
 const MAX_MARKS: u32 = u32::MAX / 2;
@@ -482,23 +469,6 @@ fn too_many(count: u32) -> shm_core::Error {
     let (limit, value) = ("shared locks of one process", Some(count.into()));
     let hint = "guards that are leaked or never dropped hold them";
     ErrorKind::LimitReached { limit, value, hint }.into()
-}
-
-/// Whether a lock's word says that a holder died while it may have been writing.
-#[cfg(not(loom))]
-pub(crate) fn is_poisoned(word: u64) -> bool {
-    word & POISONED != 0
-}
-
-/// Whether the holder that a lock's word names has acquired the lock, and may write.
-#[cfg(not(loom))]
-pub(crate) fn is_begun(word: u64) -> bool {
-    word & INTENT == 0
-}
-
-/// Whether a lock's word says that others wait for its holder.
-pub(crate) fn is_waited_for(word: u64) -> bool {
-    word & (WRITERS_WAIT | READERS_WAIT) != 0
 }
 
 fn is_marked(line: &Line) -> bool {

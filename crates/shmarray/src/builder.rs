@@ -12,7 +12,7 @@ use shm_select::{Needs, Workers};
 use crate::any_array::AnyArray;
 use crate::backends::{self, backend_cannot};
 use crate::erased::ErasedArray;
-use crate::names::unique_name;
+use crate::names::unique::unique_name;
 use crate::select;
 
 mod erased;

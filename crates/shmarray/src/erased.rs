@@ -13,11 +13,12 @@ use shm_select::Selection;
 use shm_sync::Participant;
 
 use crate::attachment::Attachment;
-use crate::backends::{self, AnySegment, COMPILED, Mapped};
+use crate::backends::segment::{AnySegment, Mapped};
+use crate::backends::{self, COMPILED};
 
 mod chunks;
 pub(crate) mod details;
-mod elements;
+pub(crate) mod elements;
 mod guard;
 
 pub use chunks::{ErasedChunk, ErasedChunks};

@@ -6,7 +6,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use shm_core::{Access, BackendKind, Descriptor, ErrorKind, Origin, Payload, PayloadRef, Result};
 use shm_presence::fork;
 
-use crate::backends::{self, Mapped, backend_cannot};
+use crate::backends::segment::Mapped;
+use crate::backends::{self, backend_cannot};
 use crate::erased::ErasedArray;
 
 impl ErasedArray {

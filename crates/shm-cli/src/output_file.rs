@@ -1,18 +1,24 @@
 //! The file that an array or a picture is written to.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 
-/// A path, as the command line has it. What is to appear in one step cannot go to standard output.
-pub(crate) fn file(text: &str) -> Result<PathBuf, String> {
+/// Takes a path of the command line, UTF-8 or not.
+pub(crate) fn parser() -> impl TypedValueParser<Value = PathBuf> {
+    OsStringValueParser::new().try_map(file)
+}
+
+/// Refuses standard output, where a file cannot appear in one step.
+fn file(text: OsString) -> Result<PathBuf, &'static str> {
     if text == "-" {
         return Err(
-            "standard output is not possible, as the file appears in one step; a file that \
-                    is called so is ./-"
-                .to_owned(),
+            "the file appears in one step, so it cannot be standard output; a file that is \
+                    called so is ./-",
         );
     }
     Ok(text.into())
@@ -27,7 +33,7 @@ pub(crate) fn check_folder(file: &Path) -> Result<()> {
             bail!("there is no folder {}", folder.display())
         }
         Ok(found) if !found.is_dir() => bail!("{} is no folder", folder.display()),
-        // What else is wrong, writing tells.
+        // The write reports any other fault.
         _ => Ok(()),
     }
 }

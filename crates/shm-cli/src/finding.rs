@@ -1,4 +1,4 @@
-//! What was found about a machine: one line each, with what can be done about it.
+//! Findings about a machine: one line each, with advice.
 
 use serde::Serialize;
 
@@ -8,11 +8,11 @@ use serde::Serialize;
 pub(crate) enum State {
     /// As it should be, or only a figure.
     Ok,
-    /// It works; something could be better.
+    /// A thing that works and could be better.
     Advice,
     /// Something does not work, or a promise is weaker.
     Problem,
-    /// It could not be found out.
+    /// A question that the system does not answer.
     Unknown,
 }
 
@@ -22,11 +22,11 @@ pub(crate) struct Finding {
     pub(crate) group: &'static str,
     pub(crate) what: String,
     pub(crate) state: State,
-    /// What there is, in words.
+    /// The state in words.
     pub(crate) found: String,
     /// The same as a number, in bytes or as a count, where it is one.
     pub(crate) number: Option<u64>,
-    /// What can be done, or what follows.
+    /// A remedy, or the consequence.
     pub(crate) advice: Option<String>,
 }
 
@@ -40,7 +40,7 @@ impl Finding {
         Self { group, what, state: State::Ok, found, number: None, advice: None }
     }
 
-    /// What could not be read.
+    /// A finding that could not be read.
     pub(crate) fn unknown(group: &'static str, what: impl Into<String>) -> Self {
         Self { state: State::Unknown, ..Self::new(group, what, "unknown") }
     }

@@ -8,7 +8,7 @@ use rustix::fs::{Mode, OFlags, open};
 use rustix::io::Errno;
 use shmarray::{BackendKind, Commit, MemfdArray, SharedArray, ndarray::Ix1};
 
-use super::finding::Finding;
+use crate::finding::Finding;
 
 const GROUP: &str = "promises";
 
@@ -49,7 +49,7 @@ fn unnamed_and_locks() -> (Finding, Finding) {
     (works(unnamed), presence)
 }
 
-/// What it means that no unnamed file can be made. See open(2), `O_TMPFILE`.
+/// The consequence of an unnamed file that cannot be made. See open(2), `O_TMPFILE`.
 fn without_unnamed(what: &'static str, errno: Errno) -> Finding {
     let found = Finding::new(GROUP, what, format!("refused: {errno}"));
     match errno {

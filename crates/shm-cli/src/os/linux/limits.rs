@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::finding::Finding;
+use crate::finding::Finding;
 use crate::units;
 
 /// Fewer file descriptors than this are worth a word: an array takes two.
@@ -108,7 +108,7 @@ fn overcommit() -> Finding {
     }
 }
 
-/// What is left of the memory of the machine.
+/// The free memory of the machine.
 fn memory() -> Vec<Finding> {
     let meminfo = text("/proc/meminfo").unwrap_or_default();
     let finding = |(what, field): (&str, &str)| match kibibytes(&meminfo, field) {

@@ -1,10 +1,15 @@
 //! The array that somebody calls by a name, or an error that says what to write instead.
 
+use std::fmt;
+
 use anyhow::{Result, anyhow, bail};
-use shm_survey::{Locator, SegmentInfo};
+use shm_survey::{Locator, SegmentInfo, printable};
 use shmarray::{Error, ErrorKind};
 
-use crate::exit;
+use crate::{exit, os};
+
+/// How much alike two names are, from 0 to 1, for one to be meant by the other: as clap has it.
+const ALIKE: f64 = 0.8;
 
 /// The array that is called so, as [`shm_survey::find`] finds it.
 pub(crate) fn find(name: &str) -> Result<SegmentInfo> {
@@ -14,8 +19,8 @@ pub(crate) fn find(name: &str) -> Result<SegmentInfo> {
 
 /// Refuses a path where a name is meant.
 pub(crate) fn check(name: &str) -> Result<()> {
-    if name.starts_with("/dev/shm/") {
-        bail!("{name:?} is a path, and a name is wanted: leave out /dev/shm/");
+    if name.strip_prefix(os::DIRECTORY).is_some_and(|rest| rest.starts_with('/')) {
+        bail!("{name:?} is a path, and a name is wanted: leave out {}/", os::DIRECTORY);
     }
     Ok(())
 }
@@ -27,8 +32,10 @@ pub(crate) fn explained(name: &str, error: Error) -> anyhow::Error {
         ErrorKind::NotFound { .. } if is_entry => exit::refused(
             exit::NOT_FOUND,
             format!(
-                "there is no array {name:?}: neither in /dev/shm nor among the memfd arrays that \
-                 this user may see; `shmarray ls` lists all"
+                "there is no array {name:?}: neither in {} nor among the memfd arrays that this \
+                 user may see; {}",
+                os::DIRECTORY,
+                Meant::by(name)
             ),
         ),
         ErrorKind::BadMagic { .. } if !is_entry => anyhow!("{name} is not an array of shmarray"),
@@ -36,11 +43,43 @@ pub(crate) fn explained(name: &str, error: Error) -> anyhow::Error {
             if is_entry && is_ours(name).is_ok_and(|is_ours| !is_ours) =>
         {
             anyhow!(
-                "/dev/shm/{name} is not an array of shmarray; if it is a raw segment (a block of \
-                 Python's shared_memory, say), a program reads it with RawArray"
+                "{} is not an array of shmarray; if it is a raw segment (a block of Python's \
+                 shared_memory, say), a program reads it with RawArray",
+                os::entry_path(name).display()
             )
         }
         _ => error.into(),
+    }
+}
+
+/// Names of arrays that the user may have meant.
+struct Meant(Vec<String>);
+
+impl Meant {
+    /// The names that are most like it.
+    fn by(name: &str) -> Self {
+        const MOST: usize = 3;
+        let listing = shm_survey::list().unwrap_or_default();
+        let mut alike = Vec::new();
+        for segment in &listing.segments {
+            let place = segment.locator().to_string();
+            let likeness = strsim::jaro_winkler(name, &place);
+            if likeness > ALIKE {
+                alike.push((likeness, place));
+            }
+        }
+        alike.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Self(alike.into_iter().take(MOST).map(|(_, place)| place).collect())
+    }
+}
+
+impl fmt::Display for Meant {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("`shmarray ls` lists all");
+        }
+        let names = self.0.iter().map(|name| printable(name));
+        write!(f, "did you mean {}?", Vec::from_iter(names).join(" or "))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Words in nested brackets, as NumPy prints arrays: aligned, wrapped, summarised.
+//! Formatter in nested brackets, as NumPy prints arrays: aligned, wrapped, summarised.
 //!
 //! The rules are those of `_formatArray` in NumPy's `arrayprint.py`, for `print(array)`.
 
@@ -7,15 +7,15 @@ use std::io::{self, Write};
 /// Elements at each end of a summarised axis.
 const EDGE: usize = 3;
 
-/// Characters of a line, as NumPy's `linewidth`.
-const LINE: usize = 75;
+/// Characters of a line where no terminal says otherwise, as NumPy's `linewidth`.
+pub(super) const LINE: usize = 75;
 
-/// What stands for the elements left out.
+/// Stands for the elements left out.
 const LEFT_OUT: &str = "...";
 
-/// Which indices of each axis are printed.
+/// The indices of each axis that are printed.
 #[derive(Clone, Debug)]
-pub(super) struct Shown {
+pub(super) struct PrintedIndices {
     axes: Vec<Axis>,
 }
 
@@ -46,7 +46,7 @@ impl Axis {
     }
 }
 
-impl Shown {
+impl PrintedIndices {
     /// The ends of each axis if it is to be a summary, otherwise everything.
     pub(super) fn new(shape: &[usize], is_summary: bool) -> Self {
         let axis = |len: &usize| Axis { len: *len, is_summarised: is_summary && *len > 2 * EDGE };
@@ -62,23 +62,25 @@ impl Shown {
         self.axes.iter().try_fold(1_usize, |len, axis| len.checked_mul(axis.count()))
     }
 
-    /// Prints the array; `word` is asked for each element that is printed, by its number among
+    /// Prints the array in lines of so many columns; `word` is asked for each element that is printed, by its number among
     /// them, the last axis fastest.
     pub(super) fn print(
         &self,
+        columns: usize,
         out: &mut dyn Write,
         word: &mut dyn FnMut(usize) -> String,
     ) -> io::Result<()> {
         if self.axes.iter().any(|axis| axis.len == 0) {
             return writeln!(out, "[]");
         }
-        Printer { shown: self, out, word, next: 0 }.axis(0)?;
+        Printer { shown: self, columns, out, word, next: 0 }.axis(0)?;
         writeln!(out)
     }
 }
 
 struct Printer<'a> {
-    shown: &'a Shown,
+    shown: &'a PrintedIndices,
+    columns: usize,
     out: &'a mut dyn Write,
     word: &'a mut dyn FnMut(usize) -> String,
     next: usize,
@@ -114,7 +116,7 @@ impl Printer<'_> {
     fn row(&mut self, axis: Axis, depth: usize) -> io::Result<()> {
         let indent = depth + 1;
         let mut line = Line { text: String::new(), indent, is_first: true };
-        let width = LINE.saturating_sub(depth + 1);
+        let width = self.columns.saturating_sub(depth + 1);
         for item in 0..axis.count() {
             if axis.is_summarised && item == EDGE {
                 line.add(LEFT_OUT, width, self.out)?;

@@ -4,17 +4,17 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-/// What is done sooner needs no bar.
+/// A step that is done sooner shows no bar.
 const SHORT: Duration = Duration::from_millis(500);
 
 /// A bar that appears when a step takes long, and goes when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Progress {
+pub(crate) struct Bar {
     bar: ProgressBar,
     begun: Instant,
 }
 
-impl Progress {
+impl Bar {
     /// For so many of `unit`; bytes are written as such.
     pub(crate) fn new(unit: &'static str) -> Self {
         let count = if unit == "bytes" {
@@ -39,7 +39,7 @@ impl Progress {
     }
 }
 
-impl Drop for Progress {
+impl Drop for Bar {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }

@@ -1,14 +1,26 @@
-//! What the library's errors say, in the words of this command.
+//! The library's errors, in the words of this command.
 
 use std::error::Error;
 
 use shmarray::ErrorKind;
 
-use crate::overview::python_shape;
+use crate::shape::python_shape;
 
 /// An error of a chain: shapes as Python writes them, and no advice that only programs can follow.
 pub(crate) fn of(error: &(dyn Error + 'static)) -> String {
     error.downcast_ref().map_or_else(|| error.to_string(), of_library)
+}
+
+/// An error and what caused it, each once: some errors display their cause themselves.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut causes = error.chain().map(of);
+    let mut text = causes.next().unwrap_or_default();
+    for cause in causes {
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 /// An error of the library.
@@ -23,6 +35,11 @@ pub(crate) fn of_library(error: &shmarray::Error) -> String {
         ErrorKind::ShapeOverflow { shape, itemsize } => {
             let shape = python_shape(shape);
             format!("shape {shape} of {itemsize}-byte elements overflows the address space")
+        }
+        // A .npy file has two numbers, in one where the second is not zero.
+        ErrorKind::UnsupportedVersion { what, found, supported } if *found > 0xff => {
+            let (major, minor) = (found >> 8, found & 0xff);
+            format!("{what} has version {major}.{minor}; this build understands {supported}")
         }
         _ => error.to_string(),
     }

@@ -2,7 +2,7 @@
 
 use shm_map::{HugeFacts, Setting};
 
-use super::finding::Finding;
+use crate::finding::Finding;
 
 const GROUP: &str = "huge pages";
 
