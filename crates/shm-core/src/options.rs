@@ -27,8 +27,9 @@ impl fmt::Display for Access {
 /// When the memory behind a segment is reserved.
 ///
 /// Where memory runs out before the array is handed out, it is
-/// [`NoSpace`](crate::ErrorKind::NoSpace), never a later SIGBUS. A cgroup's memory limit is the
-/// exception on every setting: it ends in the OOM killer.
+/// [`NoSpace`](crate::ErrorKind::NoSpace), never a later SIGBUS. What cannot fit
+/// below the memory limit of a cgroup is refused as well; but what others take meanwhile, or what is
+/// touched later, can reach that limit on every setting, which ends in the OOM killer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Commit {
     /// [`Reserve`](Self::Reserve) exactly where a first touch could fail (named segments, and

@@ -150,7 +150,10 @@ impl Mapping {
     pub fn anonymous(len: usize) -> Result<Self> {
         let pages = os::map_anonymous(len).map_err(|error| {
             let error = system_error("mmap", format!("{len} anonymous bytes"), error);
-            if is_no_memory(&error) { no_space(None, len as u64) } else { error }
+            match refusal_of_memory(&error) {
+                Some(refusal) => no_space(None, len as u64, refusal),
+                None => error,
+            }
         })?;
         let paging = Paging::ordinary("no others were asked for");
         Ok(Self::of(Memory::Pages(pages), Access::ReadWrite, paging, false))
@@ -207,6 +210,21 @@ impl Mapping {
             .map_err(|error| self.populate_error(fd, error))
     }
 
+    /// Reserves and maps the pages of a part of it, whose room the caller has checked.
+    pub(crate) fn populate_within(&self, fd: BorrowedFile<'_>, part: Range<usize>) -> Result<()> {
+        in_pieces(part, |part| self.populate_part(part))
+            .map_err(|error| self.populate_error(Some(fd), error))
+    }
+
+    /// Refuses what memory is too short for, unless this process has its pages already or the kernel
+    /// has promised them.
+    pub(crate) fn check_memory(&self) -> Result<()> {
+        if self.is_promised || self.is_populated.load(Relaxed) {
+            return Ok(());
+        }
+        check_room(None, self.len() as u64)
+    }
+
     /// Reserves and maps the pages of a part of at most a piece.
     pub(crate) fn populate_part(&self, part: Range<usize>) -> io::Result<()> {
         let end = part.end.min(self.len());
@@ -225,7 +243,7 @@ impl Mapping {
     /// have been SIGBUS.
     pub(crate) fn populate_error(&self, fd: Option<BorrowedFile<'_>>, error: io::Error) -> Error {
         if os::is_page_refused(&error) {
-            no_space(fd, self.len() as u64)
+            no_space(fd, self.len() as u64, &error)
         } else {
             system_error("madvise", "a new segment", error)
         }
@@ -235,19 +253,22 @@ impl Mapping {
 /// The error for a mapping in huge pages that was refused.
 fn huge_error(len: usize, plan: &PagePlan, error: io::Error) -> Error {
     let error = system_error("mmap", format!("{len} bytes in huge pages"), error);
-    if !is_no_memory(&error) {
-        error
-    } else if plan.is_hugetlb() {
-        let place = "the hugetlb pages of this machine".into();
-        ErrorKind::NoSpace { needs: len as u64, has: None, place }.into()
-    } else {
-        no_space(None, len as u64)
+    match refusal_of_memory(&error) {
+        None => error,
+        Some(_) if plan.is_hugetlb() => {
+            let place = "the hugetlb pages of this machine".into();
+            ErrorKind::NoSpace { needs: len as u64, has: None, place }.into()
+        }
+        Some(refusal) => no_space(None, len as u64, refusal),
     }
 }
 
-/// Whether the system had no memory to promise, and no limit of this process explains it.
-fn is_no_memory(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Os { error, .. } if os::is_full(error))
+/// The system's word, if it had no memory to promise and no limit of this process explains it.
+fn refusal_of_memory(error: &Error) -> Option<&io::Error> {
+    match error.kind() {
+        ErrorKind::Os { error, .. } if os::is_full(error) => Some(error),
+        _ => None,
+    }
 }
 
 // SAFETY: both kinds own a page-aligned mapping of `len` bytes until they are dropped, and moving

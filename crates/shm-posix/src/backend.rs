@@ -4,7 +4,8 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 
 use shm_core::{
-    Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Spec,
+    Access, Attached, Backend, BackendKind, ErrorKind, Fill, Header, Name, Named, Result, Sink,
+    Spec,
 };
 use shm_map::{Home, Mapping, PagePlan, establish, read_header};
 use shm_presence::os::reopen;
@@ -58,26 +59,45 @@ impl Posix {
         collect::collect(true, usize::MAX)
     }
 
+    /// Makes a segment. If it has its contents and cannot be given its name, `filled` gets the file: so
+    /// the caller's contents are asked for once.
     fn create_by(
         publish: Publish,
         spec: &Spec,
-        fill: &mut Option<Fill<'_>>,
+        fill: Option<Fill<'_>>,
+        filled: &mut Option<File>,
     ) -> Result<Attached<PosixSegment>> {
         let header = Header::new(spec, stamp())?;
         let plan = PagePlan::new(spec.pages, Home::Mount, &header, fill.as_ref());
         let header = header.with_huge(plan.is_huge());
         let place = SegmentPath::of(&spec.name);
         let unpublished = Unpublished::new(publish)?;
-        let fill = fill.as_mut().map(Fill::reborrow);
+        let has_fill = fill.is_some();
         let mapping = establish(unpublished.file().as_fd(), &header, &plan, spec.commit, fill)?;
         let len = header.mapped_len();
         let membership =
             Membership::new(place.clone(), header, unpublished.id(), Access::ReadWrite, true);
-        let file = give_name(unpublished, &place, spec.force)?;
-        let segment = PosixSegment::new(membership, file);
+        if let Err(error) = give_name(&unpublished, &place, spec.force) {
+            *filled = unpublished.into_unnamed().filter(|_| has_fill);
+            return Err(error);
+        }
+        let segment = PosixSegment::new(membership, unpublished.into_published());
         tracing::debug!(name = %spec.name, bytes = len, ?publish, "created on shm");
         Ok(segment.attached(mapping))
     }
+}
+
+/// Writes the contents of another segment of that layout to a new one.
+fn copy_contents(header: &Header, from: &File, to: &mut dyn Sink) -> Result<()> {
+    let (mut at, end) = (header.data_offset(), header.segment_len());
+    while at < end {
+        let most = usize::try_from(end - at).unwrap_or(usize::MAX).min(to.best_piece());
+        match to.copy_from(from, at, most)? {
+            0 => return Err(ErrorKind::Truncated { what: "segment", needs: end, has: at }.into()),
+            count => at += count as u64,
+        }
+    }
+    Ok(())
 }
 
 impl Backend for Posix {
@@ -88,7 +108,15 @@ impl Backend for Posix {
     fn create(&self, spec: &Spec, mut fill: Option<Fill<'_>>) -> Result<Attached<PosixSegment>> {
         collect::once();
         deferred::look_again();
-        published(self.publish, |publish| Self::create_by(publish, spec, &mut fill))
+        let mut filled = None;
+        published(self.publish, |publish| match filled.take() {
+            None => Self::create_by(publish, spec, fill.as_mut().map(Fill::reborrow), &mut filled),
+            Some(from) => {
+                let header = Header::new(spec, stamp())?;
+                let mut copy = |to: &mut dyn Sink| copy_contents(&header, &from, to);
+                Self::create_by(publish, spec, Some(Fill::InOrder(&mut copy)), &mut None)
+            }
+        })
     }
 
     fn attach(&self, source: NameOrFd, access: Access) -> Result<Attached<PosixSegment>> {

@@ -41,7 +41,8 @@ impl RawSegment {
             let unpublished = Unpublished::new(publish)?;
             let mapping = commit(unpublished.file().as_fd(), len, strategy)?;
             let id = unpublished.id();
-            let file = give_name(unpublished, &place, force)?;
+            give_name(&unpublished, &place, force)?;
+            let file = unpublished.into_published();
             // Presence kept its temporary entry, if any, from being collected.
             if let Err(error) = leave(&file) {
                 tracing::debug!(%name, %error, "a raw segment with somebody present");

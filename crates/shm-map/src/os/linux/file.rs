@@ -70,6 +70,12 @@ pub(crate) fn send(
     }
 }
 
+/// A file's length in bytes.
+pub(crate) fn len(file: BorrowedFile<'_>) -> Result<u64> {
+    let stat = fstat(file).map_err(|errno| system_error("fstat", "a segment", errno))?;
+    Ok(stat.st_size.cast_unsigned())
+}
+
 /// Bytes of memory that a file has.
 pub(crate) fn allocated(file: BorrowedFile<'_>) -> u64 {
     fstat(file).map_or(0, |stat| stat.st_blocks.cast_unsigned() * 512)
@@ -84,6 +90,16 @@ pub(crate) fn file_system_free(file: BorrowedFile<'_>) -> Option<u64> {
 /// Whether a file was refused memory or space.
 pub(crate) fn is_full(error: &io::Error) -> bool {
     matches!(errno(error), Some(Errno::NOSPC | Errno::NOMEM | Errno::DQUOT))
+}
+
+/// Whether it was a quota that refused space to a file.
+pub(crate) fn is_quota(error: &io::Error) -> bool {
+    errno(error) == Some(Errno::DQUOT)
+}
+
+/// Whether the file system, or a filter of system calls, does not know such a call.
+pub(crate) fn is_missing(error: &io::Error) -> bool {
+    matches!(errno(error), Some(Errno::NOSYS | Errno::OPNOTSUPP))
 }
 
 /// Whether there was no memory for a page where bytes were to go: a first touch would have been SIGBUS.
