@@ -5,15 +5,14 @@
 //! namespace, the kernel tells; and only a process that is alone in what a name leads to removes it.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::time::SystemTime;
 
 use shm_core::{Access, Cleanup, Error, ErrorKind, Header, Name, Result};
-use shm_map::read_header;
+use shm_map::{FileStat, read_header};
 use shm_presence::{ask_others, is_name_locked};
 
 use crate::names::remove_if_last;
-use crate::os::{self, Cursor, Facts, SegmentPath};
+use crate::os::{self, Cursor, SegmentPath};
 
 /// A segment that nobody is attached to, and that is not to persist.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -98,7 +97,7 @@ fn possible(entry: &[u8]) -> Option<(&str, SegmentPath, u32)> {
 
 /// Whether it can be the entry of an array, or of an unpublished segment.
 fn is_possible(entry: &str) -> bool {
-    Name::new(entry.strip_prefix(SegmentPath::TEMPORARY_PREFIX).unwrap_or(entry)).is_ok()
+    Name::check_entry(entry).is_ok()
 }
 
 /// Whether an unpublished segment can begin like this: with our magic, or not at all yet.
@@ -110,19 +109,18 @@ fn is_begun(file: &File) -> Result<bool> {
 
 fn open_own(place: &SegmentPath, entry: &str, task: Task) -> Result<Option<Abandoned>> {
     let file = place.open(Access::ReadOnly)?;
-    let facts = place.check(&file)?;
+    let stat = place.check(&file)?;
     let remove = task == Task::Remove;
-    if !is_segment(place, entry, &file, &facts)? {
+    if !is_segment(place, entry, &file, &stat)? {
         return Ok(None);
     }
     if is_name_locked(&file)? {
         return Ok(None); // a process changes it, or was stopped in the middle: not to be waited for
     }
-    if ask_others(&file)? || (remove && remove_if_last(place, facts.id())?) {
+    if ask_others(&file)? || (remove && remove_if_last(place, stat.id)?) {
         return Ok(None);
     }
-    let abandoned =
-        Abandoned { entry: entry.into(), bytes: facts.len(), modified: facts.modified() };
+    let abandoned = Abandoned { entry: entry.into(), bytes: stat.len, modified: stat.modified };
     if remove {
         tracing::info!(entry, bytes = abandoned.bytes, "abandoned segment removed");
     }
@@ -132,8 +130,8 @@ fn open_own(place: &SegmentPath, entry: &str, task: Task) -> Result<Option<Aband
 /// Why an abandoned segment is not collected, if it is one and is not.
 fn left_alone((entry, place, owner): (&str, SegmentPath, u32)) -> Result<Option<Uncollected>> {
     let file = place.open(Access::ReadOnly)?;
-    let facts = Facts::of(&file, || place.to_string())?;
-    if !is_segment(&place, entry, &file, &facts)? || ask_others(&file)? {
+    let stat = os::stat(&file, || place.to_string())?;
+    if !is_segment(&place, entry, &file, &stat)? || ask_others(&file)? {
         return Ok(None);
     }
     let reason = match place.check(&file) {
@@ -144,16 +142,16 @@ fn left_alone((entry, place, owner): (&str, SegmentPath, u32)) -> Result<Option<
         }
         Ok(_) => return Ok(None),
     };
-    let segment = Abandoned { entry: entry.into(), bytes: facts.len(), modified: facts.modified() };
+    let segment = Abandoned { entry: entry.into(), bytes: stat.len, modified: stat.modified };
     tracing::debug!(entry, owner, %reason, "abandoned, and left");
     Ok(Some(Uncollected { segment, reason }))
 }
 
 /// Whether a file is a segment that is not to persist, or one that was never published.
-fn is_segment(place: &SegmentPath, entry: &str, file: &File, facts: &Facts) -> Result<bool> {
-    if entry.starts_with(SegmentPath::TEMPORARY_PREFIX) && is_begun(file)? {
+fn is_segment(place: &SegmentPath, entry: &str, file: &File, stat: &FileStat) -> Result<bool> {
+    if entry.starts_with(Name::TEMPORARY_PREFIX) && is_begun(file)? {
         return Ok(true);
     }
-    let header = read_header(file.as_fd(), facts.len())?;
+    let header = read_header(file, stat.len)?;
     Ok(header.cleanup() != Cleanup::Persist && place.is_of(header.name()))
 }

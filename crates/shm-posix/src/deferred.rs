@@ -11,12 +11,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_core::{Error, Result};
+use shm_map::FileId;
 use shm_presence::fork::{self, ForkSafe};
 use shm_presence::pause;
 
 use crate::held;
 use crate::names::remove_if_last;
-use crate::os::{FileId, SegmentPath};
+use crate::os::SegmentPath;
 
 /// The most names that are remembered; the oldest are forgotten, and stay until collected.
 const MOST: usize = 1024;

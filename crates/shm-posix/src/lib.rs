@@ -21,7 +21,6 @@
 //!
 //! See `shm_overview(7)`, open(2) `O_TMPFILE`, linkat(2).
 #![deny(unsafe_code)]
-#![cfg(target_os = "linux")]
 
 mod backend;
 mod collect;
@@ -30,12 +29,13 @@ mod held;
 mod names;
 mod os;
 mod publish;
+mod publish_by;
 mod raw;
 mod segment;
 mod sweep;
 
 pub use backend::{NameOrFd, Posix};
 pub use collect::{Abandoned, Uncollected};
-pub use os::Publish;
+pub use publish_by::Publish;
 pub use raw::RawSegment;
 pub use segment::PosixSegment;

@@ -5,13 +5,12 @@
 //! unlocking, not by closing: a forked child may share the description.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 
 use shm_core::{Access, Cleanup, Error, ErrorKind, Result};
-use shm_map::read_header;
+use shm_map::{FileId, read_header};
 use shm_presence::{leave, lock_name, try_alone, try_lock_name, unlock_name};
 
-use crate::os::{FileId, SegmentPath};
+use crate::os::SegmentPath;
 
 /// A name that no other process changes, as its byte is locked in the file that it leads to.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ impl LockedName {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
             result => result?,
         };
-        let id = place.check(&file)?.id();
+        let id = place.check(&file)?.id;
         lock_name(&file)?;
         let locked = Self { file, id };
         Ok(place.leads_to(id)?.then_some(locked))
@@ -98,12 +97,12 @@ fn remove_if_last_by(
 pub(crate) fn collect_orphan(place: &SegmentPath) -> bool {
     let collect = || {
         let file = place.open(Access::ReadOnly)?;
-        let facts = place.check(&file)?;
-        let header = read_header(file.as_fd(), facts.len())?;
+        let stat = place.check(&file)?;
+        let header = read_header(&file, stat.len)?;
         if header.cleanup() == Cleanup::Persist || !place.is_of(header.name()) {
             return Ok(false);
         }
-        remove_if_last(place, facts.id()).map(|in_use| !in_use)
+        remove_if_last(place, stat.id).map(|in_use| !in_use)
     };
     collect().unwrap_or_else(|error: Error| {
         tracing::debug!(%place, %error, "what bears the name stays");

@@ -1,19 +1,18 @@
 //! A segment that this process has, and how it leaves it.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_core::{
     Access, Attached, Cleanup, ErrorKind, Handover, Header, Identified, Result, Segment, SlotLocks,
 };
-use shm_map::{Mapping, SegmentRegion};
+use shm_map::{FileId, Mapping, PagePlan, SegmentRegion};
 use shm_presence::os::reopen;
 use shm_presence::{ask_others, fork, leave};
 
 use crate::held::AtExit;
-use crate::os::{Facts, FileId, SegmentPath};
+use crate::os::{self, SegmentPath};
 use crate::{deferred, held, names};
 
 /// What a process knows of a segment it holds. Dropping it leaves the segment for good.
@@ -134,8 +133,8 @@ impl PosixSegment {
     fn open_by_name(&self) -> Option<File> {
         let membership = &self.0.membership;
         let file = membership.place.open(Access::ReadWrite).ok()?;
-        let facts = membership.place.check(&file).ok()?;
-        (facts.id() == membership.file).then_some(file)
+        let stat = membership.place.check(&file).ok()?;
+        (stat.id == membership.file).then_some(file)
     }
 
     fn region(&self, mapping: Mapping) -> SegmentRegion {
@@ -157,14 +156,14 @@ impl Segment for PosixSegment {
     fn map(&self) -> Result<SegmentRegion> {
         let inner = &self.0;
         let needs = inner.membership.header.segment_len();
-        let facts = Facts::of(&inner.file, || inner.membership.place.to_string())?;
-        let has = facts.len();
+        let stat = os::stat(&inner.file, || inner.membership.place.to_string())?;
+        let has = stat.len;
         if has < needs {
             return Err(ErrorKind::Truncated { what: "segment", needs, has }.into());
         }
         let len = inner.membership.header.mapped_len();
-        let plan = facts.pages(&inner.membership.header);
-        let mapping = Mapping::in_pages(inner.file.as_fd(), len, inner.membership.access, &plan)?;
+        let plan = PagePlan::of_segment(&stat, &inner.membership.header);
+        let mapping = Mapping::in_pages(&inner.file, len, inner.membership.access, &plan)?;
         Ok(self.region(mapping))
     }
 

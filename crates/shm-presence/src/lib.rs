@@ -32,4 +32,4 @@ pub use presence::{
     try_lock_name, unlock_name,
 };
 pub use stamp::stamp;
-pub use wait::{PATIENCE, pause, wait_until};
+pub use wait::{LONGEST_WAIT, pause, wait_until};

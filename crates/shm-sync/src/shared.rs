@@ -10,7 +10,6 @@ use shm_core::{ErrorKind, Header, Region, Result, SYNC_LEN, SlotLocks};
 use shm_presence::{Identity, Owner};
 
 use crate::atomic::Ordering::SeqCst;
-use crate::participant::Participant;
 use crate::waiter::Stop;
 use crate::words::{Line, MAX_LINES, SyncArea, low_half};
 
@@ -136,14 +135,6 @@ impl<'a> Words<'a> {
     pub(crate) fn lines(&self) -> &'a [Line] {
         self.lines
     }
-}
-
-/// Lists the participants of a segment, which may be mapped for reading only.
-///
-/// # Errors
-/// [`ErrorKind::Os`].
-pub fn participants(attachment: &impl SharedWords) -> Result<Vec<Participant>> {
-    crate::participant::list(attachment.words().lines, attachment)
 }
 
 /// An attachment that may write its words: where everything else begins.

@@ -2,10 +2,10 @@
 
 use std::fs::File;
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, fchmod, open};
+use rustix::fs::{Mode, OFlags, fchmod, open};
 use rustix::io::Errno;
 use shm_core::{Access, Error, Result};
-use shm_map::{memfd, system_error};
+use shm_map::system_error;
 use shm_presence::os::reopen;
 
 /// Why there is no lock file. Arrays work without, until a process wants a slot.
@@ -26,7 +26,7 @@ impl Refusal {
 /// ones. Either can be opened afresh through `/proc`, whatever user a process that inherited it has
 /// become: nobody else is led to it, and it carries no data.
 pub(crate) fn unnamed_file() -> Result<File, Refusal> {
-    memfd(b"shmarray-locks", MemfdFlags::empty()).map(File::from).or_else(|refused| {
+    shm_map::unnamed_file(b"shmarray-locks", None).or_else(|refused| {
         let folder = std::env::temp_dir();
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(0o666);

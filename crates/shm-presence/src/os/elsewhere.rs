@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shm_core::{Error, Result};
+use shm_core::{Access, Error, Result};
 
 use crate::bytes::Bytes;
 
@@ -27,6 +27,14 @@ pub(crate) fn is_held_elsewhere(_: &File, _: Bytes) -> Result<bool> {
 
 pub(crate) fn is_held_exclusively(_: &File, _: Bytes) -> Result<bool> {
     unsupported()
+}
+
+/// Opens a file afresh.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os): not on this system.
+pub fn reopen(_: &File, _: Access) -> Result<File> {
+    Err(Error::os("open", "a segment", io::ErrorKind::Unsupported.into()))
 }
 
 /// Whether two descriptors lead to one file.

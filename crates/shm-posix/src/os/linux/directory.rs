@@ -10,13 +10,10 @@ use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, Stat, lstat, seek, un
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use shm_core::{Access, BackendKind, Error, ErrorKind, Name, Result};
-use shm_map::system_error;
+use shm_map::{FileId, FileStat, SHM_DIRECTORY, system_error};
 use shm_presence::os::open;
 
-use super::facts::{Facts, FileId};
-
-/// Where Linux keeps named shared memory. See `shm_overview(7)`.
-pub(crate) const DIRECTORY: &str = "/dev/shm";
+use super::stat::fstat;
 
 /// The directory entry of a name.
 #[derive(Clone, Debug)]
@@ -38,15 +35,13 @@ impl SegmentPath {
     /// A temporary entry: a name that no array can have.
     pub(crate) fn temporary() -> Self {
         let unique = uuid::Uuid::new_v4().simple();
-        Self::entry(format!("{}{unique}", Self::TEMPORARY_PREFIX).as_bytes())
+        Self::entry(format!("{}{unique}", Name::TEMPORARY_PREFIX).as_bytes())
     }
-
-    pub(crate) const TEMPORARY_PREFIX: &'static str = ".shmarray-tmp-";
 
     /// An entry of the directory.
     pub(crate) fn entry(file_name: &[u8]) -> Self {
-        let mut path = Vec::with_capacity(DIRECTORY.len() + file_name.len() + 2);
-        path.extend_from_slice(DIRECTORY.as_bytes());
+        let mut path = Vec::with_capacity(SHM_DIRECTORY.len() + file_name.len() + 2);
+        path.extend_from_slice(SHM_DIRECTORY.as_bytes());
         path.push(b'/');
         path.extend_from_slice(file_name);
         Self { path: CString::new(path).unwrap_or_default() } // no name has a NUL
@@ -63,7 +58,7 @@ impl SegmentPath {
 
     /// Its name in the directory.
     pub(crate) fn name(&self) -> Cow<'_, str> {
-        let name = self.path.to_bytes().get(DIRECTORY.len() + 1..);
+        let name = self.path.to_bytes().get(SHM_DIRECTORY.len() + 1..);
         String::from_utf8_lossy(name.unwrap_or_default())
     }
 
@@ -96,8 +91,8 @@ impl SegmentPath {
     }
 
     /// Checks what was opened: a regular file of this user.
-    pub(crate) fn check(&self, file: &File) -> Result<Facts> {
-        let Facts(stat) = Facts::of(file, || self.to_string())?;
+    pub(crate) fn check(&self, file: &File) -> Result<FileStat> {
+        let stat = fstat(file, || self.to_string())?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind != FileType::RegularFile {
             let (object, reason) = (self.to_string(), format!("{kind:?}, not a regular file"));
@@ -106,7 +101,7 @@ impl SegmentPath {
         if stat.st_uid != geteuid().as_raw() {
             return Err(self.wrong_owner(&stat));
         }
-        Ok(Facts(stat))
+        Ok(FileStat::from(&stat))
     }
 
     fn wrong_owner(&self, stat: &Stat) -> Error {
@@ -164,9 +159,9 @@ impl Cursor {
 /// Shows the names in the directory from there on, until `visit` has seen enough. Tells where to go on,
 /// if there may be others; there are none without a directory.
 pub(crate) fn walk(from: Cursor, mut visit: impl FnMut(&CStr) -> bool) -> Result<Option<Cursor>> {
-    let fail = |call| move |errno| system_error(call, DIRECTORY, errno);
+    let fail = |call| move |errno| system_error(call, SHM_DIRECTORY, errno);
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = match rustix::fs::open(DIRECTORY, flags, Mode::empty()) {
+    let directory = match rustix::fs::open(SHM_DIRECTORY, flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),
         result => result.map_err(fail("open"))?,
     };
