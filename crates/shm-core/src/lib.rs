@@ -43,7 +43,7 @@ pub use element::{
     unit,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use header::{Header, SLOT_COUNT, SLOT_LEN, SYNC_LEN, Stamp};
+pub use header::{DEFAULT_SLOTS, Header, MAX_SLOTS, SLOT_LEN, SYNC_LEN, Stamp};
 pub use layout::{Layout, MAX_NDIM};
 pub use name::Name;
 pub use options::{Access, Align, Cleanup, Commit, Order, Pages, Paging};
