@@ -17,7 +17,13 @@ const SIGKILL: i32 = 9;
 
 fn main() {
     process::main(
-        &[("fill", fill), ("idle", idle), ("parent", parent), ("fleeting", fleeting)],
+        &[
+            ("fill", fill),
+            ("idle", idle),
+            ("park", park),
+            ("parent", parent),
+            ("fleeting", fleeting),
+        ],
         &[
             ("a_killed_worker_is_told_and_started_again", killed_and_restarted),
             ("workers_end_with_their_team", end_with_their_team),
@@ -55,6 +61,10 @@ fn idle(_: &[String]) {
     let again: GuardedArray<u32, Ix1> = transfer::take("again").unwrap().typed().unwrap();
     assert_eq!(table.name(), again.name());
     println!("{}", std::process::id());
+    park(&[]);
+}
+
+fn park(_: &[String]) {
     loop {
         std::thread::park();
     }
@@ -199,7 +209,7 @@ fn cannot_be_started() {
     leaks::none(|| {
         let none = Team::of_commands(3, |number| {
             if number < 2 {
-                return Ok(process::again("idle", &[]));
+                return Ok(process::again("park", &[]));
             }
             Ok(Command::new("/nowhere/at/all"))
         });
