@@ -78,7 +78,7 @@ pub mod names;
 pub mod npy;
 mod payload;
 mod progress;
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub mod raw;
 #[cfg(feature = "npy")]
 mod save;
