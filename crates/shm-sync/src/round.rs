@@ -4,9 +4,10 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Instant;
 
-use shm_core::Result;
+use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
+use crate::atomic::Ordering::SeqCst;
 use crate::claims::{self, Claims, Counts, Found, Plan};
 use crate::guard::SharedGuard;
 use crate::kernel::Kernel;
@@ -21,10 +22,15 @@ impl<A: SharedWords> Shared<A> {
     /// # Errors
     /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for an axis that is not there, chunks of
     /// no rows, more than 1 073 741 823 chunks; if the round is divided in another way already; if
-    /// an earlier round is not done.
+    /// an earlier round is not done; if the array is a ring.
     pub fn round(self, number: u32, axis: usize, rows: usize) -> Result<Round<A>> {
         let plan = Plan::new(number, self.header().layout().shape(), axis, rows)?;
         self.claims().begin(plan)?;
+        // The ring looks at the claims after it has begun: one of the two sees the other.
+        if self.area().ring.plan.load(SeqCst) != 0 {
+            let reason = "the array is a ring: its frames go from stage to stage".into();
+            return Err(ErrorKind::InvalidRound { reason }.into());
+        }
         Ok(Round { shared: self, plan })
     }
 }

@@ -20,7 +20,7 @@
 //!   [`FrozenArray`] are [`Array`] in one [`mode`] each; [`ErasedArray`] for tools and bindings that
 //!   learn the type at run time;
 //! - work on one together: [`GuardedArray::chunks`], [`GuardedArray::read`],
-//!   [`GuardedArray::write`], [`Array::barrier`], [`Array::progress`]: what they give is in [`sync`];
+//!   [`GuardedArray::write`], [`GuardedArray::ring`], [`Array::barrier`], [`Array::progress`]: what they give is in [`sync`];
 //! - hand one to another process: [`transfer`] (a Unix socket, across `exec`), or the bytes of
 //!   [`Array::payload`];
 //! - from a `.npy` file and back: [`SharedArray::load`], [`Array::save`] (feature `npy`; members of
@@ -79,6 +79,7 @@ mod payload;
 mod progress;
 #[cfg(all(feature = "shm", target_os = "linux"))]
 pub mod raw;
+mod ring;
 #[cfg(feature = "npy")]
 mod save;
 pub mod select;
