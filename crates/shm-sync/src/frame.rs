@@ -72,6 +72,7 @@ impl<A: SharedWords + Clone> Ring<A> {
     /// have died or left; [`Corrupt`](ErrorKind::Corrupt) for words that these algorithms cannot
     /// have written; those of [`Shared::exclusive`].
     pub fn produce<'w>(&self, wait: impl Into<Wait<'w>>) -> Result<Option<Frame<A>>> {
+        #[allow(clippy::redundant_closure_for_method_calls)] // the method is of one lifetime only
         self.take(0, wait.into(), |frames, me| frames.produce(me))
     }
 

@@ -50,7 +50,11 @@ impl<A: SharedWords> ProgressCounter<A> {
     ///
     /// # Errors
     /// Those of [`wait_past`](Self::wait_past).
-    pub fn wait_until<'w>(&self, is_so: impl Fn() -> bool, wait: impl Into<Wait<'w>>) -> Result<()> {
+    pub fn wait_until<'w>(
+        &self,
+        is_so: impl Fn() -> bool,
+        wait: impl Into<Wait<'w>>,
+    ) -> Result<()> {
         let mut waiter = Waiter::new(wait.into());
         loop {
             let seen = self.get();
