@@ -115,7 +115,7 @@ fn many_threads_share_each_stage() {
         let ring = array.ring(3).unwrap();
         std::thread::scope(|scope| {
             let producers: Vec<_> =
-                (0..2).map(|_| scope.spawn(|| (0..150).map(|_| produce(&ring)).count())).collect();
+                (0..2).map(|_| scope.spawn(|| (0..150).for_each(|_| _ = produce(&ring)))).collect();
             for _ in 0..3 {
                 scope.spawn(|| {
                     while let Some(frame) = ring.claim(LONG).unwrap() {
@@ -369,7 +369,7 @@ fn play(array: &Array, stage: u32, seen: &SharedArray<u32, Ix1>) {
             Err(error) => panic!("{error}"),
         };
         let number = frame.number();
-        std::thread::sleep(Duration::from_micros(20)); // so that most victims hold one
+        (0..500).for_each(|_| std::hint::spin_loop()); // most victims hold one
         match stage {
             0 => frame.fill(number),
             1 => {
@@ -411,8 +411,10 @@ fn killed_at_random_nothing_is_lost() {
             [0, 0, 1, 1, 1, 2, 2].map(|stage| (stage, start(stage))).into_iter().collect();
         let ring = array.ring(3).unwrap();
         let mut victim = 0;
-        while ring.begun() < ITEMS {
-            std::thread::sleep(Duration::from_millis(3));
+        for begun in (0..ITEMS).step_by(30) {
+            while ring.begun() < begun {
+                std::thread::yield_now();
+            }
             victim = (victim + 3) % children.len();
             let (stage, child) = children.remove(victim);
             drop(child); // by SIGKILL

@@ -50,6 +50,8 @@ fn line() -> Line {
         marks: word(),
         entry: Entry { owner: word(), task: word() },
         seat: word(),
+        unused: 0,
+        ring: word(),
     }
 }
 
