@@ -113,7 +113,7 @@ fn channel(bytes: usize, frames: usize) -> Run {
         [0, 1],
         Arc::new(move |count| {
             // The first of the two threads fills, the other sums.
-            if turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst) % 2 == 0 {
+            if turn.fetch_add(1, std::sync::atomic::Ordering::SeqCst).is_multiple_of(2) {
                 for value in 0..count {
                     let mut buffer = emptied.recv().unwrap();
                     buffer.fill(byte(value));
