@@ -1,7 +1,5 @@
 //! What a file is, by its first bytes, if it is no `.npy` file.
 
-use crate::header::MAGIC;
-
 /// Kinds of files that are met where an array was expected: their first bytes, and what to do.
 const KINDS: [(&[u8], &str); 14] = [
     (b"PK\x03\x04", "a ZIP archive, as .npz files are: name the array in it"),
@@ -22,8 +20,8 @@ const KINDS: [(&[u8], &str); 14] = [
 
 const PICKLE: &str = "a pickle of Python objects: save the array with numpy.save";
 
-/// Says what a file is that begins with these eight bytes.
-pub(crate) fn describe(start: &[u8; 8]) -> String {
+/// Says what a file is that begins with these eight bytes, and not with `magic`.
+pub(crate) fn describe(start: &[u8; 8], magic: &[u8; 6]) -> String {
     if let Some((_, kind)) = KINDS.iter().find(|(magic, _)| start.starts_with(magic)) {
         return format!("it is none, but {kind}");
     }
@@ -32,8 +30,8 @@ pub(crate) fn describe(start: &[u8; 8]) -> String {
         return "it is none, but text with markup, such as an HTML page: was it downloaded whole?"
             .into();
     }
-    let found = &start[..MAGIC.len()];
-    format!("it begins with {found:02x?}, not with {MAGIC:02x?}")
+    let found = &start[..magic.len()];
+    format!("it begins with {found:02x?}, not with {magic:02x?}")
 }
 
 #[cfg(test)]
@@ -54,7 +52,7 @@ mod tests {
             (b"version ", "git lfs pull"),
             (b"\x93NUMPX\x01\0", "it begins with [93, 4e, 55, 4d, 50, 58]"),
         ] {
-            let described = describe(start);
+            let described = describe(start, crate::header::MAGIC);
             assert!(described.contains(kind), "{described}");
         }
     }

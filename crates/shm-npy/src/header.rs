@@ -42,7 +42,7 @@ impl NpyHeader {
         let mut start = [0; 8];
         fill(from, &mut start, 0)?;
         if !start.starts_with(MAGIC) {
-            return Err(corrupt(foreign::describe(&start)));
+            return Err(corrupt(foreign::describe(&start, MAGIC)));
         }
         let [.., major, minor] = start;
         if minor != 0 {

@@ -58,17 +58,19 @@ mod snapshot;
 mod spin;
 mod wait;
 mod waiter;
+mod waits_for;
 mod words;
 
 pub use wait::{Timeout, Wait};
+pub use waits_for::WaitsFor;
 #[cfg(not(loom))]
 pub use {
     frame::{Frame, Ring},
     guard::{ExclusiveGuard, SharedGuard},
-    participant::Participant,
+    participant::{Participant, participants},
     progress::ProgressCounter,
     round::{Claim, Round, RoundProgress},
     seat::Seat,
-    shared::{Shared, SharedWords, Words, participants},
-    snapshot::{LockState, Snapshot},
+    shared::{Shared, SharedWords, Words},
+    snapshot::{LockState, Snapshot, WaitState},
 };

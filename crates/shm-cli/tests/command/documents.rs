@@ -9,7 +9,7 @@ use shmarray::prelude::*;
 use crate::files::repository;
 use crate::listing::{held, keep};
 use crate::run::shmarray;
-use crate::terminal::shown;
+use crate::terminal::shown_in;
 
 /// The name that the processes of the documents bear.
 const PROCESS: &str = "hillshade";
@@ -64,6 +64,9 @@ pub(crate) fn languages() {
     }
 }
 
+/// What this process has as its argument, and the programs of the documents have not.
+const ARGUMENT: &str = " documents";
+
 /// Every `$ shmarray …` of the documents, among the arrays that these are about.
 pub(crate) fn commands() {
     let mut run = 0;
@@ -80,7 +83,8 @@ pub(crate) fn commands() {
                     expected.push(line.clone());
                 }
                 let words: Vec<&str> = words.iter().map(String::as_str).collect();
-                let out = shown(&words, &[("NO_COLOR", "1")]);
+                let out = shown_in(200, &words, &[("NO_COLOR", "1")]);
+                let out = out.replace(ARGUMENT, "");
                 let found: Vec<&str> = out.lines().map(str::trim_end).collect();
                 let is_same = expected.len() == found.len()
                     && expected.iter().zip(&found).all(|(expected, found)| same(expected, found));

@@ -47,12 +47,12 @@ pub(crate) fn all_of(shown: OwnedFd) -> String {
 }
 
 /// The output of a command in a terminal, with these variables.
-pub(crate) fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
+fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
     shown_in(200, arguments, variables)
 }
 
 /// The same, in a terminal of so many columns.
-fn shown_in(columns: u16, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+pub(crate) fn shown_in(columns: u16, arguments: &[&str], variables: &[(&str, &str)]) -> String {
     let (written, shown) = terminal(columns, 50);
     let mut command = command(arguments);
     command.envs(variables.iter().copied());

@@ -48,6 +48,11 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             &["a round", "[11]", "[12]"],
         ),
         (InvalidAlignment { bytes: 5000 }, &["5000", "4096"]),
+        (
+            NoSlot { name: name(), reason: reason(), hint: "take it before" },
+            &["\"elevation\"", "of 17", "take it before"],
+        ),
+        (InvalidSlots { slots: 5000, most: 1024 }, &["5000", "1024"]),
         (Misaligned { offset: 11, dtype: text("<f4"), align: 4 }, &["11", "<f4", "of 4"]),
         (
             LengthMismatch { what: WHAT, expected: 11, found: 12 },
@@ -116,6 +121,7 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
         ),
         (BackendNotCompiled { backend, feature: "memfd" }, &["backend memfd", "`memfd`"]),
         (BackendRefused { backend, reason: reason() }, &["memfd", "of 17"]),
+        (NoNames { reason: reason() }, &["of 17", "backend shm", "label"]),
         (
             BackendCannot { operation: "passing", backend, reason: "no name", able: "shm, mmap" },
             &["passing", "memfd", "no name", "shm, mmap"],

@@ -57,7 +57,7 @@ impl<D: 'static> World<D> {
             marks: AtomicU64::new(u64::from(owner(slot).generation()) << 32),
             entry: Entry { owner: word(), task: word() },
             seat: word(),
-            unused: 0,
+            waits_for: Default::default(),
             ring: word(),
         };
         Rc::new(Self {
