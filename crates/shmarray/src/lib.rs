@@ -20,7 +20,7 @@
 //!   [`FrozenArray`] are [`Array`] in one [`mode`] each; [`ErasedArray`] for tools and bindings that
 //!   learn the type at run time;
 //! - work on one together: [`GuardedArray::chunks`], [`GuardedArray::read`],
-//!   [`GuardedArray::write`], [`Array::barrier`], [`Array::progress`]: what they give is in [`sync`];
+//!   [`GuardedArray::write`], [`GuardedArray::ring`], [`Array::barrier`], [`Array::progress`]: what they give is in [`sync`];
 //! - hand one to another process: [`transfer`] (a Unix socket, across `exec`), or the bytes of
 //!   [`Array::payload`];
 //! - start this program again as workers that have them: [`workers`];
@@ -80,6 +80,7 @@ mod payload;
 mod progress;
 #[cfg(feature = "shm")]
 pub mod raw;
+mod ring;
 #[cfg(feature = "npy")]
 mod save;
 pub mod select;

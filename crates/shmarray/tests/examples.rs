@@ -16,6 +16,7 @@ fn main() {
             ("spawned_workers", spawned_workers),
             ("chunk_pool", chunk_pool),
             ("poisoned_lock", poisoned_lock),
+            ("ring", ring),
             ("frozen_over_socket", frozen_over_socket),
             ("load_and_save", load_and_save),
             ("loader", loader),
@@ -83,6 +84,13 @@ fn poisoned_lock() {
     assert_eq!(lines[0], "the writer took 30, and is killed before it gives them");
     assert!(lines[1].contains("`write_poisoned()`"), "{said}");
     assert_eq!(lines[2..], ["found [70, 100]", "mended: [100, 100]"]);
+}
+
+fn ring() {
+    let said = run("ring");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines[0], "60 of 60 images came out right, in order");
+    assert_eq!(lines[1..], ["decoder: exit status: 0", "killed: true, the other: exit status: 0"]);
 }
 
 fn frozen_over_socket() {

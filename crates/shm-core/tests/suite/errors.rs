@@ -106,6 +106,8 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             BarrierBroken { name: name(), slot: 15, how: "died" },
             &["\"elevation\"", "slot 15", "died"],
         ),
+        (InvalidRing { name: name(), reason: reason() }, &["ring", "of 17"]),
+        (NobodyLeft { name: name(), reason: reason() }, &["ring", "of 17", "start one"]),
         (InvalidRound { reason: reason() }, &["round", "of 17"]),
         (StillWritable { name: name() }, &["\"elevation\"", "writable"]),
         (NotSealed { missing: text("F_SEAL_WRITE") }, &["F_SEAL_WRITE"]),
