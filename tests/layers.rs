@@ -16,6 +16,7 @@ const LAYERS: &[&[&str]] = &[
     &["shm-select", "shm-pass", "shm-ndarray", "shm-npy", "shm-survey"],
     &["shmarray"],
     &["shm-cli"],
+    &["shm-python"],
 ];
 
 /// The suite that the crates below it run in their tests: the one edge that may go sideways or up,
