@@ -47,7 +47,10 @@ pub(crate) fn waiting<T: Send>(
 
 /// Runs the handlers of the signals that have come; what one of them raises is the error.
 fn signals() -> PyResult<()> {
-    Python::attach(|py| Python::check_signals(py))
+    Python::attach(|py| {
+        py.check_signals()?;
+        Ok(())
+    })
 }
 
 /// Seconds as a limit of a wait; none is for ever.
