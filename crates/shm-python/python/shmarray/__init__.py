@@ -9,7 +9,7 @@ np.float32(640.0)
 Pickle `a` to have it in another process, or attach by name: `shm.attach(a.name)`.
 """
 
-from ._array import Array
+from ._array import Array, View
 from ._errors import (
     AccessDenied,
     AlreadyExists,
@@ -91,6 +91,7 @@ __all__ = [
     "AlreadyExists",
     "Ambiguous",
     "Array",
+    "View",
     "BackendCannot",
     "BackendNotCompiled",
     "BackendRefused",

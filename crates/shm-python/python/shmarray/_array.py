@@ -23,7 +23,8 @@ View = np.ndarray[Any, np.dtype[Any]]
 
 def view_of(memory: _native.Memory, shape: tuple[int, ...], dtype: np.dtype[Any]) -> View:
     """A NumPy array of the memory, which it keeps mapped."""
-    return np.ndarray(shape, dtype, memory, memory.offset, memory.strides)
+    buffer: Any = memory  # NumPy's stubs know those of the standard library only
+    return np.ndarray(shape, dtype, buffer, memory.offset, memory.strides)
 
 
 class Array(_native.Handle):
@@ -264,13 +265,14 @@ class Part:
 def _axes(index: Any, shape: tuple[int, ...]) -> list[Any]:
     """For each axis an index, a slice as the library takes it, or None for a new axis."""
     items = list(index) if isinstance(index, tuple) else [index]
-    if items.count(Ellipsis) > 1:
+    ellipses = [at for at, item in enumerate(items) if item is Ellipsis]
+    if len(ellipses) > 1:
         raise IndexError("an index can only have a single ellipsis ('...')")
     given = sum(item is not None and item is not Ellipsis for item in items)
     if given > len(shape):
         raise IndexError(f"too many indices: the array has {len(shape)} axes, {given} were indexed")
     rest = [slice(None)] * (len(shape) - given)
-    at = items.index(Ellipsis) if Ellipsis in items else len(items)
+    at = ellipses[0] if ellipses else len(items)
     items[at : at + 1] = rest
     lens = iter(shape)
     return [None if item is None else _axis(item, next(lens)) for item in items]

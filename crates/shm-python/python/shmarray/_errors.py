@@ -102,7 +102,7 @@ class Busy(Error, TimeoutError):
     """Another process holds what is needed for a moment, and did not let go in time."""
 
 
-class NoSpace(Error, OSError, MemoryError):  # type: ignore[misc]
+class NoSpace(Error, OSError, MemoryError):
     """Not enough memory: `needs` and `has` are in bytes."""
 
     needs: int

@@ -19,3 +19,9 @@ def find(uuid: bytes, readonly: bool) -> Array | None:
     """The array of that segment, if this process has it."""
     array = _arrays.get((uuid, readonly))
     return None if array is None or array.closed else array
+
+
+def close_all() -> None:
+    """At the end of a child of `multiprocessing`, whose globals Python does not drop."""
+    for array in list(_arrays.values()):
+        array.close()

@@ -11,11 +11,13 @@ holding, and whoever comes too late gets `NotFound`.
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
 from multiprocessing import util
 from multiprocessing.context import get_spawning_popen
+from multiprocessing.process import parent_process
 from multiprocessing.reduction import ForkingPickler
 from threading import RLock
 from typing import Any, NamedTuple
@@ -174,16 +176,19 @@ def outstanding() -> list[Outstanding]:
     return _outbox.outstanding()
 
 
-_finalizer: Any = None
+def _leave() -> None:
+    """A child of multiprocessing ends without its globals being dropped: it leaves its arrays here."""
+    if parent_process() is not None:
+        _known.close_all()
 
 
 def _begin(outbox: _Outbox) -> None:
     """In each process, once multiprocessing has made it its own."""
-    global _finalizer
     if outbox.pid != os.getpid():
         outbox.forget()
     # After the queues' feeder threads, which have priority -5.
-    _finalizer = util.Finalize(None, outbox.wait, exitpriority=-50)
+    util.Finalize(None, outbox.wait, exitpriority=-50)
+    util.Finalize(None, _leave, exitpriority=-60)
 
 
 _begin(_outbox)
@@ -191,8 +196,20 @@ util.register_after_fork(_outbox, _begin)
 os.register_at_fork(after_in_child=lambda: _begin(_outbox))
 
 
+_told: set[str] = set()
+
+#: Where loky keeps what it pickles in another way: it asks no `ForkingPickler`.
+_LOKY = ("loky.backend.reduction", "joblib.externals.loky.backend.reduction")
+
+
 def reduce(array: Array) -> tuple[Any, ...]:
     """How an array is pickled, for a reader that comes while somebody has it."""
+    new = [sys.modules[name] for name in _LOKY if name in sys.modules and name not in _told]
+    for module in new:
+        module.register(Array, reduce_to_send)
+        _told.add(module.__name__)
+    if new:
+        return reduce_to_send(array)  # this pickler has begun already, and is perhaps loky's
     return rebuild, (array.payload(), array.readonly, None)
 
 
