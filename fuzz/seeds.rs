@@ -29,7 +29,18 @@ fn main() {
     }
     let whole = [&[payload::WHOLE], &described(&headers[0], 3).to_bytes().unwrap()[..]].concat();
     write("descriptor", headers.len(), &whole);
-    let odd = ["=i4", ">c16", "f8", "<V2", "|O", "<U4", "[(\"a\", \">f8\", 2), ('', '|V4'), ]"];
+    let odd = [
+        "=i4",
+        ">c16",
+        "f8",
+        "<V2",
+        "|O",
+        "<U4",
+        "[(\"a\", \">f8\", 2), ('', '|V4'), ]",
+        "<M8[25s/5]",
+        "<f4, 3>i4,(2,2)S3",
+        "[(u'\\ufeffa', ('>U2', [2])), # one\n ('b', 'float32')]",
+    ];
     for (text, i) in odd.into_iter().zip(DTYPES.len()..) {
         write("dtype", i, text.as_bytes());
     }

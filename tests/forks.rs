@@ -41,7 +41,7 @@ fn forks() {
     });
     known.iter().for_each(|array| assert_all(array, 8));
     drop(known);
-    // What was left to children that have ended goes while other arrays come and go.
+    // Names that were left to children go once these have ended, while other arrays come and go.
     for _ in 0..10_000 {
         if leaks::entries().is_empty() {
             break;
@@ -51,7 +51,7 @@ fn forks() {
     assert_eq!(leaks::entries(), [""; 0]);
 }
 
-/// What a child does with its life: the inherited arrays, the same by name, and some of its own.
+/// The life of a child: it uses the inherited arrays, attaches to them by name, and makes some of its own.
 fn live(known: &[Array]) {
     for array in known {
         let value = array.get(0).unwrap();

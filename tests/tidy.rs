@@ -2,37 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // what cannot be read fails the test
 
+#[path = "sources/mod.rs"]
+#[allow(dead_code)] // each test of the house rules needs a part of it
+mod sources;
+
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
 
-use toml::{Table, Value};
+use toml::Value;
 
-/// A file of the repository, by its path from the root.
-struct Source {
-    path: String,
-    text: String,
-}
+use sources::{Source, sources};
 
 impl Source {
-    fn is_rust(&self) -> bool {
-        self.path.ends_with(".rs")
-    }
-
-    /// Whether it is part of a crate that users build, not of tests or benchmarks.
-    fn is_of_a_crate(&self) -> bool {
-        let is_suite = self.path.starts_with("crates/shm-conformance/");
-        let is_source = self.path.starts_with("crates/") && self.path.contains("/src/");
-        self.is_rust() && is_source && !is_suite
-    }
-
     /// Whether it is this file, which has to spell out what it forbids.
     fn is_this(&self) -> bool {
         self.path == "tests/tidy.rs"
-    }
-
-    fn table(&self) -> Table {
-        let table = self.text.parse();
-        table.unwrap_or_else(|error| panic!("{}: {error}", self.path))
     }
 
     /// The lines that are not comments, with their numbers.
@@ -47,31 +30,6 @@ impl Source {
         let faults = self.code().filter_map(|(number, line)| Some((number, bad(line)?)));
         faults.map(|(number, word)| format!("{}:{number}: `{word}`: {advice}", self.path)).collect()
     }
-}
-
-/// Every text file of the repository but what cargo, git and fuzzing made.
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut folders = vec![root.to_path_buf()];
-    let mut sources = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let entry = entry.unwrap();
-            let path: PathBuf = entry.path();
-            let name = entry.file_name();
-            if entry.file_type().unwrap().is_dir() {
-                let made = ["target", ".git", "corpus", "artifacts"];
-                if !made.iter().any(|made| name == *made) {
-                    folders.push(path);
-                }
-            } else if let Ok(text) = std::fs::read_to_string(&path) {
-                let path = path.strip_prefix(root).unwrap().to_str().unwrap().to_owned();
-                sources.push(Source { path, text });
-            }
-        }
-    }
-    sources.sort_by(|a, b| a.path.cmp(&b.path));
-    sources
 }
 
 /// Fails if `rule` finds a fault in any of the sources.
@@ -210,9 +168,8 @@ fn what_only_looks_changes_nothing() {
 #[test]
 fn only_one_module_locks_by_fcntl() {
     check(|source| {
-        let allowed = source.path == "crates/shm-presence/src/ofd.rs";
-        let advice =
-            "locks are taken in crates/shm-presence/src/ofd.rs only; for the rest there is rustix";
+        let allowed = source.path == "crates/shm-presence/src/os/linux/ofd.rs";
+        let advice = "locks are taken in crates/shm-presence/src/os/linux/ofd.rs only; for the rest there is rustix";
         if source.is_of_a_crate() && !allowed {
             source.forbid(&["libc::fcntl"], advice)
         } else {
@@ -299,6 +256,58 @@ fn the_rules_see_what_they_look_for() {
     let faults = unexplained(&manifest, "[features]", |_, above, _| above.starts_with('#'), "no");
     assert_eq!(faults, ["crates/x/Cargo.toml:4: b: no"]);
     assert_eq!(manifest.table()["features"]["a"], Value::Array(Vec::new()));
+}
+
+#[test]
+fn published_crates_are_complete() {
+    let sources = sources();
+    let readme_of = |home: &str| {
+        let readme = sources.iter().find(|source| source.path == format!("{home}/README.md"));
+        readme.map_or("", |source| &source.text)
+    };
+    check(|source| {
+        let home = source.home();
+        if source.path != format!("{home}/Cargo.toml") {
+            return Vec::new();
+        }
+        let table = source.table();
+        let package = table["package"].as_table().unwrap();
+        let is_published = package.get("publish").and_then(Value::as_bool) != Some(false);
+        if !is_published || !home.starts_with("crates/") {
+            let fault = format!("{}: only crates/ are published: `publish = false`", source.path);
+            return Vec::from_iter(is_published.then_some(fault));
+        }
+        let keys = [
+            "description",
+            "license",
+            "repository",
+            "documentation",
+            "readme",
+            "keywords",
+            "categories",
+            "rust-version",
+            "include",
+        ];
+        let missing = keys.into_iter().filter(|key| !package.contains_key(*key));
+        let mut faults: Vec<_> =
+            missing.map(|key| format!("{}: add `{key}`", source.path)).collect();
+        let on_docs_rs = || package.get("metadata")?.get("docs")?.get("rs")?.get("targets");
+        if on_docs_rs().is_none() {
+            faults.push(format!("{}: add [package.metadata.docs.rs] with targets", source.path));
+        }
+        let readme = readme_of(home);
+        let says = ["used on its own", "the crate to depend on", "Install it"];
+        if !readme.starts_with('#') || !says.iter().any(|words| readme.contains(words)) {
+            let what = "say what the crate is, and whether it is meant to be used on its own";
+            faults.push(format!("{home}/README.md: {what}"));
+        }
+        for licence in ["LICENSE-MIT", "LICENSE-APACHE"] {
+            if !sources.iter().any(|source| source.path == format!("{home}/{licence}")) {
+                faults.push(format!("{home}/{licence}: add a link to the one at the root"));
+            }
+        }
+        faults
+    });
 }
 
 #[test]

@@ -4,10 +4,10 @@
 //! allows, mode 0600 whatever the umask, the presence lock, a header of [`HEADER_LEN`] bytes written
 //! or read, publication in one step, type and owner of what is attached to, and the question whether
 //! anybody else is left. A segment has as many bytes as ours has: with fewer, `fallocate` and first
-//! touches would be cheaper for no promise's sake.
+//! touches would be cheaper, though no promise were kept less.
 //!
 //! - `file.rs`: mappings, locks, reserved memory;
-//! - `large.rs`: a fresh gigabyte, found and filled;
+//! - `large.rs`: a fresh gigabyte, populated and filled;
 //! - `named.rs`, `memfd.rs`, `anonymous.rs`: segments of each backend;
 //! - `slot.rs`: a slot in one;
 //! - `socket.rs`: a descriptor handed to another process;

@@ -1,5 +1,5 @@
-//! Paths that are taken often, each by one thread of one process: what their instructions are
-//! counted of. The kernel's are not counted.
+//! Paths that programs take often, each by one thread of one process: `cargo xtask bench --instructions`
+//! counts their instructions, without those of the kernel.
 
 use std::hint::black_box;
 use std::os::unix::net::UnixStream;
@@ -9,13 +9,12 @@ use ndarray::{Array1, Axis};
 use shmarray::prelude::*;
 use shmarray::{Payload, memory::is_shared, transfer};
 
-use crate::Run;
-use crate::row::each;
+use crate::row::{Run, each};
 
 /// A path: its name in `instructions.toml`, and what makes ready to take it so many times.
 pub type HotPath = (&'static str, fn() -> Run);
 
-/// All of them, in the order in which they are told.
+/// All of them, in the order in which they are listed.
 pub const HOT_PATHS: [HotPath; 19] = [
     ("create+drop/shm", || create(BackendKind::Shm)),
     ("create+drop/mmap", || create(BackendKind::Mmap)),
@@ -55,7 +54,7 @@ fn guarded(len: usize) -> Guarded {
     Guarded::builder(len).unique("hot").backend(BackendKind::Memfd).zeros().unwrap()
 }
 
-/// One that what borrows from it can be kept with.
+/// An array that lives as long as the process, so that guards can borrow it for ever.
 fn for_ever(len: usize) -> &'static Guarded {
     Box::leak(Box::new(guarded(len)))
 }
@@ -83,7 +82,7 @@ fn attach_memfd() -> Run {
     })
 }
 
-/// Both ends in one process: what the two of a real handing over do, one after the other.
+/// Both ends in one process: it does one after the other what sender and receiver do in a real transfer.
 fn pass_and_attach() -> Run {
     let array = array(BackendKind::Memfd, &fresh_name());
     let (here, there) = UnixStream::pair().unwrap();

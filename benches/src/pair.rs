@@ -12,7 +12,7 @@ use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous};
 use rustix::process::{Signal, set_parent_process_death_signal};
 use rustix::thread::{CpuSet, sched_setaffinity};
 
-use crate::Run;
+use crate::row::Run;
 
 /// Keeps this thread on that core.
 pub(crate) fn stay_on(core: usize) {

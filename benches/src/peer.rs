@@ -1,5 +1,5 @@
 //! Other libraries that do what a row does, each in a file of its own, used as its documentation
-//! says. Here is who takes part in which row.
+//! says. This file lists which of them takes part in which row.
 //!
 //! Those that are crates are built with the feature `peers` only (`crates.rs`, `without.rs`); what the
 //! system and std bring is always there.
@@ -30,10 +30,9 @@ mod std_sync;
 pub(crate) use crates::{attach, create, create_untouched, fill, fill_and_read, load, pass};
 
 use crate::pair::together;
-use crate::row::alone;
-use crate::{Contender, Run};
+use crate::row::{Contender, Run, alone};
 
-/// How many do it at once.
+/// Which processes work at the same time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Who {
     /// This process.

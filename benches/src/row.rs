@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// Does the thing `count` times, and tells how long that took.
 pub type Run = Box<dyn FnMut(u64) -> Duration>;
 
-/// What a contender is in its row.
+/// The role of a contender in its row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// This library.
@@ -30,7 +30,7 @@ impl Role {
     }
 }
 
-/// What ours shall reach, beside the others in the same run.
+/// The goal of ours, relative to the other contenders of the same run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Goal {
     /// At most so many times the floor.
@@ -41,11 +41,11 @@ pub enum Goal {
     Below(Duration),
 }
 
-/// One who does the thing of a row.
+/// A contender: one way to do the operation of a row.
 pub struct Contender {
     /// `ours`, `floor`, or which peer; one of its kind in the row.
     pub name: String,
-    /// What it is in the row.
+    /// Its role in the row.
     pub role: Role,
     /// Makes what is needed, outside the time. Called in the process that measures, which has one
     /// thread, so it may fork.
@@ -89,11 +89,11 @@ pub struct Row {
     pub floor: &'static str,
     /// Bytes moved by one operation, where GiB/s says more than a time.
     pub bytes: Option<u64>,
-    /// What ours shall reach.
+    /// The goal of ours.
     pub goal: Option<Goal>,
     /// Whether it can be run on this machine; otherwise why not.
     pub ready: fn() -> Result<(), String>,
-    /// Who does it.
+    /// The contenders.
     pub contenders: Vec<Contender>,
 }
 
@@ -142,8 +142,8 @@ pub(crate) fn each_with<T, U>(
     })
 }
 
-/// A run of memory by the gigabyte, once more at first outside the time: where the machine's host takes
-/// back what is free, that fetches it again. Says so if the host took or gave some meanwhile.
+/// A run of memory by the gigabyte. An extra operation before the time begins fetches memory that the
+/// machine's host has taken back. A note tells if the host took or gave some during the run.
 pub(crate) fn calm(mut run: Run) -> Run {
     let mut is_first = true;
     Box::new(move |count| {

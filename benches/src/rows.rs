@@ -9,13 +9,13 @@ mod descriptor;
 mod load;
 mod lock;
 mod pages;
-mod pass;
 mod read;
 mod scale;
 mod touch;
+mod transfer;
 mod view;
 
-use crate::Row;
+use crate::row::Row;
 
 /// Every row there is, whether or not it can be run here.
 #[must_use]
@@ -23,7 +23,7 @@ pub fn all() -> Vec<Row> {
     [
         create::rows(),
         attach::rows(),
-        pass::rows(),
+        transfer::rows(),
         lock::rows(),
         barrier::rows(),
         claim::rows(),

@@ -32,7 +32,7 @@ pub(crate) struct Light {
     pub(crate) azimuth: f64,
     /// Degrees above the horizon.
     pub(crate) altitude: f64,
-    /// What heights are multiplied by.
+    /// The factor of all heights.
     pub(crate) z_factor: f64,
     /// Width of a cell, in the unit of the heights.
     pub(crate) dx: f64,
@@ -40,7 +40,7 @@ pub(crate) struct Light {
     pub(crate) dy: f64,
 }
 
-/// What is the same for all cells.
+/// The constants of all cells.
 struct Terms {
     to_p: f64,
     to_q: f64,

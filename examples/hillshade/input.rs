@@ -1,6 +1,6 @@
 //! The elevation: a `.npy` file of two dimensions and any numeric dtype, in C or Fortran order.
 //!
-//! It is read cell by cell into where it shall lie, so that there is no second copy in memory. The
+//! The elevation is read cell by cell into its place in shared memory, without a second copy. The
 //! heights become `f64`, which is exact but for 64-bit integers beyond 2^53.
 
 use std::fs::File;

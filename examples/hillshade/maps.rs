@@ -29,7 +29,7 @@ impl Memory {
     }
 }
 
-/// What is mapped shared at an address. A line is `start-end rwxs offset device inode path`.
+/// The shared mapping at an address. A line is `start-end rwxs offset device inode path`.
 fn object_at(maps: &str, address: usize) -> Option<String> {
     maps.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace();

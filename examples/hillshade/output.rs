@@ -6,8 +6,6 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use ndarray::ArrayView2;
-use npyz::WriterBuilder;
 use tempfile::NamedTempFile;
 
 /// A file to be: an unfinished one beside it, which takes its name in one step, or goes with this.
@@ -61,6 +59,11 @@ impl Output {
         Ok(path)
     }
 
+    /// The path, for a writer that makes the file complete itself; the unfinished file goes.
+    pub(crate) fn into_path(self) -> PathBuf {
+        self.path
+    }
+
     fn write(
         file: &File,
         contents: impl FnOnce(&mut BufWriter<&File>) -> Result<()>,
@@ -70,17 +73,4 @@ impl Output {
         writer.flush()?;
         Ok(file.sync_all()?)
     }
-}
-
-/// Writes an array as `.npy`, dtype `float32`, C order.
-///
-/// # Errors
-/// If `to` cannot be written.
-pub(crate) fn write_npy(values: ArrayView2<'_, f32>, to: impl Write) -> Result<()> {
-    let shape = [values.nrows() as u64, values.ncols() as u64];
-    let options = npyz::WriteOptions::new().default_dtype().shape(&shape).writer(to);
-    let mut writer = options.begin_nd()?;
-    writer.extend(values.iter())?;
-    writer.finish()?;
-    Ok(())
 }

@@ -1,4 +1,4 @@
-//! What a worker tells the process that started it: lines on a pipe.
+//! The reports of a worker to the process that started it: lines on a pipe.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,13 +9,13 @@ use crate::maps::Memory;
 /// One line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Report {
-    /// It has mapped the arrays, and begins.
+    /// The worker has mapped the arrays, and begins.
     Ready(Memory),
-    /// It holds this chunk, half done, and waits to be killed.
+    /// The worker holds this chunk, half done, and waits to be killed.
     Holds(u32),
-    /// It has taken this chunk, which another did not finish.
+    /// The worker has taken this chunk, which another did not finish.
     Again(u32),
-    /// It cannot go on.
+    /// The worker cannot go on.
     Failed(String),
 }
 

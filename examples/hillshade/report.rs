@@ -11,7 +11,7 @@ use crate::cli::Start;
 use crate::maps::Memory;
 use crate::workers::Losses;
 
-/// What there is to say about a run that succeeded.
+/// The summary of a run that succeeded.
 pub(crate) struct Summary {
     pub(crate) shape: (usize, usize),
     pub(crate) backend: String,
@@ -19,7 +19,7 @@ pub(crate) struct Summary {
     pub(crate) workers: NonZeroUsize,
     /// How many rows a chunk has.
     pub(crate) rows: NonZeroUsize,
-    /// Who died, and what that cost.
+    /// The workers that died, and the work that this cost.
     pub(crate) losses: Losses,
     /// How long the workers took to start and map the arrays.
     pub(crate) starting: Duration,
@@ -29,7 +29,7 @@ pub(crate) struct Summary {
     pub(crate) alone: Duration,
     /// Bytes of both arrays.
     pub(crate) bytes: usize,
-    /// What memory all workers saw, this process included.
+    /// The memory that all workers saw, and this process.
     pub(crate) memory: Memory,
 }
 

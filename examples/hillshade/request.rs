@@ -15,10 +15,10 @@ use shmarray::{Element, GuardedArray, Timeout, Workers};
 use crate::cli::{Args, Start};
 use crate::horn::shade;
 use crate::input::Input;
-use crate::output::{Output, write_npy};
+use crate::output::Output;
 use crate::report::Summary;
 use crate::worker::{Arrays, Orders, fill};
-use crate::workers::{Crew, Losses};
+use crate::workers::{Losses, Team};
 use crate::{picture, scale};
 
 /// An array has 128 slots, one of which is that of this process.
@@ -87,21 +87,21 @@ impl Request {
         let began = Instant::now();
         // Until this is dropped, nobody gets a chunk.
         let gate = shared.write()?;
-        let mut crew = Crew::start(args.start, workers, arrays, orders)?;
-        crew.wait_until_ready()?;
+        let mut team = Team::start(args.start, workers, arrays, orders)?;
+        team.wait_until_ready()?;
         let starting = began.elapsed();
         // All have the arrays: without their names, nothing stays whatever ends this run.
         elevation.destroy()?;
         shared.destroy()?;
         if args.hold {
-            let pids: Vec<String> = crew.pids().map(|pid| pid.to_string()).collect();
+            let pids: Vec<String> = team.pids().map(|pid| pid.to_string()).collect();
             say(format_args!("workers: {}", pids.join(" ")))?;
             stdin().read_line(&mut String::new())?;
         }
 
         let began = Instant::now();
         drop(gate);
-        let losses = see_through(crew, arrays, &orders)?;
+        let losses = see_through(team, arrays, &orders)?;
         let together = began.elapsed();
 
         let (heights, result) = (elevation.read()?, shared.read()?);
@@ -120,7 +120,8 @@ impl Request {
         let written = png.finish(|file| picture::write(result.view(), file))?;
         say(format_args!("wrote {}", written.display()))?;
         if let Some(npy) = npy {
-            let written = npy.finish(|file| write_npy(result.view(), file))?;
+            let written = npy.into_path();
+            shared.save(&written)?;
             say(format_args!("wrote {}", written.display()))?;
         }
         let summary = Summary {
@@ -146,11 +147,11 @@ impl Request {
 ///
 /// # Errors
 /// If a worker fails, or the rest cannot be done.
-fn see_through(crew: Crew<'_>, arrays: Arrays<'_>, orders: &Orders) -> Result<Losses> {
+fn see_through(team: Team<'_>, arrays: Arrays<'_>, orders: &Orders) -> Result<Losses> {
     // If this function fails, the thread ends with the process.
     let (shade, rows) = (arrays.shade.clone(), orders.rows);
     let watcher = thread::spawn(move || watch(&shade, rows));
-    let mut losses = crew.wait_until_ended()?;
+    let mut losses = team.wait_until_ended()?;
     fill(arrays, orders, |chunk| {
         losses.rest += 1;
         losses.again.extend(chunk.is_retry().then_some(chunk.index()));

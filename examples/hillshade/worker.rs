@@ -1,4 +1,4 @@
-//! What a worker does, however it was started: it maps the arrays, and takes chunks of the result
+//! The work of a worker, forked or spawned: it maps the arrays, and takes chunks of the result
 //! and fills them, until all are done.
 
 use std::io::{PipeWriter, Write};
@@ -31,13 +31,13 @@ pub(crate) struct Arrays<'a> {
 }
 
 impl Arrays<'_> {
-    /// What memory this process sees.
+    /// The memory that this process sees.
     pub(crate) fn memory(&self) -> Memory {
         Memory::behind(self.elevation.raw_view().as_ptr(), self.shade.raw_view().as_ptr())
     }
 }
 
-/// What to do with them.
+/// The work on the arrays.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Orders {
     /// The process that starts the workers.
@@ -129,7 +129,7 @@ fn work(arrays: Arrays<'_>, orders: &Orders, mut reports: impl Write) -> Result<
 /// Sees to it that this process is killed when the one that started it dies.
 fn end_with(parent: i32) -> Result<()> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    // It may have died before.
+    // The parent may have died before.
     ensure!(Pid::as_raw(getppid()) == parent, "the process that started it is gone");
     Ok(())
 }

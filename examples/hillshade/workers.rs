@@ -2,7 +2,7 @@
 //! and sees each of them end.
 //!
 //! A worker that reports an error fails the run. One that dies does not: what it held goes to the
-//! others. Whatever happens, no worker outlives the [`Crew`], nor this process.
+//! others. Whatever happens, no worker outlives the [`Team`], nor this process.
 #![allow(unsafe_code)] // `fork`, and leaving a forked worker
 
 use std::collections::BTreeSet;
@@ -25,17 +25,17 @@ use crate::worker::{self, Arrays, Orders};
 const LONGEST_LINE: usize = 1 << 16;
 
 /// All workers of a run.
-pub(crate) struct Crew<'a> {
+pub(crate) struct Team<'a> {
     arrays: Arrays<'a>,
     orders: Orders,
     workers: Vec<Worker>,
     losses: Losses,
 }
 
-/// Who died, and what that cost.
+/// The workers that died, and the work that this cost.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Losses {
-    /// Which workers died, how, and of the one that was killed on purpose what it held.
+    /// The workers that died, each with the reason; for the one that was killed on purpose, also its chunk.
     pub(crate) dead: Vec<String>,
     /// The chunks that went back, and were done again.
     pub(crate) again: BTreeSet<u32>,
@@ -46,10 +46,10 @@ pub(crate) struct Losses {
 struct Worker {
     name: Name,
     reports: PipeReader,
-    /// What has come of the next report.
+    /// The part of the next report that has come so far.
     line: Vec<u8>,
     memory: Option<Memory>,
-    /// What it held when it was killed on purpose, for the words on its death.
+    /// Its chunk when it was killed on purpose, for the report of its death.
     held: String,
     has_ended: bool,
 }
@@ -67,7 +67,7 @@ impl fmt::Display for Name {
     }
 }
 
-impl<'a> Crew<'a> {
+impl<'a> Team<'a> {
     /// Starts `count` workers. They begin as soon as chunks can be had.
     ///
     /// Forking must come before this process starts a thread.
@@ -81,7 +81,7 @@ impl<'a> Crew<'a> {
         orders: Orders,
     ) -> Result<Self> {
         let workers = Vec::with_capacity(count.get());
-        let mut crew = Self { arrays, orders, workers, losses: Losses::default() };
+        let mut team = Self { arrays, orders, workers, losses: Losses::default() };
         for number in 1..=count.get() {
             let started = match start {
                 Start::Spawn => spawn(arrays, &orders),
@@ -92,9 +92,9 @@ impl<'a> Crew<'a> {
                     "worker {number} cannot be started; if a limit is reached, use fewer --workers"
                 )
             })?;
-            crew.workers.push(Worker::new(Name { number, pid }, reports));
+            team.workers.push(Worker::new(Name { number, pid }, reports));
         }
-        Ok(crew)
+        Ok(team)
     }
 
     /// The process ids of the workers, in their order.
@@ -161,11 +161,12 @@ impl<'a> Crew<'a> {
     }
 }
 
-impl Drop for Crew<'_> {
+impl Drop for Team<'_> {
     /// After a failure: ends the workers that have not ended, and waits for them.
     fn drop(&mut self) {
         for worker in self.workers.iter().filter(|worker| !worker.has_ended) {
-            // It has not been waited for, so the process id is still its own. It may be dead.
+            // This process has not waited for the worker, so the process id is still the worker's, even if
+            // the worker is dead.
             let _ = kill_process(worker.name.pid, Signal::KILL);
             let _ = wait(worker.name.pid);
         }
@@ -203,7 +204,7 @@ impl Worker {
         Ok(Some(reports))
     }
 
-    /// Kills it, as it holds this chunk and the pass is so far.
+    /// Kills it, as it holds this chunk and the round is so far.
     fn kill(
         &mut self,
         chunk: u32,

@@ -5,8 +5,8 @@ use libfuzzer_sys::{Corpus, fuzz_target};
 use shm_core::DType;
 use shmarray_fuzz::{check_error, memory};
 
-/// Bytes; the longest text has 8192, and has 700 fields at most.
-const MOST: usize = 1 << 18;
+/// Bytes; the longest text has 10 000, and has 1200 fields at most.
+const MOST: usize = 1 << 19;
 
 fuzz_target!(|input: &[u8]| -> Corpus {
     let Ok(text) = std::str::from_utf8(input) else {

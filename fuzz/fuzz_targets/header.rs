@@ -8,8 +8,8 @@ use shm_core::{
 };
 use shmarray_fuzz::{check_error, memory, segment};
 
-/// Bytes; the dtype's text has at most 8192.
-const MOST: usize = 1 << 18;
+/// Bytes; the dtype's text has at most 10 000.
+const MOST: usize = 1 << 19;
 
 fuzz_target!(|input: &[u8]| {
     let Some((bytes, len)) = segment::expand(input) else {
@@ -66,7 +66,7 @@ fn check(bytes: &[u8], len: u64, needed: usize, header: &Header) {
     check_descriptor(header).unwrap();
 }
 
-/// What it is described by is described so everywhere.
+/// The header and its descriptor agree.
 fn check_descriptor(header: &Header) -> Result<()> {
     let descriptor = Descriptor::of(BackendKind::Shm, header, false);
     header.check_described_by(&descriptor)?;

@@ -18,7 +18,7 @@ use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_core::{BackendKind, Payload};
-use shm_pass::{Outgoing, Parcel, receive, send};
+use shm_pass::{Incoming, Outgoing, receive, send};
 use shmarray_fuzz::steps::{self, CREDENTIALS, MOST, NON_BLOCKING, SLOWLY, Step};
 use shmarray_fuzz::{check_error, memory};
 
@@ -26,7 +26,7 @@ use shmarray_fuzz::{check_error, memory};
 const STREAM_LEN: usize = 1 << 15;
 /// Bytes: the largest part of a message, which is made before its body comes.
 const LARGEST: usize = 1 << 23;
-/// A peer that closes needs no deadline: whoever waits here hangs.
+/// The peer closes its end, so the receiver needs no deadline: if it still waits then, it hangs.
 const NEVER: Duration = Duration::MAX;
 
 fuzz_target!(
@@ -80,21 +80,21 @@ fn exchange(flags: u8, steps: &[Step]) {
     };
     let expected = sent.message();
     match (received, expected) {
-        (Ok(parcels), Some((payloads, end))) => {
-            check(&parcels, &payloads);
+        (Ok(arrays), Some((payloads, end))) => {
+            check(&arrays, &payloads);
             there.set_nonblocking(false).unwrap();
             let mut left = Vec::new();
             (&there).read_to_end(&mut left).unwrap();
             assert!(left == sent.bytes[end..], "what follows the message is not untouched");
-            check_round_trip(&parcels);
+            check_round_trip(&arrays);
         }
         (Err(error), None) => check_error(&error),
-        (Ok(parcels), None) => panic!("{} arrays of a message that is none", parcels.len()),
+        (Ok(arrays), None) => panic!("{} arrays of a message that is none", arrays.len()),
         (Err(error), Some(_)) => panic!("a message that is whole: {error}"),
     }
 }
 
-/// What went into the socket.
+/// The bytes and descriptors that went into the socket.
 #[derive(Default)]
 struct Sent {
     bytes: Vec<u8>,
@@ -176,25 +176,25 @@ impl Sent {
     }
 }
 
-fn check(parcels: &[Parcel], payloads: &[Payload]) {
-    assert!(parcels.iter().map(|parcel| &parcel.payload).eq(payloads));
-    for (number, Parcel { fd, .. }) in parcels.iter().enumerate() {
-        assert!(fcntl_getfd(fd).unwrap().contains(FdFlags::CLOEXEC));
-        assert_eq!(fstat(fd).unwrap().st_ino, fstat(given(number)).unwrap().st_ino);
+fn check(arrays: &[Incoming], payloads: &[Payload]) {
+    assert!(arrays.iter().map(|array| &array.payload).eq(payloads));
+    for (number, Incoming { file, .. }) in arrays.iter().enumerate() {
+        assert!(fcntl_getfd(file).unwrap().contains(FdFlags::CLOEXEC));
+        assert_eq!(fstat(file).unwrap().st_ino, fstat(given(number)).unwrap().st_ino);
     }
 }
 
 /// What was received can be sent on.
-fn check_round_trip(parcels: &[Parcel]) {
-    if parcels.len() > 8 {
+fn check_round_trip(arrays: &[Incoming]) {
+    if arrays.len() > 8 {
         return; // it may be more than a socket takes
     }
     let (here, there) = UnixStream::pair().unwrap();
-    send(&here, parcels.iter().map(outgoing), NEVER).unwrap();
-    let payloads: Vec<_> = parcels.iter().map(|parcel| parcel.payload.clone()).collect();
+    send(&here, arrays.iter().map(outgoing), NEVER).unwrap();
+    let payloads: Vec<_> = arrays.iter().map(|array| array.payload.clone()).collect();
     check(&receive(&there, NEVER).unwrap(), &payloads);
 }
 
-fn outgoing(Parcel { payload, fd }: &Parcel) -> shm_core::Result<Outgoing<'_>> {
-    Outgoing::new(payload, fd.as_fd())
+fn outgoing(Incoming { payload, file, .. }: &Incoming) -> shm_core::Result<Outgoing<'_>> {
+    Outgoing::new(payload, file)
 }

@@ -1,7 +1,7 @@
 //! What the fuzz targets share: the form of their inputs, and how much memory was asked for.
 //!
-//! It finds nothing by itself. What must hold is said in each target (`fuzz_targets/`), the inputs
-//! that they begin with are made by `seeds.rs`.
+//! Each target (`fuzz_targets/`) says what must hold. `seeds.rs` makes the inputs that fuzzing begins
+//! with.
 #![deny(unsafe_code)]
 
 pub mod file;

@@ -1,4 +1,4 @@
-//! How much memory is asked for at once: an input of a few bytes must not cost gigabytes.
+//! The largest single allocation: an input of a few bytes must not cost gigabytes.
 #![allow(unsafe_code)] // a global allocator that notes the largest request
 
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Watched {
 #[global_allocator]
 static ALLOCATOR: Watched = Watched;
 
-/// Runs something that must not ask for more than `most` bytes at once.
+/// Runs code that must not allocate more than `most` bytes at once.
 pub fn at_most<T>(most: usize, run: impl FnOnce() -> T) -> T {
     LARGEST.store(0, Relaxed);
     let result = run();

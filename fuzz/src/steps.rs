@@ -2,7 +2,7 @@
 //! has three bytes before its own: descriptors that come with it and how often its bytes are
 //! repeated (0 to 15, or [`MOST`]), their number.
 
-/// Flag, of four bits, as it takes time: the next step is done when the one before has been read.
+/// Flag, of four bits, as it takes time: the peer does the next step when the receiver has read the one before.
 pub const SLOWLY: u8 = 0xf0;
 /// Flag: the socket does not block.
 pub const NON_BLOCKING: u8 = 2;
@@ -14,7 +14,7 @@ pub const MOST: usize = 253;
 /// The byte that stands for [`MOST`]: few inputs have it, as it takes time.
 pub const AS_MANY: u8 = u8::MAX;
 
-/// Something that is sent at once.
+/// Bytes and descriptors that the peer sends in one call.
 pub struct Step {
     /// How many descriptors come with the first byte.
     pub fds: usize,

@@ -6,24 +6,24 @@ use std::time::Instant;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use shm_conformance::process::HANGS;
 
-use crate::run::{Finished, Place};
+use crate::run::{Finished, Folder};
 use crate::{COMBINATIONS, RELIEF};
 
 /// The result and the picture.
-fn files(place: &Place) -> (Vec<u8>, Vec<u8>) {
-    (place.read("out.npy"), place.read("hillshade.png"))
+fn files(folder: &Folder) -> (Vec<u8>, Vec<u8>) {
+    (folder.read("out.npy"), folder.read("hillshade.png"))
 }
 
 /// The files of a run in which nobody dies.
 fn whole() -> (Vec<u8>, Vec<u8>) {
-    let place = Place::new();
-    let finished = place.run(&["--input", RELIEF, "--output", "out.npy"]);
+    let folder = Folder::new();
+    let finished = folder.run(&["--input", RELIEF, "--output", "out.npy"]);
     finished.assert_right();
     assert_eq!(row(&finished, "died"), None);
-    files(&place)
+    files(&folder)
 }
 
-/// What the table says in a row, if it has it.
+/// The text of a row of the table, if there is such a row.
 fn row<'a>(finished: &'a Finished, title: &str) -> Option<&'a str> {
     let rows = finished.stdout.lines().filter_map(|line| line.strip_prefix('│')?.strip_suffix('│'));
     let mut texts = rows.filter_map(|row| row.trim().strip_prefix(title)?.strip_prefix("  "));
@@ -45,12 +45,12 @@ fn one_is_killed_midway_on_every_backend_and_start() {
     let whole = whole();
     for (backend, start) in COMBINATIONS {
         for workers in ["1", "2", "5"] {
-            let place = Place::new();
+            let folder = Folder::new();
             let fixed = ["--input", RELIEF, "--output", "out.npy", "--kill-one"];
             let varied = ["--backend", backend, "--start", start, "--workers", workers];
-            let finished = place.run(&[&fixed[..], &varied].concat());
+            let finished = folder.run(&[&fixed[..], &varied].concat());
             finished.assert_right();
-            assert!(files(&place) == whole, "{backend}, {start}, {workers}");
+            assert!(files(&folder) == whole, "{backend}, {start}, {workers}");
 
             let died = row(&finished, "died").unwrap();
             let [worker, _, signal, held, done, chunks] = numbers(died)[..] else {
@@ -70,9 +70,9 @@ fn one_is_killed_midway_on_every_backend_and_start() {
 #[test]
 fn one_is_killed_midway_however_few_the_rows() {
     for rows in 2..8 {
-        let place = Place::new();
-        place.write("in.npy", &crate::npy::npy_of(rows, 3, |y, x| (y * x) as f64));
-        let finished = place.run(&["--input", "in.npy", "--workers", "5", "--kill-one"]);
+        let folder = Folder::new();
+        folder.write("in.npy", &crate::npy::npy_of(rows, 3, |y, x| (y * x) as f64));
+        let finished = folder.run(&["--input", "in.npy", "--workers", "5", "--kill-one"]);
         finished.assert_right();
         let [.., held, done, chunks] = numbers(row(&finished, "died").unwrap())[..] else {
             panic!("{finished:?}");
@@ -86,15 +86,15 @@ fn one_that_dies_before_it_begins_is_named_and_not_missed() {
     let whole = whole();
     for (backend, start) in COMBINATIONS {
         for more in [&[][..], &["--kill-one"]] {
-            let place = Place::new();
+            let folder = Folder::new();
             let fixed = ["--input", RELIEF, "--output", "out.npy", "--workers", "3"];
             let varied = ["--backend", backend, "--start", start];
-            let held = place.hold(&[&fixed[..], &varied, more].concat());
+            let held = folder.hold(&[&fixed[..], &varied, more].concat());
             let second = held.workers[1];
             kill_process(pid(second), Signal::KILL).unwrap();
             let finished = held.let_go();
             finished.assert_right();
-            assert!(files(&place) == whole, "{backend}, {start}");
+            assert!(files(&folder) == whole, "{backend}, {start}");
             let name = format!("worker 2 (process {second}) of signal 9 ");
             assert!(finished.stdout.contains(&name), "{finished:?}");
             assert_eq!(row(&finished, "chunks done again").is_some(), !more.is_empty());
@@ -107,15 +107,15 @@ fn one_that_dies_before_it_begins_is_named_and_not_missed() {
 fn the_parent_does_it_all_if_all_die() {
     let whole = whole();
     for (backend, start) in COMBINATIONS {
-        let place = Place::new();
+        let folder = Folder::new();
         let fixed = ["--input", RELIEF, "--output", "out.npy", "--workers", "2"];
-        let held = place.hold(&[&fixed[..], &["--backend", backend, "--start", start]].concat());
+        let held = folder.hold(&[&fixed[..], &["--backend", backend, "--start", start]].concat());
         for worker in &held.workers {
             kill_process(pid(*worker), Signal::KILL).unwrap();
         }
         let finished = held.let_go();
         finished.assert_right();
-        assert!(files(&place) == whole, "{backend}, {start}");
+        assert!(files(&folder) == whole, "{backend}, {start}");
         let chunks = numbers(row(&finished, "chunks  ").unwrap())[0];
         let rest = row(&finished, "chunks done by this process").unwrap();
         assert_eq!(numbers(rest), [chunks]);
@@ -133,10 +133,10 @@ fn all_are_killed_at_work_by_somebody_else() {
     let whole = whole();
     let mut hit = 0;
     for round in 0..200 {
-        let place = Place::new();
+        let folder = Folder::new();
         let start = ["spawn", "fork"][round % 2];
         let fixed = ["--input", RELIEF, "--output", "out.npy", "--workers", "2"];
-        let held = place.hold(&[&fixed[..], &["--start", start]].concat());
+        let held = folder.hold(&[&fixed[..], &["--start", start]].concat());
         let workers = [held.workers[0], held.workers[1]].map(pid);
         let pidfds = workers.map(|pid| pidfd_open(pid, PidfdFlags::empty()).unwrap());
         let began = Instant::now();
@@ -150,7 +150,7 @@ fn all_are_killed_at_work_by_somebody_else() {
             }
         });
         finished.assert_right();
-        assert!(files(&place) == whole, "round {round}");
+        assert!(files(&folder) == whole, "round {round}");
         hit += u32::from(row(&finished, "chunks done again").is_some());
         if hit == 5 {
             return;
@@ -164,6 +164,6 @@ fn workers_end_when_their_parent_is_killed() {
     for (backend, start) in COMBINATIONS {
         let args = ["--input", RELIEF, "--backend", backend, "--start", start];
         // Named memory would stay only if the names had not been given up by then.
-        Place::new().hold(&args).kill();
+        Folder::new().hold(&args).kill();
     }
 }

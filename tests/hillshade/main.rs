@@ -12,7 +12,7 @@ mod sharing;
 
 use npy::{Grid, npy, npy_of, read};
 use reference::{LIGHT, Light, assert_close, enlarge, hillshade};
-use run::Place;
+use run::Folder;
 
 /// The relief that comes with the repository.
 pub(crate) const RELIEF: &str =
@@ -33,29 +33,29 @@ fn relief() -> Grid<f64> {
     read(&std::fs::read(RELIEF).unwrap(), "<i2", |cell| i16::from_le_bytes(cell).into())
 }
 
-fn result(place: &Place) -> Grid<f32> {
-    read(&place.read("out.npy"), "<f4", f32::from_le_bytes)
+fn result(folder: &Folder) -> Grid<f32> {
+    read(&folder.read("out.npy"), "<f4", f32::from_le_bytes)
 }
 
 /// Shades a file, and gives the result.
 fn shade(file: &[u8], args: &[&str]) -> Grid<f32> {
-    let place = Place::new();
-    place.write("in.npy", file);
+    let folder = Folder::new();
+    folder.write("in.npy", file);
     let fixed = ["--input", "in.npy", "--output", "out.npy", "--workers", "3"];
-    place.run(&[&fixed, args].concat()).assert_right();
-    result(&place)
+    folder.run(&[&fixed, args].concat()).assert_right();
+    result(&folder)
 }
 
 #[test]
 fn the_relief_is_shaded_by_the_formula() {
-    let place = Place::new();
-    let finished = place.run(&["--input", RELIEF, "--output", "out.npy"]);
+    let folder = Folder::new();
+    let finished = folder.run(&["--input", RELIEF, "--output", "out.npy"]);
     finished.assert_right();
     assert!(finished.stdout.contains("344 x 403 cells"), "{}", finished.stdout);
     let expected = hillshade(&relief(), LIGHT);
-    assert_close(&result(&place), &expected);
+    assert_close(&result(&folder), &expected);
 
-    let mut picture = png::Decoder::new(std::io::Cursor::new(place.read("hillshade.png")));
+    let mut picture = png::Decoder::new(std::io::Cursor::new(folder.read("hillshade.png")));
     picture.set_transformations(png::Transformations::IDENTITY);
     let mut picture = picture.read_info().unwrap();
     let mut greys = vec![0; picture.output_buffer_size().unwrap()];
@@ -70,15 +70,15 @@ fn the_relief_is_shaded_by_the_formula() {
 
 #[test]
 fn every_backend_and_start_gives_the_same_bytes() {
-    let place = Place::new();
+    let folder = Folder::new();
     let mut results = COMBINATIONS.iter().flat_map(|(backend, start)| {
         ["1", "2", "5"].map(|workers| {
             let fixed = ["--input", RELIEF, "--output", "out.npy", "--png", "out.png"];
             let varied = ["--backend", backend, "--start", start, "--workers", workers];
-            let finished = place.run(&[&fixed[..], &varied].concat());
+            let finished = folder.run(&[&fixed[..], &varied].concat());
             finished.assert_right();
             assert!(finished.stdout.starts_with("backend: "), "{}", finished.stdout);
-            (place.read("out.npy"), place.read("out.png"))
+            (folder.read("out.npy"), folder.read("out.png"))
         })
     });
     let first = results.next().unwrap();
@@ -192,7 +192,7 @@ fn holes_stay_holes() {
 
 #[test]
 fn help_teaches() {
-    let finished = Place::new().run(&["--help"]);
+    let finished = Folder::new().run(&["--help"]);
     assert_eq!((finished.code, finished.stderr.as_str()), (Some(0), ""));
     for word in
         ["Examples:", "--start fork", "SHMARRAY_BACKEND", "memfd", "--azimuth", "--kill-one"]

@@ -1,4 +1,4 @@
-//! What cannot be done is refused: one line that says what to do, exit code 2, nothing left.
+//! Requests that cannot be met are refused: one line that says what to do, exit code 2, nothing left.
 
 use std::fs::{Permissions, create_dir, set_permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -6,16 +6,16 @@ use std::process::Command;
 
 use crate::RELIEF;
 use crate::npy::{npy, npy_of};
-use crate::run::Place;
+use crate::run::Folder;
 
 /// Fails unless an input of these bytes is refused with these words.
 fn refused(file: &[u8], words: &[&str]) {
-    let place = Place::new();
-    place.write("in.npy", file);
-    let finished = place.run(&["--input", "in.npy"]);
+    let folder = Folder::new();
+    folder.write("in.npy", file);
+    let finished = folder.run(&["--input", "in.npy"]);
     finished.assert_error(2, words);
     finished.assert_error(2, &["in.npy"]);
-    assert!(!place.path("hillshade.png").exists());
+    assert!(!folder.path("hillshade.png").exists());
 }
 
 #[test]
@@ -70,47 +70,47 @@ fn inputs_that_are_not_npy() {
 
 #[test]
 fn inputs_that_are_not_files() {
-    let place = Place::new();
-    create_dir(place.path("folder")).unwrap();
-    assert!(Command::new("mkfifo").arg(place.path("fifo")).status().unwrap().success());
-    place.run(&["--input", "missing.npy"]).assert_error(2, &["missing.npy", "--input"]);
+    let folder = Folder::new();
+    create_dir(folder.path("folder")).unwrap();
+    assert!(Command::new("mkfifo").arg(folder.path("fifo")).status().unwrap().success());
+    folder.run(&["--input", "missing.npy"]).assert_error(2, &["missing.npy", "--input"]);
     for name in ["folder", "fifo"] {
-        place.run(&["--input", name]).assert_error(2, &[name, "not a regular file"]);
+        folder.run(&["--input", name]).assert_error(2, &[name, "not a regular file"]);
     }
 }
 
 #[test]
 fn outputs_that_cannot_be_written() {
-    let place = Place::new();
-    create_dir(place.path("folder")).unwrap();
-    symlink("/dev/null", place.path("null")).unwrap();
+    let folder = Folder::new();
+    create_dir(folder.path("folder")).unwrap();
+    symlink("/dev/null", folder.path("null")).unwrap();
     for option in ["--png", "--output"] {
         for path in ["missing/out", "folder", "/dev/null", "null", "/proc/out", ".."] {
-            let finished = place.run(&["--input", RELIEF, option, path]);
+            let finished = folder.run(&["--input", RELIEF, option, path]);
             finished.assert_error(2, &["cannot be written", "name another"]);
         }
     }
-    assert!(!place.path("hillshade.png").exists());
-    assert!(std::fs::symlink_metadata(place.path("null")).unwrap().is_symlink());
+    assert!(!folder.path("hillshade.png").exists());
+    assert!(std::fs::symlink_metadata(folder.path("null")).unwrap().is_symlink());
 }
 
 #[test]
 fn an_output_gets_the_usual_permissions_and_goes_through_links() {
-    let place = Place::new();
-    place.write("real.png", b"old");
-    set_permissions(place.path("real.png"), Permissions::from_mode(0o600)).unwrap();
-    symlink("real.png", place.path("link.png")).unwrap();
-    place.run(&["--input", RELIEF, "--png", "link.png"]).assert_right();
-    assert!(std::fs::symlink_metadata(place.path("link.png")).unwrap().is_symlink());
-    assert!(place.read("real.png").starts_with(b"\x89PNG"));
-    place.write("other", b"");
-    let mode = |name: &str| std::fs::metadata(place.path(name)).unwrap().permissions().mode();
+    let folder = Folder::new();
+    folder.write("real.png", b"old");
+    set_permissions(folder.path("real.png"), Permissions::from_mode(0o600)).unwrap();
+    symlink("real.png", folder.path("link.png")).unwrap();
+    folder.run(&["--input", RELIEF, "--png", "link.png"]).assert_right();
+    assert!(std::fs::symlink_metadata(folder.path("link.png")).unwrap().is_symlink());
+    assert!(folder.read("real.png").starts_with(b"\x89PNG"));
+    folder.write("other", b"");
+    let mode = |name: &str| std::fs::metadata(folder.path(name)).unwrap().permissions().mode();
     assert_eq!(mode("real.png"), mode("other"));
 }
 
 #[test]
 fn arguments_that_make_no_sense() {
-    let place = Place::new();
+    let folder = Folder::new();
     for (args, words) in [
         (&["--workers", "0"][..], &["--workers", "at least 1"][..]),
         (&["--workers", "-1"], &["--workers", "at least 1"]),
@@ -134,7 +134,7 @@ fn arguments_that_make_no_sense() {
         (&["--colour"], &["--colour", "--help"]),
         (&["relief.npy"], &["relief.npy", "--help"]),
     ] {
-        let finished = place.run(&[&["--input", RELIEF], args].concat());
+        let finished = folder.run(&[&["--input", RELIEF], args].concat());
         finished.assert_error(2, words);
         assert_eq!(finished.stdout, "");
     }
@@ -142,9 +142,9 @@ fn arguments_that_make_no_sense() {
 
 #[test]
 fn the_environment_is_held_to_the_same() {
-    let place = Place::new();
+    let folder = Folder::new();
     let run = |value, start| {
-        place.run_with(&[("SHMARRAY_BACKEND", value)], &["--input", RELIEF, "--start", start])
+        folder.run_with(&[("SHMARRAY_BACKEND", value)], &["--input", RELIEF, "--start", start])
     };
     run("mmap", "spawn").assert_error(2, &["mmap", "spawned workers", "use shm or memfd"]);
     run("floppy", "spawn").assert_error(2, &["floppy", "SHMARRAY_BACKEND", "memfd"]);
@@ -152,23 +152,23 @@ fn the_environment_is_held_to_the_same() {
     finished.assert_right();
     assert!(finished.stdout.starts_with("backend: mmap, as SHMARRAY_BACKEND asks"));
     let spare = [("SHMARRAY_SHM_MIN_FREE", "18446744073709551615")];
-    let finished = place.run_with(&spare, &["--input", RELIEF]);
+    let finished = folder.run_with(&spare, &["--input", RELIEF]);
     finished.assert_right();
     assert!(finished.stdout.starts_with("backend: memfd, chosen automatically"));
 }
 
 #[test]
 fn nobody_is_killed_midway_where_there_is_no_middle() {
-    let place = Place::new();
-    place.write("in.npy", &npy_of(1, 9, |_, x| x as f64));
-    place.run(&["--input", "in.npy", "--kill-one"]).assert_error(2, &["--kill-one", "two rows"]);
+    let folder = Folder::new();
+    folder.write("in.npy", &npy_of(1, 9, |_, x| x as f64));
+    folder.run(&["--input", "in.npy", "--kill-one"]).assert_error(2, &["--kill-one", "two rows"]);
 }
 
 #[test]
 fn a_worker_by_itself_is_told_what_it_lacks() {
     let this = std::process::id().to_string();
     for (parent, word) in [(this.as_str(), "elevation"), ("1", "is gone"), ("-1", "is gone")] {
-        let finished = Place::new().run(&["--worker", parent, "--rows", "3"]);
+        let finished = Folder::new().run(&["--worker", parent, "--rows", "3"]);
         assert_eq!(finished.code, Some(1));
         assert!(finished.stdout.starts_with("failed "), "{finished:?}");
         assert!(finished.stdout.contains(word), "{finished:?}");

@@ -11,11 +11,11 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use shm_conformance::process::HANGS;
 use tempfile::TempDir;
 
-/// One at a time, so that what lies in `/dev/shm` is that one's.
+/// One run at a time, so that all new entries in `/dev/shm` are that run's.
 static TURN: Mutex<()> = Mutex::new(());
 
 /// A folder to run in.
-pub(crate) struct Place {
+pub(crate) struct Folder {
     folder: TempDir,
 }
 
@@ -47,7 +47,7 @@ impl Finished {
     }
 }
 
-impl Place {
+impl Folder {
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
@@ -102,7 +102,7 @@ impl Place {
                 break pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
             }
         };
-        Held { place: self, watch, child, stdout, stderr, said, workers }
+        Held { folder: self, watch, child, stdout, stderr, said, workers }
     }
 
     fn command(&self, args: &[&str]) -> Command {
@@ -121,7 +121,7 @@ impl Place {
 
 /// A run whose workers have mapped the arrays and wait.
 pub(crate) struct Held<'a> {
-    place: &'a Place,
+    folder: &'a Folder,
     watch: Watch,
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -145,7 +145,7 @@ impl Held<'_> {
         let mut stderr = String::new();
         self.stderr.read_to_string(&mut stderr).unwrap();
         let code = self.child.wait().unwrap().code();
-        self.place.assert_nothing_unfinished();
+        self.folder.assert_nothing_unfinished();
         self.watch.end();
         Finished { code, stdout: self.said, stderr }
     }
@@ -171,7 +171,7 @@ fn wait(child: &mut Child) {
     }
 }
 
-/// What of ours is in `/dev/shm`, while it is our turn.
+/// Our entries in `/dev/shm`, while it is this test's turn.
 struct Watch {
     before: BTreeSet<String>,
     _turn: MutexGuard<'static, ()>,

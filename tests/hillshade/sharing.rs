@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::run::Place;
+use crate::run::Folder;
 use crate::{COMBINATIONS, RELIEF, result};
 
 /// `device:inode` of every shared mapping of a process, as the kernel tells it.
@@ -15,15 +15,15 @@ fn shared_mappings(pid: u32) -> Vec<String> {
 
 #[test]
 fn workers_map_the_same_memory_and_need_no_input_file() {
-    let whole = Place::new();
+    let whole = Folder::new();
     whole.run(&["--input", RELIEF, "--output", "out.npy"]).assert_right();
     for (backend, start) in COMBINATIONS {
-        let place = Place::new();
-        std::fs::copy(RELIEF, place.path("in.npy")).unwrap();
+        let folder = Folder::new();
+        std::fs::copy(RELIEF, folder.path("in.npy")).unwrap();
         let fixed = ["--input", "in.npy", "--output", "out.npy", "--workers", "3"];
-        let held = place.hold(&[&fixed[..], &["--backend", backend, "--start", start]].concat());
+        let held = folder.hold(&[&fixed[..], &["--backend", backend, "--start", start]].concat());
         assert_eq!(held.workers.len(), 3);
-        std::fs::remove_file(place.path("in.npy")).unwrap();
+        std::fs::remove_file(folder.path("in.npy")).unwrap();
         let mapped: Vec<_> = held.workers.iter().map(|pid| shared_mappings(*pid)).collect();
         for pid in &held.workers {
             let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
@@ -32,7 +32,7 @@ fn workers_map_the_same_memory_and_need_no_input_file() {
 
         let finished = held.let_go();
         finished.assert_right();
-        assert_eq!(result(&place), result(&whole), "{backend}, {start}");
+        assert_eq!(result(&folder), result(&whole), "{backend}, {start}");
         let said = finished.stdout.split_once("(device:inode ").unwrap().1;
         let objects: Vec<_> = said.split_once(')').unwrap().0.split(' ').collect();
         assert!(objects.len() == 2 && objects[0] != objects[1], "{objects:?}");

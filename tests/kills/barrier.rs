@@ -26,7 +26,7 @@ pub(crate) struct Phases {
 impl Game for Phases {
     const NAME: &'static str = "barrier";
     const WORKERS: usize = WORKERS;
-    const STATES: &'static [State] = &[State::HasPlace, State::AtBarrier, State::Reforming];
+    const STATES: &'static [State] = &[State::HasSeat, State::AtBarrier, State::Reforming];
     const RESIZES: bool = true;
     // One may be with somebody who arrived, and was killed then.
     const SETTLED: u64 = 2;
@@ -61,7 +61,7 @@ impl Game for Phases {
                 breaker.saturating_sub(1)
             );
             let is_dead = deaths.victims.iter().any(|victim| victim.number == number);
-            is_dead || breaker != 0 || !matches!(first.state, State::HasPlace | State::AtBarrier)
+            is_dead || breaker != 0 || !matches!(first.state, State::HasSeat | State::AtBarrier)
         })
     }
 
@@ -101,7 +101,7 @@ fn meet(array: &Array, worker: &mut Worker<'_>) {
             Ok(_) => {}
             Err(error) => return told(&error, worker),
         }
-        worker.publish(State::HasPlace);
+        worker.publish(State::HasSeat);
         let resizes = worker.board.common(Common::Resized).load(SeqCst) != resized;
         let ends = worker.board.is_over() || resizes;
         if !ends {

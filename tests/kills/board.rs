@@ -6,7 +6,7 @@ use std::time::Duration;
 use ndarray::IndexLonger;
 use shmarray::prelude::*;
 
-/// What a worker is at. It says that it holds something after it has got it, and that it does not
+/// The state of a worker. The worker says that it holds something after it has got it, and that it does not
 /// before it gives it up: so what is said to be held is held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -21,11 +21,11 @@ pub(crate) enum State {
     Mending,
     Chunk,
     /// Has a chunk that another did not finish.
-    ChunkAgain,
+    ChunkRetry,
     /// Is about to say, or has just said, that its chunk is done.
     ChunkEnd,
     /// Has a place at the barrier, between two phases.
-    HasPlace,
+    HasSeat,
     AtBarrier,
     /// Was told that the barrier is broken, and has not been through the next.
     Reforming,
@@ -42,20 +42,21 @@ impl State {
         Self::Writing,
         Self::Mending,
         Self::Chunk,
-        Self::ChunkAgain,
+        Self::ChunkRetry,
         Self::ChunkEnd,
-        Self::HasPlace,
+        Self::HasSeat,
         Self::AtBarrier,
         Self::Reforming,
         Self::Watching,
         Self::Counting,
     ];
 
-    /// What another has to be killed at, so that somebody comes to be at this: any of these.
+    /// The states in which another worker has to be killed (in any of them), so that some worker comes
+    /// into this one.
     pub(crate) fn needs(self) -> &'static [Self] {
         match self {
             Self::Mending => &[Self::Writing],
-            Self::ChunkAgain => &[Self::Chunk],
+            Self::ChunkRetry => &[Self::Chunk],
             Self::Rescuing => &[Self::Writing, Self::Chunk],
             Self::Reforming => &[Self::AtBarrier],
             _ => &[],
@@ -67,14 +68,14 @@ impl State {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Column {
     State,
-    /// Which of all the processes that have played it plays it now.
+    /// The number of the process that plays this worker now.
     Life,
-    /// What it has completed, so that others can see that it goes on.
+    /// Its completed sections, so that others can see that it goes on.
     Sections,
     /// Writes or counts that were begun, and that were completed.
     Begun,
     Done,
-    /// What its game says was recovered: poisoned arrays, chunks of others, broken barriers.
+    /// Its recoveries, as its game counts them: poisoned arrays, chunks of others, broken barriers.
     Recovered,
     /// One more than its slot, and than the slot that broke a barrier.
     Slot,
@@ -87,7 +88,7 @@ const COLUMNS: usize = 8;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Common {
     IsOver,
-    Pass,
+    Round,
     /// For how many the barrier is, and how often that has changed.
     Size,
     Resized,
@@ -152,7 +153,7 @@ impl Board {
         }
     }
 
-    /// What every worker is at, for the message of a failure.
+    /// The state of every worker, for the message of a failure.
     pub(crate) fn describe(&self) -> String {
         let all = [Column::Life, Column::Sections, Column::Begun, Column::Done, Column::Recovered];
         let line = |worker| {

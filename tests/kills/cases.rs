@@ -1,4 +1,4 @@
-//! What is placed exactly, not by chance: one case for each way to stop, to die, or to forget.
+//! Stops and deaths at an exact step, not by chance: one case for each way to stop, to die, or to forget.
 
 use ndarray::Ix1;
 use shmarray::prelude::*;
@@ -8,6 +8,7 @@ mod forks;
 mod holders;
 mod namespaces;
 mod stopped;
+mod turns;
 
 /// The tests, for `main`.
 pub(crate) const ALL: &[(&str, fn())] = &[
@@ -24,6 +25,9 @@ pub(crate) const ALL: &[(&str, fn())] = &[
     ("two_attachments_of_a_process_exclude_each_other", attachments::exclude),
     ("more_participants_than_slots_are_refused", attachments::too_many),
     ("pid_namespaces_do_not_matter", namespaces::apart),
+    ("two_arrays_in_ping_pong_need_no_barrier", turns::ping_pong),
+    ("a_latecomer_to_a_round_that_is_over_waits_for_nobody", turns::latecomer),
+    ("that_a_round_is_over_is_found_without_the_lock", turns::over),
 ];
 
 type Array = GuardedArray<u64, Ix1>;

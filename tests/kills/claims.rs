@@ -33,7 +33,7 @@ fn division(round: u64) -> (Axis, usize) {
     (Axis(usize::from(round.is_multiple_of(2))), rows)
 }
 
-/// What an element is after so many rounds.
+/// The value of an element after so many rounds.
 fn right(rounds: u64, (row, column): (usize, usize)) -> u64 {
     match rounds {
         0 => 0,
@@ -45,7 +45,7 @@ impl Game for Claims {
     const NAME: &'static str = "claims";
     const WORKERS: usize = 5;
     const STATES: &'static [State] =
-        &[State::Chunk, State::ChunkAgain, State::ChunkEnd, State::Watching, State::Rescuing];
+        &[State::Chunk, State::ChunkRetry, State::ChunkEnd, State::Watching, State::Rescuing];
 
     fn new(backend: BackendKind) -> Self {
         let array = GuardedArray::builder((SIZE, SIZE)).unique("claims");
@@ -61,7 +61,7 @@ impl Game for Claims {
     fn play(&self, worker: &mut Worker<'_>) {
         let array = again(&self.array);
         while !worker.board.is_over() {
-            let round = worker.board.common(Common::Pass).load(SeqCst);
+            let round = worker.board.common(Common::Round).load(SeqCst);
             let (axis, rows) = division(round);
             worker.publish(State::Waiting);
             let number = u32::try_from(round).unwrap();
@@ -76,7 +76,7 @@ impl Game for Claims {
                 worker.dice.dawdle(50);
                 worker.publish(State::Waiting);
             }
-            let present = worker.board.common(Common::Pass);
+            let present = worker.board.common(Common::Round);
             let _ = present.compare_exchange(round, round + 1, SeqCst, SeqCst);
         }
     }
@@ -96,7 +96,7 @@ impl Game for Claims {
 
     fn end(&self, deaths: &Deaths, board: &Board) {
         assert!(self.is_recovered(deaths, board));
-        let rounds = board.common(Common::Pass).load(SeqCst);
+        let rounds = board.common(Common::Round).load(SeqCst);
         assert!(rounds > 0);
         let guard = self.array.read().unwrap();
         for (index, found) in guard.indexed_iter() {
@@ -134,7 +134,7 @@ impl Claims {
         let holders = self.holders.atomic_view();
         let rounds = self.rounds.atomic_view();
         let before = holders[index].swap(me, SeqCst);
-        worker.publish(if is_retry { State::ChunkAgain } else { State::Chunk });
+        worker.publish(if is_retry { State::ChunkRetry } else { State::Chunk });
         assert!(
             before == 0 || is_retry,
             "chunk {index} of round {round}: {before} has it, and {me}"

@@ -11,7 +11,7 @@ use crate::board::{Board, Column, Common, State};
 use crate::pool::{Pool, Worker, guard_against_hanging};
 use crate::report::{self, Line};
 
-/// What the workers of a game do, and what must be so however many of them were killed.
+/// The work of the workers of a game, and what must hold however many of them were killed.
 pub(crate) trait Game {
     const NAME: &'static str;
     const WORKERS: usize;
@@ -25,7 +25,7 @@ pub(crate) trait Game {
     /// The arrays of the game.
     fn new(backend: BackendKind) -> Self;
 
-    /// What a worker does until the game is over. It fails by panicking, with figures.
+    /// The work of one worker until the game is over. A worker that finds a fault panics, with figures.
     fn play(&self, worker: &mut Worker<'_>);
 
     /// Whether a dead worker leaves something that nobody has recovered yet.
@@ -45,14 +45,14 @@ pub(crate) trait Game {
     fn end(&self, deaths: &Deaths, board: &Board);
 }
 
-/// Who was killed: in all, by what they were at, and in this round.
+/// The killed workers: in all, by state, and in this round.
 #[derive(Default)]
 pub(crate) struct Deaths {
     by_state: [u64; State::ALL.len()],
     pub(crate) all: u64,
     /// Those of this round.
     pub(crate) victims: Vec<Victim>,
-    /// What had been recovered when the round began.
+    /// The recoveries before the round began.
     pub(crate) recovered_before: u64,
 }
 
@@ -177,16 +177,16 @@ impl<G: Game> Rounds<'_, G> {
         }
     }
 
-    /// What has been hit least so far.
+    /// The state in which the fewest workers were killed so far.
     fn aim(&self) -> State {
         *G::STATES.iter().min_by_key(|state| self.deaths.at(**state)).unwrap()
     }
 
     /// Kills a worker at a random moment, soon after one is seen at what is aimed at.
     fn kill(&mut self, aim: Option<State>) {
-        const PATIENCE: Duration = Duration::from_millis(50);
+        const TIMEOUT: Duration = Duration::from_millis(50);
         let seen = aim.and_then(|state| {
-            self.pool.board.wait_for(PATIENCE, || {
+            self.pool.board.wait_for(TIMEOUT, || {
                 let there = self.pool.at(state);
                 self.pool.dice.pick(&there).copied()
             })

@@ -35,7 +35,7 @@ impl Game for Guards {
         State::Writing,
         State::Mending,
         State::Chunk,
-        State::ChunkAgain,
+        State::ChunkRetry,
         State::Rescuing,
     ];
 
@@ -61,7 +61,7 @@ impl Game for Guards {
         }
     }
 
-    /// Whoever died while it wrote left a poisoned array, and the next writer is told. (It may be killed
+    /// A worker that died while it wrote left a poisoned array, and the next writer is told. (It may be killed
     /// in turn, so this counts.)
     fn is_pending(&self, deaths: &Deaths, board: &Board) -> bool {
         let wrote = |victim: &&Victim| matches!(victim.state, State::Writing | State::Mending);
@@ -81,7 +81,7 @@ impl Game for Guards {
     fn end(&self, deaths: &Deaths, board: &Board) {
         assert!(self.is_recovered(deaths, board));
         let array = &self.array;
-        let round = board.common(Common::Pass).load(SeqCst);
+        let round = board.common(Common::Round).load(SeqCst);
         for chunk in array.chunks_of_round(u32::try_from(round).unwrap(), Axis(0), 1).unwrap() {
             let mut chunk = chunk.unwrap();
             if CLAIMED.contains(&chunk.range().start) {
@@ -185,16 +185,16 @@ fn read(array: &Array, worker: &mut Worker<'_>) {
 }
 
 fn claim(array: &Array, worker: &mut Worker<'_>) {
-    let round = worker.board.common(Common::Pass).load(SeqCst);
+    let round = worker.board.common(Common::Round).load(SeqCst);
     worker.publish(State::Waiting);
     let chunks = array.chunks_of_round(u32::try_from(round).unwrap(), Axis(0), 1).unwrap();
     let Some(mut chunk) = chunks.claim().unwrap() else {
         let _ =
-            worker.board.common(Common::Pass).compare_exchange(round, round + 1, SeqCst, SeqCst);
+            worker.board.common(Common::Round).compare_exchange(round, round + 1, SeqCst, SeqCst);
         return;
     };
     let (row, is_retry) = (chunk.range().start, chunk.is_retry());
-    worker.publish(if is_retry { State::ChunkAgain } else { State::Chunk });
+    worker.publish(if is_retry { State::ChunkRetry } else { State::Chunk });
     let before = chunk.to_owned();
     worker.dice.dawdle(300);
     assert_eq!(before, *chunk, "row {row} written while worker {} had it", worker.number);

@@ -85,7 +85,7 @@ impl<'a, G: Game> Pool<'a, G> {
         (0..self.workers.len()).filter(|number| self.workers[*number].is_some()).collect()
     }
 
-    /// Those who live, and are at that.
+    /// The living workers in this state.
     pub(crate) fn at(&self, state: State) -> Vec<usize> {
         self.living().into_iter().filter(|number| self.board.state(*number) == state).collect()
     }
@@ -107,7 +107,7 @@ impl<'a, G: Game> Pool<'a, G> {
         }
     }
 
-    /// How many sections each has completed.
+    /// The number of sections that each worker has completed.
     pub(crate) fn sections(&self) -> Vec<u64> {
         let of = |number| self.board.of(number, Column::Sections).load(SeqCst);
         (0..self.workers.len()).map(of).collect()

@@ -1,4 +1,4 @@
-//! How many rounds there are to be, from which seed, and what came of them.
+//! The number of rounds, the seed, and the results.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -7,7 +7,7 @@ use shmarray::BackendKind;
 
 use crate::board::State;
 
-/// What came of a game.
+/// The result of a game.
 pub(crate) struct Line {
     pub(crate) game: &'static str,
     pub(crate) backend: BackendKind,
@@ -32,7 +32,7 @@ pub(crate) fn rounds() -> u64 {
     given("SHMARRAY_KILL_ROUNDS").unwrap_or(250).max(1)
 }
 
-/// What the random numbers of a game follow from. The moments at which processes run do not.
+/// The seed of a game's random numbers. It does not fix the moments at which processes run.
 pub(crate) fn seed() -> u64 {
     let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().subsec_nanos();
     given("SHMARRAY_KILL_SEED").unwrap_or_else(|| now().into())

@@ -11,12 +11,12 @@ pub(crate) const SHAPE: (usize, usize) = (6, 1000);
 /// The row that the other process writes.
 const ROW: usize = 4;
 
-/// What the creator puts into each element.
+/// The value that the creator gives each element.
 pub(crate) fn first((i, j): (usize, usize)) -> u32 {
     u32::try_from(10_000 * i + j).unwrap_or(u32::MAX)
 }
 
-/// What the other process puts into its row.
+/// The value that the other process writes to its row.
 fn second(j: usize) -> u32 {
     !first((ROW, j))
 }

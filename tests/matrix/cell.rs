@@ -1,4 +1,4 @@
-//! One cell: what should come of it, and what did.
+//! One cell: the expected outcome, and the real one.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -7,7 +7,7 @@ use shmarray::{Error, prelude::*};
 
 use crate::{share, traces::Traces};
 
-/// What an array can be asked to be created on.
+/// The backends that an array can be asked for.
 pub(crate) const BACKENDS: [&str; 4] = ["shm", "mmap", "memfd", "auto"];
 
 /// How the other process comes to be.
@@ -26,7 +26,7 @@ pub(crate) enum Start {
     Unrelated,
 }
 
-/// What came of a cell, as `cargo xtask test-matrix` reads it.
+/// The outcome of a cell, as `cargo xtask test-matrix` reads it.
 enum Outcome {
     Pass,
     Refused(Error),
@@ -63,7 +63,7 @@ pub(crate) fn main(backend: &str, start: &str) -> ExitCode {
 }
 
 fn run(backend: Option<BackendKind>, start: Start) -> Outcome {
-    // What the first array brings into a process for good is there before anything is counted.
+    // The first array opens some files for good: that happens before anything is counted.
     drop(share::create(backend, start, "matrix.first"));
     let tag = format!("matrix.{}.", std::process::id());
     let before = Traces::of(&tag);

@@ -1,8 +1,8 @@
-//! What arrays leave in a process and in `/dev/shm`.
+//! Traces of arrays in a process and in `/dev/shm`.
 
 use std::fs;
 
-/// What there is now; compared with what there was before.
+/// The traces at one moment, to compare with those of another.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Traces {
     /// Entries of `/dev/shm` with the tag in their name.

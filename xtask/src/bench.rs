@@ -1,7 +1,8 @@
 //! `cargo xtask bench`: ours beside the bare system calls and beside what people use.
 //!
 //! - `contest.rs`: how the programs that measure are asked;
-//! - `rounds.rs`: in which order, each measurement in a process of its own; `interrupt.rs`: Ctrl-C;
+//! - `rounds.rs`: the order of measurements, each in a process of its own; `interrupt.rs`: Ctrl-C;
+//! - `samples.rs`: what each contender took;
 //! - `outcome.rs`: medians, ratios and goals, which are kept as JSON; `machine.rs`: where they are from;
 //! - `table.rs`, `plot/`, `text.rs`: the same for readers;
 //! - `python.rs`: `--python`; `huge.rs`: `--huge`; `instructions.rs`: `--instructions`.
@@ -17,6 +18,7 @@ mod outcome;
 mod plot;
 mod python;
 mod rounds;
+mod samples;
 mod table;
 mod text;
 
@@ -157,7 +159,7 @@ fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
             plain(&contest)
         };
         let mut rows = listed(&Rc::new(program), python.as_ref(), options, lines.is_empty())?;
-        // What ran under another setting does not run again.
+        // Rows that ran under another setting do not run again.
         let ran = |row: &Row| lines.iter().any(|line| line.key == row.key && line.ran());
         rows.retain(|row| !ran(row));
         bar.reset();
@@ -191,7 +193,7 @@ fn measured(cargo: &Cargo, options: &Options) -> Result<Outcome> {
     Ok(Outcome { about, rows: lines })
 }
 
-/// The rows that are wanted, with all their contenders.
+/// The rows that the options ask for, with all their contenders.
 fn listed(
     contest: &Rc<Program>,
     python: Option<&Python>,

@@ -1,4 +1,4 @@
-//! Runs cargo on this workspace, and reads what it reports.
+//! Runs cargo on this workspace, and reads its reports.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{BufRead, BufReader, PipeReader};
@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use indicatif::ProgressBar;
 use serde_json::Value;
 
-/// The variable that decides where `auto` is: it would change what tests see.
+/// The variable that decides which backend `auto` is. Tests must not see the user's.
 pub(crate) const BACKEND_SETTING: &str = "SHMARRAY_BACKEND";
 
 /// The variable that says how much `auto` leaves free in `/dev/shm`: likewise.
@@ -22,14 +22,14 @@ pub(crate) struct Cargo {
     target: PathBuf,
 }
 
-/// What became of a command.
+/// The result of a command.
 pub(crate) struct Finished {
     pub(crate) status: ExitStatus,
     /// Standard output and standard error, as they came.
     pub(crate) output: String,
 }
 
-/// What became of a build.
+/// The result of a build.
 pub(crate) struct Built {
     /// The command; its output is what a person reads, warnings included.
     pub(crate) finished: Finished,

@@ -13,23 +13,23 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::cargo::{BACKEND_SETTING, SPACE_SETTING, joined};
 
-/// What a cell can be asked to create its array on.
+/// The backends on which a cell can create its array.
 pub(crate) const BACKENDS: [&str; 4] = ["shm", "mmap", "memfd", "auto"];
 
-/// How the other process of a cell comes to be.
+/// How the other process of a cell starts.
 pub(crate) const STARTS: [&str; 4] = ["same", "fork", "spawn", "unrelated"];
 
-/// A cell takes milliseconds; one that is not done by then hangs.
+/// A cell takes milliseconds; a cell that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// What a cell came to.
+/// The outcome of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The array was shared.
     Pass,
-    /// It cannot be, and the error said so as it should.
+    /// The array cannot be shared this way, and the error said so.
     Refused(String),
-    /// This system does not let it be tried.
+    /// This system does not allow the attempt.
     Skip(String),
     /// Something else happened.
     Fail(String),

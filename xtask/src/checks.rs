@@ -1,4 +1,4 @@
-//! What is checked beside the cells: tests, builds, and what a feature set pulls in.
+//! Checks beside the cells: tests, builds, and the crates that a feature set pulls in.
 
 use std::process::Command;
 
@@ -67,7 +67,7 @@ pub(crate) fn tree(cargo: &Cargo, set: FeatureSet, bar: &ProgressBar) -> Result<
     })
 }
 
-/// Runs tests, none of which may be left out.
+/// Runs tests. An ignored or filtered test is a failure.
 pub(crate) fn tests(name: &str, command: Command, bar: &ProgressBar) -> Result<Check> {
     let Finished { status, output } = run(command, bar)?;
     let mut tally = count(&output);

@@ -10,7 +10,7 @@ use crate::features::FeatureSet;
 /// The file, from the root.
 pub(crate) const PATH: &str = "tests/matrix.expected";
 
-/// The word that each cell should come to.
+/// The expected outcome of each cell, as a word.
 pub(crate) struct Expected(BTreeMap<(String, String), [String; STARTS.len()]>);
 
 impl Expected {
@@ -29,7 +29,7 @@ impl Expected {
         Ok(Self(rows))
     }
 
-    /// How a cell differs from what is expected of it, if it does.
+    /// How the outcome of a cell differs from the expected one, if it does.
     pub(crate) fn difference(
         &self,
         set: FeatureSet,

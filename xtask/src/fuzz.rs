@@ -12,7 +12,7 @@ use crate::cargo::{self, Cargo, Finished};
 use crate::report::{self, Check, Tally};
 use crate::tsan::nightly;
 
-/// What is checked, as the tables name it.
+/// The name of this check in the tables.
 pub(crate) const NAME: &str = "fuzz targets";
 
 const WHAT_IS_MISSING: &str = "it needs a nightly compiler (rustup toolchain install nightly) and \
@@ -36,7 +36,7 @@ const TARGETS: [Target; 6] = [
     Target { name: "header", runs: 120_000, max_len: 2048, seeds: None },
     Target { name: "descriptor", runs: 100_000, max_len: 2048, seeds: None },
     Target { name: "message", runs: 40_000, max_len: 1024, seeds: None },
-    Target { name: "dtype", runs: 150_000, max_len: 9000, seeds: None },
+    Target { name: "dtype", runs: 150_000, max_len: 11_000, seeds: None },
     Target { name: "npy", runs: 50_000, max_len: 1024, seeds: FILES },
     Target { name: "npz", runs: 30_000, max_len: 1024, seeds: FILES },
 ];
@@ -86,7 +86,7 @@ fn checks(
     targets.iter().map(|target| fuzz(cargo, target, runs.unwrap_or(target.runs), bar)).collect()
 }
 
-/// Builds the targets; tells what is missing.
+/// Builds the targets; the error names what is missing.
 fn prepare(cargo: &Cargo, targets: &[&Target], bar: &ProgressBar) -> Result<Option<Check>> {
     let asked = || cargo::run(cargo_fuzz(cargo, &["--version"]), bar);
     if !asked()?.status.success() {
@@ -116,14 +116,14 @@ fn prepare(cargo: &Cargo, targets: &[&Target], bar: &ProgressBar) -> Result<Opti
     Ok((!status.success()).then(failed))
 }
 
-/// Throws so many inputs at a target.
+/// Runs a target on so many inputs.
 fn fuzz(cargo: &Cargo, target: &Target, runs: u64, bar: &ProgressBar) -> Result<Check> {
     let Target { name, max_len, seeds, .. } = target;
     let what = format!("fuzz target {name}: {runs} inputs");
     bar.suspend(|| println!("{what}"));
     let mut command = cargo_fuzz(cargo, &["run", "--codegen-units", "16"]);
     command.arg("--target-dir").arg(cargo.target().join("fuzz")).arg(name);
-    // What is new goes to the first of these folders.
+    // libFuzzer writes new inputs to the first of these folders.
     let grown = cargo.root().join("fuzz/corpus").join(name);
     fs::create_dir_all(&grown).with_context(|| grown.display().to_string())?;
     let own = cargo.root().join("fuzz/seeds").join(name);
@@ -165,7 +165,7 @@ fn done(line: &str) -> Option<(&str, &str)> {
 /// `cargo +nightly fuzz <args>` in the workspace's folder.
 fn cargo_fuzz(cargo: &Cargo, args: &[&str]) -> Command {
     let mut command = nightly("cargo");
-    // It would start the cargo that runs us.
+    // With `CARGO` set, cargo-fuzz would start the cargo that runs this process, and not the nightly one.
     command.arg("fuzz").args(args).current_dir(cargo.root()).env_remove("CARGO");
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain([tools(cargo).join("bin")]);

@@ -9,7 +9,7 @@ use crate::cargo::Cargo;
 use crate::checks;
 use crate::report::{self, Check, Tally};
 
-/// What is checked, as the tables name it.
+/// The name of this check in the tables.
 pub(crate) const NAME: &str = "models of shm-sync";
 
 /// Runs every model, and prints how far each was explored.
@@ -24,7 +24,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Built apart, as its flag is for every crate; optimised, as it runs millions of orders.
+/// Loom's flag holds for every crate, so cargo builds into a folder apart. It optimises, as the models
+/// run millions of orders.
 pub(crate) fn models(cargo: &Cargo, bar: &ProgressBar) -> Result<Check> {
     let mut command = cargo.command(&["test", "--release", "--package", "shm-sync", "--lib"]);
     command.arg("--target-dir").arg(cargo.target().join("loom"));

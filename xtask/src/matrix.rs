@@ -69,7 +69,7 @@ struct Matrix {
 }
 
 impl Matrix {
-    /// Says what is done now: on the progress display, or as a line where there is none.
+    /// Shows the current step: on the progress display, or as a line where there is none.
     fn say(&self, what: &str) {
         if self.bar.is_hidden() {
             println!("{what}");
@@ -112,7 +112,7 @@ impl Matrix {
     fn build(&self, set: FeatureSet) -> Result<Built> {
         let list = set.list();
         let features = if set == FeatureSet::FULL {
-            // As the workspace's tests were built, so that nothing is built for it.
+            // The same flags as for the tests of the workspace, so that cargo builds nothing anew.
             &["--workspace", "--all-features"][..]
         } else {
             &["--package", PACKAGE, "--no-default-features", "--features", &list]

@@ -76,7 +76,7 @@ struct Session {
 }
 
 impl Session {
-    /// Says what is done now: on the progress display, or as a line where there is none.
+    /// Shows the current step: on the progress display, or as a line where there is none.
     fn say(&self, what: &str) {
         if self.bar.is_hidden() {
             println!("{what}");

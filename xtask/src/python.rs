@@ -10,13 +10,13 @@ use crate::cargo::Cargo;
 use crate::report::{self, Check, Tally};
 use crate::{checks, environment, tools};
 
-/// What is checked, as the tables name it.
+/// The name of this check in the tables.
 pub(crate) const NAME: &str = "arrays shared with NumPy and cdxcore";
 
-/// What is installed, each in one version.
+/// The packages to install, each in one version.
 const PACKAGES: &str = "xtask/python.txt";
 
-/// Tells the tests where that Python is.
+/// The variable that tells the tests where that Python is.
 const VARIABLE: &str = "SHMARRAY_TEST_PYTHON";
 
 /// Runs it by itself.

@@ -1,4 +1,4 @@
-//! What was found: checks and cells as tables, and the one line at the end.
+//! The findings: checks and cells as tables, and the one line at the end.
 
 use std::fmt;
 use std::ops::AddAssign;
@@ -31,13 +31,13 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Something beside the cells that was checked.
+/// The result of a check beside the cells.
 pub(crate) struct Check {
     pub(crate) name: String,
     pub(crate) tally: Tally,
     /// For a failure, why, and what to do.
     pub(crate) reason: String,
-    /// What the programs said that ran for it.
+    /// The output of the programs that ran for it.
     output: String,
 }
 
@@ -63,13 +63,13 @@ impl Check {
         Self { name, tally, reason, output }
     }
 
-    /// What the programs said that ran for it.
+    /// The output of the programs that ran for it.
     pub(crate) fn output(&self) -> &str {
         &self.output
     }
 }
 
-/// A cell: where it stands, and what it came to.
+/// A cell: its place in the matrix, and its outcome.
 pub(crate) struct Cell {
     pub(crate) set: FeatureSet,
     pub(crate) backend: usize,

@@ -26,7 +26,7 @@ pub(crate) fn cpp(bar: &ProgressBar) -> Result<Check> {
     installed("a C++ compiler is there", on_path("c++"), "g++", bar)
 }
 
-/// What is missing is installed where we may, and asked for elsewhere.
+/// Installs a missing program where this process may; elsewhere the error asks the user for it.
 fn installed(name: &str, is_there: bool, package: &str, bar: &ProgressBar) -> Result<Check> {
     if is_there {
         return Ok(Check::passed(name));

@@ -9,10 +9,10 @@ use indicatif::ProgressBar;
 use crate::cargo::{self, Cargo};
 use crate::report::Check;
 
-/// What the sanitizer takes for races, with the reasons.
+/// Suppressions: reports of the sanitizer that are no races, with the reasons.
 const SUPPRESSIONS: &str = "xtask/tsan.supp";
 
-/// What is checked, as the tables name it.
+/// The name of this check in the tables.
 pub(crate) const NAME: &str = "threads under ThreadSanitizer";
 
 /// Runs it by itself, with its output.

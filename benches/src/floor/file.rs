@@ -11,7 +11,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::DATA_OFFSET;
 
-/// `fallocate` in pieces, as signals would undo a long one for ever.
+/// `fallocate` in pieces, as each signal would undo a long call.
 const CHUNK: usize = 16 << 20;
 
 pub(super) const PROT: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
@@ -49,9 +49,9 @@ impl Drop for Map {
     }
 }
 
-/// Held shared by all who are present.
+/// The presence lock: every participant holds it shared.
 pub(super) const PRESENCE: Range<i64> = 0..1;
-/// Held by whoever changes what the name means.
+/// The name lock: a process holds it while it changes what the name leads to.
 pub(super) const NAME: Range<i64> = 1..2;
 /// Both, given up in one call.
 pub(super) const BOTH: Range<i64> = 0..2;
@@ -84,7 +84,7 @@ pub(super) fn set_len(fd: BorrowedFd<'_>, len: usize) {
     ftruncate(fd, len as u64).unwrap();
 }
 
-/// Beyond `RLIMIT_FSIZE` the kernel kills: whoever promises an error has to ask.
+/// Beyond `RLIMIT_FSIZE` the kernel kills the process, so a promise of an error needs this check.
 fn check_size(len: usize) {
     assert!(getrlimit(Resource::Fsize).current.is_none_or(|most| most >= len as u64));
 }

@@ -1,4 +1,4 @@
-//! A fresh gigabyte, found and filled: the fastest ways there are, bare.
+//! A fresh gigabyte, populated and filled: the fastest ways that are known, by bare system calls.
 #![allow(unsafe_code)] // system calls
 
 use std::fs::File;
@@ -21,7 +21,7 @@ const PIECE: usize = 2 << 20;
 
 /// The sum of words of 8 bytes, as ndarray has it.
 pub(crate) fn sum(bytes: &[u8]) -> u64 {
-    // SAFETY: whatever the bytes are, they are numbers.
+    // SAFETY: every bit pattern is a number.
     let (_, words, _) = unsafe { bytes.align_to() };
     ArrayView1::from(words).sum()
 }
@@ -33,7 +33,7 @@ pub(crate) struct Fresh {
 }
 
 impl Fresh {
-    /// So many bytes, of which none has its page yet.
+    /// So many bytes, none of them populated yet.
     pub(crate) fn new(backend: BackendKind, bytes: usize) -> Self {
         let file = match backend {
             BackendKind::Memfd => Some(memfd::unmapped(bytes)),
@@ -98,19 +98,19 @@ impl Fresh {
         self
     }
 
-    /// Finds all pages.
+    /// Populates all pages.
     pub(crate) fn populated(self) -> Self {
         self.in_pieces(|_, _| ())
     }
 
-    /// Unmapped and closed, with `MADV_SEQUENTIAL` before: then the kernel does not put pages that were
-    /// found, and are mapped, among those to keep.
+    /// Unmaps and closes, with `MADV_SEQUENTIAL` before: then the kernel does not mark the mapped pages as
+    /// recently used.
     pub(crate) fn freed(self) {
         // SAFETY: all of the mapping.
         unsafe { madvise(self.map.0, self.map.1, Advice::Sequential) }.unwrap();
     }
 
-    /// Finds each piece's pages, and copies to it.
+    /// Populates each piece, and copies to it.
     pub(crate) fn copied(self, from: &[u8]) -> Self {
         self.in_pieces(|at, to| to.copy_from_slice(&from[at..at + to.len()]))
     }
@@ -121,7 +121,7 @@ impl Fresh {
         sum(unsafe { std::slice::from_raw_parts(self.map.0.cast(), self.map.1) })
     }
 
-    /// Finds each piece's pages, and reads that from a file.
+    /// Populates each piece, and reads it from a file.
     pub(crate) fn read(self, from: &File, offset: u64) -> Self {
         self.in_pieces(|at, to| {
             let mut done = 0;

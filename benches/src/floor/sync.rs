@@ -1,5 +1,5 @@
-//! A lock and a barrier of futex words in shared memory. What they have not: a death leaves the lock
-//! taken for ever, and the barrier waiting.
+//! A lock and a barrier of futex words in shared memory. They do not survive a death: the lock
+//! stays taken, and the barrier waits for ever.
 #![allow(unsafe_code)] // words in shared memory
 
 use std::sync::atomic::{
@@ -11,7 +11,7 @@ use rustix::thread::futex::{Flags, wait, wake};
 
 use crate::pair::shared_page;
 
-/// As often as it takes for another core to answer.
+/// Spins for about as long as another core takes to answer.
 const SPINS: u32 = 200;
 
 const FREE: u32 = 0;
@@ -73,7 +73,7 @@ pub(crate) struct Barrier {
 }
 
 impl Barrier {
-    /// One whose members spin before they sleep, or sleep at once.
+    /// A barrier whose members spin before they sleep, or sleep at once.
     pub(crate) fn new(size: u32, spins: bool) -> Self {
         Self {
             came: shared_word(),

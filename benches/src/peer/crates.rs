@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use super::{Who, iceoryx2, ipc_channel, memmap2, ndarray_npy, raw_sync, shared_memory};
-use crate::Contender;
 use crate::pair::together;
+use crate::row::Contender;
 
 /// Contenders that make so many bytes, mapped, and destroy them.
 pub(crate) fn create(bytes: usize) -> Vec<Contender> {

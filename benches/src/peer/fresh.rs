@@ -1,7 +1,6 @@
 //! Memory that is made anew for each operation, and given back outside the time.
 
-use crate::Run;
-use crate::row::{calm, each_with};
+use crate::row::{Run, calm, each_with};
 
 /// A run of `make`, of which what it makes is dropped outside the time.
 pub(super) fn made<T>(mut make: impl FnMut() -> T + 'static) -> Run {

@@ -10,9 +10,8 @@ use iceoryx2_bb_posix::shared_memory::{
 use iceoryx2_bb_system_types::file_name::FileName;
 
 use super::fresh;
-use crate::Run;
 use crate::pair::shared_page;
-use crate::row::each;
+use crate::row::{Run, each};
 
 fn name() -> FileName {
     FileName::new(shmarray::names::unique_name("bench").unwrap().as_str().as_bytes()).unwrap()

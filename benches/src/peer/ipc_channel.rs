@@ -6,9 +6,8 @@ use std::rc::Rc;
 use ipc_channel::ipc::{IpcReceiver, IpcSender, IpcSharedMemory, channel};
 
 use super::fresh;
-use crate::Run;
 use crate::pair::{Partner, stay_on};
-use crate::row::each;
+use crate::row::{Run, each};
 
 pub(super) fn create(bytes: usize) -> Run {
     each(move || IpcSharedMemory::from_byte(0, bytes))

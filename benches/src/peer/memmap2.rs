@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use memmap2::{Mmap, MmapMut};
 
 use super::fresh;
-use crate::Run;
 use crate::floor::large::sum;
-use crate::row::each;
+use crate::row::{Run, each};
 
 /// A mapped file that this process removes.
 struct Segment {

@@ -8,7 +8,7 @@ use ndarray::ArrayD;
 use ndarray_npy::read_npy;
 
 use super::{fresh, shared_memory};
-use crate::Run;
+use crate::row::Run;
 
 pub(super) fn load(file: &Path, bytes: usize) -> Run {
     let file = file.to_path_buf();

@@ -8,9 +8,8 @@ use std::path::Path;
 use shared_memory::{Shmem, ShmemConf};
 
 use super::fresh;
-use crate::Run;
 use crate::floor::large::sum;
-use crate::row::each;
+use crate::row::{Run, each};
 
 pub(super) fn segment(bytes: usize) -> Shmem {
     ShmemConf::new().size(bytes).create().unwrap()

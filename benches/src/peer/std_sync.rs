@@ -4,9 +4,8 @@ use std::hint::black_box;
 use std::sync::{Arc, Barrier, Mutex, RwLock};
 
 use super::Who;
-use crate::Run;
 use crate::pair::threads;
-use crate::row::alone;
+use crate::row::{Run, alone};
 
 impl Who {
     fn threads(self, work: impl Fn(u64) + Send + Sync + 'static) -> Run {

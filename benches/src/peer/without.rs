@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Who;
-use crate::Contender;
+use crate::row::Contender;
 
 pub(crate) fn create(_bytes: usize) -> Vec<Contender> {
     Vec::new()

@@ -6,8 +6,8 @@ use shmarray::prelude::*;
 
 use super::arrays::{GIB, SIZES, array, entry, fresh_name};
 use crate::floor::{memfd, named};
-use crate::row::{anywhere, each};
-use crate::{Contender, Goal, Row, Run, peer};
+use crate::peer;
+use crate::row::{Contender, Goal, Row, Run, anywhere, each};
 
 /// Far more than there is, and nothing behind it.
 const SPARSE: usize = 64 << 30;

@@ -8,8 +8,7 @@ use shmarray::prelude::*;
 use crate::floor::sync;
 use crate::pair::{Partner, together, two_cores};
 use crate::peer;
-use crate::row::anywhere;
-use crate::{Contender, Goal, Row, Run};
+use crate::row::{Contender, Goal, Row, Run, anywhere};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut all = vec![
@@ -58,17 +57,17 @@ fn many(size: u32) -> Row {
         contenders: vec![
             Contender::ours(move || {
                 let array = array();
-                warm(crew(size, || Box::new(member(array, size))))
+                warm(several(size, || Box::new(member(array, size))))
             }),
             Contender::floor(move || {
                 let barrier = sync::Barrier::new(size, false);
-                crew(size, || Box::new(move |count| (0..count).for_each(|_| barrier.wait())))
+                several(size, || Box::new(move |count| (0..count).for_each(|_| barrier.wait())))
             }),
         ],
     }
 }
 
-/// That run, after all have taken their places.
+/// That run, after all processes have taken their seats.
 fn warm(mut run: Run) -> Run {
     run(1);
     run
@@ -80,7 +79,7 @@ fn array() -> &'static SharedArray<u8, Ix1> {
     Box::leak(Box::new(array))
 }
 
-/// Work of one process, which takes its place when it first comes.
+/// Work of one process, which takes its seat at its first arrival.
 fn member(array: &'static SharedArray<u8, Ix1>, size: u32) -> impl FnMut(u64) + 'static {
     let mut place = None;
     move |count| {
@@ -92,7 +91,7 @@ fn member(array: &'static SharedArray<u8, Ix1>, size: u32) -> impl FnMut(u64) + 
 }
 
 /// A run in which that many processes, this one included, do that work.
-fn crew(size: u32, make: impl Fn() -> Box<dyn FnMut(u64)>) -> Run {
+fn several(size: u32, make: impl Fn() -> Box<dyn FnMut(u64)>) -> Run {
     let serve = |mut socket: &std::os::unix::net::UnixStream| {
         let (mut work, mut count) = (make(), [0; 8]);
         while socket.read_exact(&mut count).is_ok() {
@@ -100,7 +99,7 @@ fn crew(size: u32, make: impl Fn() -> Box<dyn FnMut(u64)>) -> Run {
             socket.write_all(b"!").unwrap();
         }
     };
-    let others = Crew((1..size).map(|_| Partner::fork(serve)).collect());
+    let others = Partners((1..size).map(|_| Partner::fork(serve)).collect());
     let mut work = make();
     Box::new(move |count| {
         let sockets = || others.0.iter().map(Partner::socket);
@@ -112,9 +111,9 @@ fn crew(size: u32, make: impl Fn() -> Box<dyn FnMut(u64)>) -> Run {
     })
 }
 
-struct Crew(Vec<Partner>);
+struct Partners(Vec<Partner>);
 
-impl Drop for Crew {
+impl Drop for Partners {
     fn drop(&mut self) {
         // The last one first: each has inherited our ends of the sockets of those before it.
         while self.0.pop().is_some() {}

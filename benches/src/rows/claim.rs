@@ -7,8 +7,7 @@ use ndarray::Axis;
 use shmarray::prelude::*;
 
 use crate::pair::{shared_counter, together, two_cores};
-use crate::row::{alone, anywhere};
-use crate::{Contender, Row, Run};
+use crate::row::{Contender, Row, Run, alone, anywhere};
 
 /// Chunks of a round, which is followed by another when they are done.
 const CHUNKS: usize = 1 << 16;
@@ -61,7 +60,7 @@ fn contenders(run: fn(&dyn Fn() -> Work) -> Run) -> Vec<Contender> {
     vec![ours, floor]
 }
 
-/// So many chunks, of as many passes as it takes.
+/// So many chunks, in as many rounds as it takes.
 fn claim(array: &GuardedArray<u8, Ix1>, round: &mut u32, count: u64) {
     let mut left = count;
     while left > 0 {

@@ -5,8 +5,8 @@ use shmarray::prelude::*;
 
 use super::arrays::{GIB, SIZES, array, entry, fresh_name};
 use crate::floor::{anonymous, memfd, named};
-use crate::row::{anywhere, each};
-use crate::{Contender, Goal, Row, Run, peer};
+use crate::peer;
+use crate::row::{Contender, Goal, Row, Run, anywhere, each};
 
 pub(crate) fn rows() -> Vec<Row> {
     let mut rows = Vec::new();

@@ -6,8 +6,7 @@ use std::time::Duration;
 use shmarray::Payload;
 use shmarray::prelude::*;
 
-use crate::row::{anywhere, each};
-use crate::{Contender, Goal, Row, Run};
+use crate::row::{Contender, Goal, Row, Run, anywhere, each};
 
 pub(crate) fn rows() -> Vec<Row> {
     vec![

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use shmarray::prelude::*;
 
 use super::pages::{Kind, NEAR};
-use crate::row::{calm, each_with};
-use crate::{Contender, Row, peer};
+use crate::peer;
+use crate::row::{Contender, Row, calm, each_with};
 
 /// Bytes of elements.
 const LEN: usize = 1 << 30;

@@ -9,8 +9,7 @@ use shmarray::prelude::*;
 use crate::floor::sync::Lock;
 use crate::pair::{shared_counter, together, two_cores};
 use crate::peer::{self, Who};
-use crate::row::{alone, anywhere};
-use crate::{Contender, Goal, Row, Run};
+use crate::row::{Contender, Goal, Row, Run, alone, anywhere};
 
 const CORES: [usize; 2] = [0, 1];
 

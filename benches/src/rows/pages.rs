@@ -5,8 +5,8 @@ use std::fmt;
 use shmarray::memory::Paging;
 use shmarray::prelude::*;
 
-use crate::Goal;
 use crate::floor::large::Fresh;
+use crate::row::Goal;
 
 /// Nine tenths of what the kernel can do with the same pages.
 pub(super) const NEAR: Option<Goal> = Some(Goal::OfFloor(1.11));
@@ -14,7 +14,7 @@ pub(super) const NEAR: Option<Goal> = Some(Goal::OfFloor(1.11));
 /// Which pages a row is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// Those that there always are.
+    /// Ordinary pages, which every machine has.
     Ordinary,
     /// Transparent huge ones, where they are asked for.
     Huge,
@@ -72,7 +72,7 @@ impl fmt::Display for Kind {
     }
 }
 
-/// Which pages it gets that asks for huge ones.
+/// The pages that an array gets which asks for huge ones.
 fn given(backend: BackendKind) -> Result<Paging, String> {
     let builder = SharedArray::<u8, _>::builder(1 << 30).unique("bench").backend(backend);
     let array = builder.commit(Commit::Lazy).pages(Pages::Huge).zeros();
@@ -80,7 +80,7 @@ fn given(backend: BackendKind) -> Result<Paging, String> {
 }
 
 fn ordinary(backend: BackendKind) -> Result<(), String> {
-    // What is written whole takes huge pages where it may.
+    // An array that is written whole takes huge pages where it may.
     match given(backend)?.huge {
         Some(_) => Err("huge pages are given to those who ask".into()),
         None => Ok(()),

@@ -1,13 +1,13 @@
-//! Filling a fresh array, and reading all of it once: what was written to a file is mapped only when it
-//! is read.
+//! Filling a fresh array, and reading all of it once: a file that was written is mapped only at the first
+//! read.
 #![allow(unsafe_code)] // a view of memory that others could write to
 
 use ndarray::ArrayView1;
 use shmarray::prelude::*;
 
 use super::pages::{Kind, NEAR};
-use crate::row::{calm, each_with};
-use crate::{Contender, Row, peer};
+use crate::peer;
+use crate::row::{Contender, Row, calm, each_with};
 
 /// Bytes.
 const LEN: usize = 1 << 30;

@@ -11,11 +11,10 @@ use shmarray::prelude::*;
 use crate::floor::slot::Slot;
 use crate::floor::{anonymous, memfd, named};
 use crate::pair::Partner;
-use crate::row::{anywhere, each, each_with};
-use crate::{Contender, Goal, Row, Run};
+use crate::row::{Contender, Goal, Row, Run, anywhere, each, each_with};
 
 const BYTES: usize = 4096;
-/// What a small array takes, with its header and slots.
+/// Bytes of a small array with its header and slots.
 const SEGMENT: u64 = 4 * 4096;
 /// Descriptors that a process has beside those of its arrays.
 const SPARE: u64 = 64;
@@ -49,7 +48,7 @@ fn counted(number: usize, what: &str) -> String {
     }
 }
 
-/// Whether so many arrays can be had at a time, each with what its backend takes.
+/// Whether this process may have so many arrays at a time, with the resources that each backend needs.
 fn room(backend: BackendKind, others: usize) -> fn() -> Result<(), String> {
     match (backend, others) {
         (BackendKind::Mmap, _) => anywhere,
@@ -223,7 +222,7 @@ fn attach(backend: BackendKind, others: usize) -> Row {
     }
 }
 
-/// Of one array after the other, in no order that a cache could foresee.
+/// An operation on one array after the other, in an order that no cache can foresee.
 fn is_shared(others: usize) -> Row {
     let prepare = move || -> Run {
         let others = arrays(BackendKind::Mmap, others);

@@ -1,4 +1,4 @@
-//! Fresh arrays that are filled, have all their pages found, or are never touched; and freeing full ones.
+//! Fresh arrays that are filled, populated, or never touched; and freeing full ones.
 
 use ndarray::ArrayView1;
 use shmarray::prelude::*;
@@ -6,8 +6,8 @@ use shmarray::prelude::*;
 use super::pages::{Kind, NEAR};
 use crate::floor::large::Fresh;
 use crate::floor::{anonymous, memfd};
-use crate::row::{anywhere, calm, each, each_with};
-use crate::{Contender, Goal, Row, peer};
+use crate::peer;
+use crate::row::{Contender, Goal, Row, anywhere, calm, each, each_with};
 
 /// Bytes.
 const LEN: usize = 1 << 30;

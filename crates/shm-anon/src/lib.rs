@@ -13,7 +13,7 @@
 //! This crate does not choose a backend, knows no element types and makes no view.
 //!
 //! - `registry.rs`: names of this process, across forks at any instant;
-//! - `segment.rs`: a hold on a mapping;
+//! - `segment.rs`: a mapping that this process has;
 //! - `lock_file.rs`: the files that carry the locks.
 //!
 //! See mmap(2), `MAP_ANONYMOUS` and `MAP_SHARED`.
@@ -21,6 +21,7 @@
 #![cfg(unix)]
 
 mod lock_file;
+mod os;
 mod registry;
 mod segment;
 

@@ -7,14 +7,12 @@
 //! themselves: siblings would give out the same range.
 
 use std::fs::File;
-use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
-use rustix::io::Errno;
-use shm_core::{Access, Error, SLOT_COUNT, SlotLocks};
-use shm_map::system_error;
-use shm_presence::{fork, reopen};
+use shm_core::{SLOT_COUNT, SlotLocks};
+use shm_presence::fork;
+
+use crate::os::{Refusal, open_afresh, unnamed_file};
 
 /// Lock bytes from one array's slot 0 to the next one's.
 const SPACING: u64 = 4096;
@@ -44,22 +42,8 @@ impl Range {
 
     /// The same bytes of the file opened afresh.
     pub(crate) fn open(&self) -> shm_core::Result<SlotLocks> {
-        let file = reopen(self.file.as_fd(), Access::ReadWrite)?.into();
+        let file = open_afresh(&self.file)?;
         Ok(SlotLocks { file, first: self.first })
-    }
-}
-
-/// Why there is no companion. Arrays work without, until somebody wants a slot.
-#[derive(Debug)]
-pub(crate) struct Refusal {
-    call: &'static str,
-    object: String,
-    errno: Errno,
-}
-
-impl Refusal {
-    pub(crate) fn to_error(&self) -> Error {
-        system_error(self.call, self.object.clone(), self.errno)
     }
 }
 
@@ -73,7 +57,7 @@ impl LockFile {
             Some(file) if Arc::strong_count(&file) <= MOST + 1 => file, // known, and this one
             full => match (unnamed_file(), full) {
                 (Ok(file), _) => {
-                    let file = Arc::new(File::from(file));
+                    let file = Arc::new(file);
                     *self = Self { file: Some(Arc::clone(&file)), born, next: 0 };
                     file
                 }
@@ -85,26 +69,4 @@ impl LockFile {
         self.next += SPACING;
         Ok(Range { file, first })
     }
-}
-
-/// A memfd; where the system has none for us, a file without a name in the folder for temporary
-/// ones. Either can be opened anew through `/proc`.
-fn unnamed_file() -> Result<OwnedFd, Refusal> {
-    const NAME: &str = "shmarray-locks";
-    let made = match memfd_create(NAME, MemfdFlags::CLOEXEC | MemfdFlags::NOEXEC_SEAL) {
-        Err(Errno::INVAL) => memfd_create(NAME, MemfdFlags::CLOEXEC), // before Linux 6.3
-        made => made,
-    };
-    made.or_else(|refused| {
-        let folder = std::env::temp_dir();
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        open(&folder, flags, Mode::RUSR | Mode::WUSR).map_err(|errno| Refusal {
-            call: "open(O_TMPFILE)",
-            object: format!(
-                "{}, for the locks of anonymous arrays (memfd_create: {refused})",
-                folder.display()
-            ),
-            errno,
-        })
-    })
 }

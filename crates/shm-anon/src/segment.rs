@@ -1,4 +1,4 @@
-//! A hold on an anonymous mapping.
+//! An anonymous mapping that this process has.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -6,10 +6,11 @@ use std::sync::Arc;
 use shm_core::{Access, Attached, Header, Identified, Result, Segment, SlotLocks};
 use shm_map::{Mapping, SegmentRegion};
 
-use crate::lock_file::{Range, Refusal};
+use crate::lock_file::Range;
+use crate::os::Refusal;
 use crate::registry;
 
-/// A hold on an anonymous segment. There is no OS object but the mapping, so this keeps it.
+/// An anonymous segment that this process has. There is no OS object but the mapping, so this keeps it.
 #[derive(Clone, Debug)]
 pub struct AnonSegment {
     inner: Arc<Inner>,

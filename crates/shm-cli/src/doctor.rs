@@ -1,9 +1,5 @@
 //! `shmarray doctor`: what works on this machine, and what `auto` would choose.
 
-mod finding;
-mod huge;
-mod limits;
-mod promises;
 mod size;
 
 use std::io::Write;
@@ -13,23 +9,25 @@ use anyhow::Result;
 use serde::Serialize;
 use shm_core::{SLOT_COUNT, SLOT_LEN};
 use shm_survey::printable;
+use shmarray::ndarray::Ix1;
 use shmarray::{
-    BackendKind, ErrorKind, Workers,
+    BackendKind, ErrorKind, SharedArray, Workers,
     select::{Facts, Needs},
 };
 
-use self::finding::{Finding, State};
-use crate::exit;
-use crate::out::{Out, Paint};
-use crate::units;
+use crate::finding::{Finding, State};
+use crate::out::Out;
+use crate::paint::Paint;
+use crate::{exit, os, units};
 
 /// Bytes of a segment besides its elements, if its dtype is not a very long one: the header, and the
 /// table of slots.
 const HEADER: u64 = 4096 + SLOT_COUNT as u64 * SLOT_LEN as u64;
 
 const HELP: &str = "\
-Marks: `!!` does not work, or a promise is weaker; `!` could be better; `?` cannot be found out.
-Nothing is changed, and nothing left behind. It fails if no backend could be chosen.
+Marks: `!!` does not work, or a promise is weaker; `!` could be better; `?`
+cannot be found out. Nothing is changed, and nothing left behind. It fails if
+no backend could be chosen.
 
 Examples:
   shmarray doctor
@@ -79,7 +77,7 @@ struct Report {
     choice: Choice,
 }
 
-/// What `auto` would choose.
+/// The choice of `auto`.
 #[derive(Serialize)]
 struct Choice {
     /// Bytes of elements that were asked about.
@@ -114,17 +112,16 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
 }
 
 fn findings(bytes: Option<u64>) -> Vec<Finding> {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
-    let mut found = vec![Finding::new("system", "kernel", release)];
+    let mut found = Vec::new();
     let mut facts = None;
     for backend in BackendKind::ALL {
-        // What names its backend does not depend on the environment.
+        // A request that names its backend does not depend on the environment.
         let needs = Needs { backend: Some(backend), ..Needs::default() };
         let what = backend.to_string();
         found.push(match shmarray::select::select(&needs) {
             Ok(selection) => {
                 facts = Some(selection.facts);
-                Finding::new("backends", what, "usable")
+                tried(backend)
             }
             Err(error) => {
                 let reason = match error.kind() {
@@ -135,41 +132,35 @@ fn findings(bytes: Option<u64>) -> Vec<Finding> {
             }
         });
     }
-    found.extend(space(bytes));
-    found.extend(limits::findings());
     found.push(cgroup(facts.as_ref()));
-    found.extend(huge::findings());
-    found.extend(promises::findings());
+    found.extend(os::findings(bytes.map(|bytes| bytes.saturating_add(HEADER))));
+    // Groups stand together, in the order of their first findings.
+    let order = Vec::from_iter(found.iter().map(|found| found.group));
+    found.sort_by_key(|found| order.iter().position(|group| *group == found.group));
     found
 }
 
-/// The size of `/dev/shm`, and what is free.
-fn space(bytes: Option<u64>) -> Vec<Finding> {
-    let (group, what) = ("/dev/shm", "free");
-    let Ok(stat) = rustix::fs::statvfs("/dev/shm") else {
-        return vec![Finding::unknown(group, what)];
-    };
-    let total = stat.f_blocks.saturating_mul(stat.f_frsize);
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    if total == 0 {
-        return vec![Finding::new(group, what, "no limit of its own")];
+/// Makes a small segment on a backend, writes to it, reads it and drops it.
+fn tried(backend: BackendKind) -> Finding {
+    let found = |text: &str| Finding::new("backends", backend.to_string(), text);
+    if backend == BackendKind::Shm {
+        return match os::try_named_segment() {
+            Ok(()) => found("usable"),
+            Err(reason) => found("not usable").problem(reason),
+        };
     }
-    let words = format!("{} of {}", units::bytes(free), units::bytes(total));
-    let found = Finding::new(group, what, words).number(Some(free));
-    let raise = "enlarge it: mount -o remount,size=8g /dev/shm; for Docker, --shm-size=8g";
-    let needs = bytes.map(|bytes| bytes.saturating_add(HEADER));
-    let finding = match needs {
-        Some(needs) if needs > free => found
-            .problem(format!("an array of {needs} bytes with its header does not fit; {raise}")),
-        // As Docker has it: the automatic choice passes it over.
-        _ if free <= 64 << 20 => {
-            found.advice(format!("too little for `auto` to choose shm; {raise}"))
+    let made = SharedArray::<u64, Ix1>::builder(512).backend(backend).zeros();
+    match made {
+        Ok(array) => {
+            array.fill(1);
+            if array.get(511) == Some(1) {
+                found("usable")
+            } else {
+                found("not usable").problem("what was written to an array could not be read again")
+            }
         }
-        _ => found,
-    };
-    let entries =
-        Finding::new(group, "files free", stat.f_favail.to_string()).number(Some(stat.f_favail));
-    vec![finding, entries]
+        Err(error) => found("not usable").problem(format!("an array could not be made: {error}")),
+    }
 }
 
 fn cgroup(facts: Option<&Facts>) -> Finding {

@@ -10,12 +10,15 @@ pub(crate) const HELP: &str = "\
 Exit codes:
   0  done
   1  it failed, for another reason than these
-  2  the command line is not understood: its options and arguments; a slice or a name is 1
+  2  the command line is not understood: its options and arguments
+     (a slice or a name is 1)
   3  there is no such array
   4  there is something in the way already";
 
-/// It failed.
+/// The command failed.
 pub(crate) const FAILED: u8 = 1;
+/// The command line is not understood.
+pub(crate) const MISUNDERSTOOD: u8 = 2;
 /// There is no such array.
 pub(crate) const NOT_FOUND: u8 = 3;
 /// Something is in the way already.

@@ -4,26 +4,35 @@
 //! through the library. It has no logic that a program with the library would need.
 #![forbid(unsafe_code)]
 
+mod bar;
+mod candidates;
+mod columns;
 mod completions;
 mod doctor;
+mod elide;
+mod error_text;
 mod exit;
-mod found;
+mod filter;
+mod finding;
 mod gc;
 mod load;
+mod lookup;
 mod ls;
 mod man;
+mod natural;
+mod os;
 mod out;
+mod output_file;
 mod overview;
-mod progress;
+mod paint;
 mod rm;
 mod save;
+mod shape;
 mod show;
 mod stat;
 mod table;
-mod target;
 mod units;
 mod watch;
-mod words;
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -35,11 +44,11 @@ use crate::out::Out;
 
 const EXAMPLES: &str = "\
 Examples:
-  shmarray load elevation.npy elevation     an array from a file; it stays until it is removed
-  shmarray ls                               what there is, and how many processes have it
-  shmarray show elevation '100:104, ::50'   some of its elements
-  shmarray rm elevation                     its name goes; those who have it keep it
-  shmarray gc --dry-run                     what killed processes left
+  shmarray load elevation.npy elevation    an array that stays until `rm`
+  shmarray ls                              what there is, and who has it
+  shmarray show elevation '100:104, ::50'  some of its elements
+  shmarray rm elevation                    those who have it keep it
+  shmarray gc --dry-run                    what killed processes left
 ";
 
 /// Arrays in shared memory: see them, load them, save them, clean up
@@ -100,12 +109,16 @@ impl Command {
 }
 
 /// Runs the command with these arguments, of which the first is its own name, and tells how it ended.
-/// Arguments that are not understood, and `--help`, end the process.
+/// `--help`, `--version` and the completions of a shell end the process.
 pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) -> ExitCode {
-    let arguments = Arguments::try_parse_from(arguments).unwrap_or_else(|mut error| {
-        show::explain(&mut error);
-        error.exit()
-    });
+    completions::answer();
+    let arguments = match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => arguments,
+        Err(mut error) => {
+            show::explain(&mut error);
+            return misunderstood(&error);
+        }
+    };
     let mut out = Out::new();
     let done = arguments.command.run(&mut out).and_then(|code| {
         out.flush()?;
@@ -113,13 +126,24 @@ pub fn run<A: Into<OsString> + Clone>(arguments: impl IntoIterator<Item = A>) ->
     });
     match done {
         Ok(code) => code,
-        // Whoever read it has seen enough.
+        // The reader has seen enough.
         Err(_) if out.is_closed() => ExitCode::SUCCESS,
         Err(error) => {
-            // What was found before it failed comes first.
+            // The output up to the failure comes first.
             let _ = out.flush();
             out::tell_error(&error);
             exit::code(&error)
         }
     }
+}
+
+/// Prints what was asked for by `--help` or `--version`, or tells why a command line is not
+/// understood, in the form of all other errors.
+fn misunderstood(error: &clap::Error) -> ExitCode {
+    if !error.use_stderr() {
+        error.exit();
+    }
+    let text = error.render().to_string();
+    out::tell_lines(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    exit::MISUNDERSTOOD.into()
 }

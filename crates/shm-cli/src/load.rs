@@ -5,27 +5,27 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, anyhow};
 use shm_npy::{NpyFile, NpyHeader};
-use shm_survey::SegmentInfo;
+use shm_survey::{SegmentInfo, printable};
 use shmarray::{
     BackendKind, Cleanup, ErasedArray, ErrorKind, Pages,
     npy::Load,
     select::{Needs, SelectedBy},
 };
 
+use crate::bar::Bar;
 use crate::out::{Out, tell};
-use crate::overview::python_shape;
-use crate::progress::Progress;
-use crate::table::Table;
-use crate::{exit, found, words};
+use crate::shape::python_shape;
+use crate::{error_text, exit, lookup, os};
 
 const HELP: &str = "\
-The array is made on backend `shm`, since it has to stay when the command ends, and it persists: it is
-there until `shmarray rm`. Others see it when it is whole. It keeps the order of the file.
+The array is made on backend `shm`, since it has to stay when the command
+ends, and it persists: it is there until `shmarray rm`. Others see it when it
+is whole. It keeps the order of the file.
 
 Examples:
   shmarray load elevation.npy elevation
   shmarray load tiles.npz tile --member north
-  shmarray load elevation.npy elevation --attach    only if it is not there already
+  shmarray load elevation.npy elevation --attach   unless it is there
 ";
 
 #[derive(Debug, clap::Args)]
@@ -47,25 +47,28 @@ pub(crate) struct Arguments {
     /// The array of that name in an .npz archive
     #[arg(long, value_name = "NAME")]
     member: Option<String>,
+    /// Convert a file of the other byte order to this machine's
+    #[arg(long)]
+    native: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
     let Arguments { file, name, .. } = arguments;
     let header = header(file, arguments.member.as_deref())
+        .and_then(|header| {
+            if !arguments.native {
+                header.require_native()?;
+            }
+            Ok(header)
+        })
         .with_context(|| format!("cannot load {}", file.display()))?;
-    refuse_foreign(name)?;
-    let state = if arguments.attach { attach(arguments, &header)? } else { make(arguments)? };
-    let layout = header.layout();
-    let mut table = Table::new(&["NAME", "DTYPE", "SHAPE", "BYTES", "STATE"], &[3]);
-    let shape = python_shape(layout.shape());
-    table.row([
-        name.into(),
-        header.dtype().to_string().into(),
-        shape.into(),
-        layout.nbytes().to_string().into(),
-        state.into(),
-    ]);
-    out.table(&table)?;
+    refuse_foreign(file, name)?;
+    let made = if arguments.attach { attach(arguments, &header) } else { make(arguments) };
+    let state = made.map_err(|error| advised(file, error))?;
+    let (name, dtype) = (printable(name), header.dtype().to_string());
+    let (shape, bytes) = (python_shape(header.layout().shape()), header.layout().nbytes());
+    let told = format!("{name}: {state}, {bytes} bytes of elements, {} {shape}", printable(&dtype));
+    out.done(&format!("{name} is there"), &told)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -87,7 +90,7 @@ fn explained(file: &Path, member: Option<&str>, error: shmarray::Error) -> anyho
             "it is an .npz archive: name one of its arrays with --member; {}",
             contents(&members)
         ),
-        (Some(member), Ok(members)) if !members.iter().any(|name| name == member) => {
+        (Some(member), Ok(members)) if !has_member(&members, member) => {
             anyhow!("it has no array {member:?}; {}", contents(&members))
         }
         (Some(_), Err(_)) if NpyFile::open(file).is_ok() => {
@@ -95,6 +98,12 @@ fn explained(file: &Path, member: Option<&str>, error: shmarray::Error) -> anyho
         }
         _ => error.into(),
     }
+}
+
+/// Whether an archive has an array by the name that NumPy gives it, or by that of its file.
+fn has_member(members: &[String], member: &str) -> bool {
+    let stem = member.strip_suffix(".npy").unwrap_or(member);
+    members.iter().any(|name| name == member || name == stem)
 }
 
 /// Which arrays an archive has: the first of them, if there are many.
@@ -108,53 +117,60 @@ fn contents(members: &[String]) -> String {
     }
 }
 
-/// Refuses a name that something other than an array bears: `rm` leaves that alone, too.
-fn refuse_foreign(name: &str) -> Result<()> {
-    found::check(name)?;
+/// Refuses a name that something other than an array has: `rm` leaves that alone, too.
+fn refuse_foreign(file: &Path, name: &str) -> Result<()> {
+    lookup::check(name)?;
     let Err(error) = shm_survey::find_entry(name) else { return Ok(()) };
-    let text = if found::is_foreign(&error) {
+    let file = file.display();
+    let text = if lookup::is_foreign(&error) {
+        let path = os::entry_path(name).to_string_lossy().into_owned();
         format!(
-            "{name} is a file in /dev/shm that is no array; remove it with rm {}, or take another name",
-            words::for_shell(&format!("/dev/shm/{name}"))
+            "cannot load {file}: {name} is a file in {} that is no array; remove it with rm {}, or \
+             take another name",
+            os::DIRECTORY,
+            error_text::for_shell(&path)
         )
-    } else if found::is_hidden(&error) {
-        format!("{name} is there and cannot be looked at; take another name: {error}")
+    } else if lookup::is_hidden(&error) {
+        format!("cannot load {file}: {error}; take another name")
     } else {
         // No entry, or no name: making the array tells. Or an array that is broken.
         return Ok(());
     };
-    if found::is_ours(name)? { Ok(()) } else { Err(exit::refused(exit::IN_THE_WAY, text)) }
+    if lookup::is_ours(name)? { Ok(()) } else { Err(exit::refused(exit::IN_THE_WAY, text)) }
 }
 
 /// Makes the array; tells what was done.
 fn make(arguments: &Arguments) -> Result<&'static str> {
     note_other_backend();
-    let mut progress = Progress::new("bytes");
+    let mut bar = Bar::new("bytes");
     let mut load: Load<'_, ErasedArray> = ErasedArray::load(&arguments.file)
         .name(&arguments.name)
         .backend(BackendKind::Shm)
         .cleanup(Cleanup::Persist)
         .pages(if arguments.huge { Pages::Huge } else { Pages::Auto })
-        .progress(|done, all| progress.at(done, all));
+        .progress(|done, all| bar.at(done, all));
     if let Some(member) = &arguments.member {
         load = load.member(member);
     }
-    let made = load.force(arguments.replace).create();
-    let file = arguments.file.display();
-    match made.map_err(anyhow::Error::from) {
-        Ok(array) => {
-            let paging = array.paging();
-            if arguments.huge && paging.huge.is_none() {
-                tell(format_args!("in ordinary pages: {}", paging.reason));
-            }
-            Ok("loaded")
-        }
-        Err(error) if is_taken(&error) => {
-            let hint = "take another name, `--replace`, or `--attach`";
-            Err(error.context(format!("cannot load {file}; {hint}")))
-        }
-        Err(error) => Err(error.context(format!("cannot load {file}"))),
+    if arguments.native {
+        load = load.native();
     }
+    let array = load.force(arguments.replace).create()?;
+    let paging = array.paging();
+    if arguments.huge && paging.huge.is_none() {
+        tell(format_args!("in ordinary pages: {}", paging.reason));
+    }
+    Ok("loaded")
+}
+
+/// The error of making the array: what was wrong, and then what can be done.
+fn advised(file: &Path, error: anyhow::Error) -> anyhow::Error {
+    let error = error.context(format!("cannot load {}", file.display()));
+    if !is_taken(&error) {
+        return error;
+    }
+    let advice = "take another name, `--replace`, or `--attach`";
+    exit::refused(exit::IN_THE_WAY, format!("{}; {advice}", error_text::chain(&error)))
 }
 
 /// Makes the array if there is none of that name. It does not attach to the one there is: to leave
@@ -168,7 +184,7 @@ fn attach(arguments: &Arguments, header: &NpyHeader) -> Result<&'static str> {
             if found.header().cleanup() != Cleanup::Persist {
                 tell(format_args!("{} goes with the last process that has it", arguments.name));
             }
-            return Ok("was there");
+            return Ok("was there already");
         }
         match make(arguments) {
             Err(error) if attempt < ATTEMPTS && is_taken(&error) => attempt += 1,
@@ -206,7 +222,7 @@ fn check(found: &SegmentInfo, file: &NpyHeader) -> shmarray::Result<()> {
     Err(ErrorKind::ShapeMismatch { expected, found }.into())
 }
 
-/// The environment does not move an array that names its backend; but whoever set it may expect so.
+/// The environment does not move an array that names its backend, though the user who set it may expect that.
 fn note_other_backend() {
     if let Ok(selection) = shmarray::select::select(&Needs::default())
         && selection.source == SelectedBy::Environment

@@ -3,49 +3,113 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use crate::out::{Out, Paint, tell};
-use crate::overview::{Overview, Segment};
-use crate::table::{Cell, Table};
-use crate::units;
+use crate::columns::{self, Field};
+use crate::filter::Filter;
+use crate::out::{Out, tell};
+use crate::overview::Overview;
+use crate::paint::Paint;
+use crate::{elide, exit, units};
+
+/// For people.
+const FIELDS: [Field; 10] = [
+    Field::Title,
+    Field::Backend,
+    Field::ShortDType,
+    Field::Shape,
+    Field::Size,
+    Field::Age,
+    Field::Who,
+    Field::Owner,
+    Field::Policy,
+    Field::Marks,
+];
+
+/// For programs, which count on them: none comes or goes.
+const EXACT: [Field; 10] = [
+    Field::Place,
+    Field::Name,
+    Field::Backend,
+    Field::DType,
+    Field::Shape,
+    Field::Bytes,
+    Field::Seconds,
+    Field::Processes,
+    Field::Policy,
+    Field::Marks,
+];
+
+pub(crate) const COLUMNS: &str = "\
+Columns:
+  NAME       what other subcommands take. An array without a name in
+             /dev/shm is called by a process that has it and the file
+             descriptor there: `4711:5 (tile)`
+  WHO        the processes that have it: arguments and numbers.
+             `in use`: somebody has it, by the kernel's word, whom you may
+             not see (another user, another container). `none`: nobody has it
+  OWNER      the user it belongs to, if one of them is not yours
+  POLICY     who removes the name: the `last-out`, its `owner`, or nobody
+             (`persist`)
+  MARKS      abandoned: killed processes left it, and `gc` removes it
+             frozen: nobody can write to it
+             guarded: reached through locks only
+             fortran: in Fortran order
+             nameless: removed, and goes with its last process
+             elsewhere: its name is in another container
+";
 
 const HELP: &str = "\
-Columns:
-  NAME       what other subcommands take. An array without a name in /dev/shm is called by a process
-             that has it and the file descriptor there: `4711:5 (tile)`
-  PROCESSES  how many have it, as far as /proc shows. `in use`: somebody has it, by the kernel's word,
-             whom you may not see (another user, another container). `none`: nobody has it
-  POLICY     who removes the name: the `last-out`, its `owner`, or nobody (`persist`)
-  MARKS      abandoned: killed processes left it, and `shmarray gc` removes it
-             frozen: nobody can write to it      guarded: reached through locks only
-             fortran: in Fortran order           nameless: removed, and goes with its last process
-             elsewhere: its name is in another container
+In a terminal, sizes and ages are rounded, each array has one line, and what
+does not fit goes: columns, the shape before who has it, and the middle of
+long names. `--wide` keeps all of it.
 
-In a terminal, sizes and ages are rounded. Elsewhere there are tabs between the columns, bytes and
-seconds are exact, and PLACE and NAME are columns of their own. `--json` says all there is.
+Elsewhere there are tabs between the columns, bytes and seconds are exact,
+PLACE and NAME are columns of their own, and PROCESSES says how many have it.
+`--json` says all there is.
 
 Examples:
   shmarray ls
-  shmarray ls | cut -f 1,6                             what to call it, and its bytes
+  shmarray ls 'tile-*' --sort size
+  shmarray ls --pid 4711             what one process has
+  shmarray ls | cut -f 1,6           what to call it, and its bytes
   shmarray ls --json | jq '.segments[] | select(.abandoned) | .name'
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = HELP)]
+#[command(after_help = format!("{COLUMNS}\n{HELP}"))]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    filter: Filter,
+    /// Every column in full, also if lines are longer than the terminal is wide
+    #[arg(long)]
+    wide: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
-    let overview = Overview::now()?;
+    let mut overview = Overview::now()?;
+    let unmatched = arguments.filter.unmatched(&overview);
+    arguments.filter.apply(&mut overview)?;
     if arguments.json {
         out.json(&overview)?;
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        print(&overview, arguments.wide, out)?;
     }
-    out.table(&table(&overview.segments, out))?;
-    if out.is_terminal() {
-        let summary = out.painted(Paint::Dim, &summary(&overview));
+    if let Some(glob) = unmatched {
+        return Err(exit::refused(exit::NOT_FOUND, format!("no array is called {glob:?}")));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn print(overview: &Overview, is_wide: bool, out: &mut Out) -> anyhow::Result<()> {
+    let is_terminal = out.is_terminal();
+    let fields =
+        if is_terminal { columns::for_people(&FIELDS, &overview.segments) } else { EXACT.to_vec() };
+    out.table(&columns::table(&fields, &overview.segments), is_wide)?;
+    if is_terminal {
+        let columns = out.size().map_or(usize::MAX, |(columns, _)| columns);
+        let summary = out.painted(Paint::Dim, &elide::end(&summary(overview), columns));
         writeln!(out, "{summary}")?;
     }
     out.flush()?;
@@ -55,45 +119,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
     if let Some(error) = &overview.blind {
         tell(format_args!("who has them, and memfd arrays, cannot be seen: {error}"));
     }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn table(segments: &[Segment], out: &Out) -> Table {
-    let rounded = out.is_terminal();
-    let heads =
-        ["NAME", "BACKEND", "DTYPE", "SHAPE", "SIZE", "AGE", "PROCESSES", "POLICY", "MARKS"];
-    let mut table = if rounded {
-        Table::new(&heads, &[4, 5, 6])
-    } else {
-        let exact = ["NAME", "BACKEND", "DTYPE", "SHAPE", "BYTES", "SECONDS"];
-        Table::new(&[&["PLACE"], exact.as_slice(), &heads[6..]].concat(), &[])
-    };
-    for segment in segments {
-        let (backend, policy) = ((&segment.backend).into(), (&segment.policy).into());
-        let (shape, count, marks) =
-            (segment.python_shape().into(), segment.count(), segment.marks());
-        if rounded {
-            let size = units::bytes(segment.bytes).into();
-            let (title, dtype) = (segment.title().into(), segment.short_dtype().into());
-            table.row([
-                title,
-                backend,
-                dtype,
-                shape,
-                size,
-                segment.age().into(),
-                count,
-                policy,
-                marks,
-            ]);
-        } else {
-            let (place, name) = ((&segment.place).into(), (&segment.name).into());
-            let (dtype, bytes) = ((&segment.dtype).into(), segment.bytes.to_string().into());
-            let seconds: Cell = segment.age_seconds.to_string().into();
-            table.row([place, name, backend, dtype, shape, bytes, seconds, count, policy, marks]);
-        }
-    }
-    table
+    Ok(())
 }
 
 fn summary(overview: &Overview) -> String {

@@ -7,54 +7,21 @@ use std::borrow::Cow;
 use std::fmt::{Display, Write as _};
 use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
 
-use rustix::termios::tcgetwinsize;
+use anyhow::Context;
 use serde::Serialize;
 use shm_survey::printable;
 
-use crate::table::Table;
-use crate::words;
+use crate::error_text;
+use crate::os;
+use crate::paint::Paint;
+use crate::table::{Look, Table};
 
 /// For `--help`: what the environment changes.
 pub(crate) const HELP: &str = "\
 Environment:
-  NO_COLOR  if set and not empty, there are no colours in a terminal either
+  NO_COLOR  if set and not empty, there are no colours in a terminal
   TERM      `dumb`: no colours, and nothing is redrawn in place
   SHMARRAY_BACKEND, SHMARRAY_SHM_MIN_FREE  see `shmarray doctor`";
-
-/// How a piece of text looks where colours are wanted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Paint {
-    /// As it is.
-    #[default]
-    Plain,
-    /// What a column or a line is about.
-    Bold,
-    /// What matters less.
-    Dim,
-    /// What is well.
-    Green,
-    /// What somebody should look at.
-    Yellow,
-    /// What is wrong.
-    Red,
-    /// A property that is out of the ordinary.
-    Cyan,
-}
-
-impl Paint {
-    /// The number of the attribute. See `console_codes(4)`.
-    fn code(self) -> u8 {
-        match self {
-            Self::Plain => 0,
-            Self::Bold => 1,
-            Self::Dim => 2,
-            Self::Red => 31,
-            Self::Green => 32,
-            Self::Yellow => 33,
-            Self::Cyan => 36,
-        }
-    }
-}
 
 /// Standard output.
 #[derive(Debug)]
@@ -91,28 +58,37 @@ impl Out {
         self.is_closed
     }
 
-    /// Columns and rows of the terminal, as far as it tells. See `ioctl_tty(2)`.
+    /// Columns and rows of the terminal, as far as it tells.
     pub(crate) fn size(&self) -> Option<(usize, usize)> {
-        let size = tcgetwinsize(self.to.get_ref()).ok()?;
-        let known = size.ws_col > 0 && size.ws_row > 0;
-        known.then_some((usize::from(size.ws_col), usize::from(size.ws_row)))
+        if self.is_terminal { os::terminal_size() } else { None }
     }
 
     /// The text in that colour, if colours are wanted here. It is printed as it is: what others
     /// wrote goes through [`printable`] first.
     pub(crate) fn painted(&self, paint: Paint, text: &str) -> String {
-        if !self.has_colour || paint == Paint::Plain || text.is_empty() {
-            return text.to_owned();
-        }
-        format!("\x1b[{}m{text}\x1b[0m", paint.code())
+        if self.has_colour { paint.on(text) } else { text.to_owned() }
     }
 
-    /// Prints a table: with a line under its heads in a terminal, else with tabs between the cells.
-    pub(crate) fn table(&mut self, table: &Table) -> io::Result<()> {
-        for line in table.lines(self) {
+    /// How tables look here: fitted to the terminal, unless all of it is wanted; elsewhere with tabs.
+    pub(crate) fn look(&self, is_wide: bool) -> Look {
+        if !self.is_terminal {
+            return Look::Tabs;
+        }
+        let columns = self.size().map(|(columns, _)| columns).filter(|_| !is_wide);
+        Look::Aligned { columns, has_colour: self.has_colour }
+    }
+
+    /// Prints a table.
+    pub(crate) fn table(&mut self, table: &Table, is_wide: bool) -> io::Result<()> {
+        for line in table.lines(self.look(is_wide)) {
             writeln!(self, "{line}")?;
         }
         Ok(())
+    }
+
+    /// Tells that something is done, at once. If it cannot be told, the error says that it is done.
+    pub(crate) fn done(&mut self, what: &str, told: &str) -> anyhow::Result<()> {
+        writeln!(self, "{told}").and_then(|()| self.flush()).with_context(|| what.to_owned())
     }
 
     /// Prints a value as JSON on several lines.
@@ -120,10 +96,13 @@ impl Out {
         Ok(self.write_all(json(value)?.as_bytes())?)
     }
 
-    /// Notes a failed write: that nobody reads any more is not a failure of the command.
+    /// Notes a failed write: that nobody reads any more is not a failure of the command. Any other
+    /// error says that it is standard output which cannot be written.
     fn noted<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
-        self.is_closed |= result.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::BrokenPipe);
-        result
+        result.map_err(|error| {
+            self.is_closed |= error.kind() == io::ErrorKind::BrokenPipe;
+            io::Error::new(error.kind(), format!("cannot write to standard output: {error}"))
+        })
     }
 }
 
@@ -146,16 +125,17 @@ pub(crate) fn tell(message: impl Display) {
     let _ = io::stderr().write_all(line.as_bytes());
 }
 
+/// Several lines on standard error, as they are: what clap says of a command line, with its own
+/// escapes for what was typed.
+pub(crate) fn tell_lines(message: &str) {
+    let lines = message.lines().map(printable);
+    let _ = io::stderr()
+        .write_all(format!("shmarray: {}\n", Vec::from_iter(lines).join("\n")).as_bytes());
+}
+
 /// Tells an error and what caused it, each once: some errors display their cause themselves.
 pub(crate) fn tell_error(error: &anyhow::Error) {
-    let mut causes = error.chain().map(words::of);
-    let mut text = causes.next().unwrap_or_default();
-    for cause in causes {
-        if !text.ends_with(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    tell(text);
+    tell(error_text::chain(error));
 }
 
 fn is_dumb() -> bool {

@@ -1,24 +1,27 @@
 //! `shmarray rm`.
 
-use std::fs;
+use std::ffi::{OsStr, OsString};
 use std::io::Write;
-use std::os::unix::fs::MetadataExt;
 use std::process::ExitCode;
 
 use anyhow::{Context, anyhow, bail};
+use clap_complete::engine::ArgValueCandidates;
 use shm_survey::{Holder, Holders, Locator, printable};
 use shmarray::ErrorKind;
 
+use crate::os::FileId;
 use crate::out::{Out, tell_error};
 use crate::overview::{Process, who};
-use crate::{exit, found, words};
+use crate::{candidates, error_text, exit, lookup, os};
 
 const HELP: &str = "\
-Only the name is removed: nobody can attach by it any more. Processes that have the array keep it, and
-its memory goes with the last of them. Each name is tried, whatever becomes of the others.
+Only the name is removed: nobody can attach by it any more. Processes that
+have the array keep it, and its memory goes with the last of them. Each name
+is tried, whatever becomes of the others.
 
-A memfd array has no name to remove: it goes with the last process that has it. Files in /dev/shm that
-are no arrays are left alone; what `shmarray ls` tells as unreadable can be removed.
+A memfd array has no name to remove: it goes with the last process that has
+it. Files in /dev/shm that are no arrays are left alone; what `shmarray ls`
+tells as unreadable can be removed.
 
 Examples:
   shmarray rm elevation
@@ -29,8 +32,8 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// What to remove
-    #[arg(required = true, value_name = "NAME")]
-    names: Vec<String>,
+    #[arg(required = true, value_name = "NAME", add = ArgValueCandidates::new(candidates::arrays))]
+    names: Vec<OsString>,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
@@ -40,7 +43,10 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
     let mut told = Ok(());
     for name in &arguments.names {
         match remove(name, &holders) {
-            Ok(done) => told = told.and(writeln!(out, "{}: {done}", printable(name))),
+            Ok(done) => {
+                let name = name.to_string_lossy();
+                told = told.and(writeln!(out, "{}: {done}", printable(&name)));
+            }
             Err(error) => {
                 failures.push(exit::number(&error));
                 told = told.and(out.flush());
@@ -53,11 +59,19 @@ pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCo
 }
 
 /// Removes one name; what is worth telling of it.
-fn remove(name: &str, holders: &Holders) -> anyhow::Result<String> {
-    found::check(name)?;
+fn remove(name: &OsStr, holders: &Holders) -> anyhow::Result<String> {
+    if let Some(odd) = OddEntry::listed(name)? {
+        return odd.remove();
+    }
+    if name.to_str().is_none() && os::file_id(&os::entry_path(name)).is_some() {
+        bail!("{} is no array, and left alone", name.display());
+    }
+    let text = name.to_string_lossy();
+    let name = &*text;
+    lookup::check(name)?;
     let entry = Entry::now(name);
     let done = match shm_survey::find(name) {
-        Ok(seen) => match seen.place() {
+        Ok(seen) => match seen.locator() {
             Locator::Entry(_) if seen.is_in_use().unwrap_or(true) => {
                 let keepers = keepers(holders.of(&seen));
                 format!("removed; kept by {keepers} until they let go of it")
@@ -75,18 +89,18 @@ fn remove(name: &str, holders: &Holders) -> anyhow::Result<String> {
                 ErrorKind::NotFound { .. } | ErrorKind::InvalidName { .. }
             ) =>
         {
-            return Err(found::explained(name, error));
+            return Err(lookup::explained(name, error));
         }
-        Err(error) if found::is_ours(name)? => {
+        Err(error) if lookup::is_ours(name)? => {
             format!(
                 "removed, though it could not be read: {}",
-                printable(&words::of_library(&error))
+                printable(&error_text::of_library(&error))
             )
         }
-        Err(error) if found::is_foreign(&error) => {
+        Err(error) if lookup::is_foreign(&error) => {
             return Err(error).with_context(|| format!("{name} is no array, and left alone"));
         }
-        Err(error) if found::is_hidden(&error) => {
+        Err(error) if lookup::is_hidden(&error) => {
             return Err(error)
                 .with_context(|| format!("{name} cannot be looked at, and left alone"));
         }
@@ -96,17 +110,15 @@ fn remove(name: &str, holders: &Holders) -> anyhow::Result<String> {
     Ok(done)
 }
 
-/// What a name leads to, before it is looked at more closely.
+/// An entry, as it was before this command looked at it more closely.
 struct Entry<'a> {
     name: &'a str,
-    /// Device and inode.
-    file: Option<(u64, u64)>,
+    file: Option<FileId>,
 }
 
 impl<'a> Entry<'a> {
     fn now(name: &'a str) -> Self {
-        let about = fs::symlink_metadata(format!("/dev/shm/{name}"));
-        Self { name, file: about.ok().map(|about| (about.dev(), about.ino())) }
+        Self { name, file: os::file_id(&os::entry_path(name)) }
     }
 
     /// Removes the name, unless it leads to another file by now. What takes the name between these
@@ -129,6 +141,35 @@ impl<'a> Entry<'a> {
             return Err(exit::refused(exit::IN_THE_WAY, text));
         }
         Ok(())
+    }
+}
+
+/// An entry that `ls` tells as unreadable, since no array can have such a name.
+struct OddEntry {
+    entry: OsString,
+    error: String,
+}
+
+impl OddEntry {
+    /// The entry that is meant by a name, or by what `ls` prints for it.
+    fn listed(name: &OsStr) -> anyhow::Result<Option<Self>> {
+        let listing = shm_survey::list()?;
+        for file in listing.unreadable {
+            if !matches!(file.error.kind(), ErrorKind::InvalidName { .. }) {
+                continue;
+            }
+            let place = file.locator.to_string();
+            if let Some(entry) = os::entry_shown_as(&place, name) {
+                return Ok(Some(Self { entry, error: file.error.to_string() }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Removes it by its name: the library takes no such name.
+    fn remove(&self) -> anyhow::Result<String> {
+        os::remove_entry(&self.entry)?;
+        Ok(format!("removed, though it could not be read: {}", printable(&self.error)))
     }
 }
 
@@ -166,7 +207,7 @@ mod tests {
         assert_eq!(fs::read(&path).unwrap(), b"foreign");
         fs::remove_file(&path).unwrap();
 
-        // What is gone needs no removing, and what is still there is removed.
+        // An entry that is gone needs no removing, and one that is still there is removed.
         assert!(entry.delete().is_ok());
         let _third = array().backend(BackendKind::Shm).zeros().unwrap();
         assert!(Entry::now(&name).delete().is_ok());

@@ -2,12 +2,12 @@
 //!
 //! Only what is printed is read: the corners of an array of a tebibyte cost a few pages.
 
+mod brackets;
 mod colours;
 mod elements;
 mod floats;
 mod gather;
 mod glyphs;
-mod layout;
 mod picture;
 mod slice;
 mod times;
@@ -19,13 +19,14 @@ use std::process::ExitCode;
 use anyhow::{Result, bail};
 use clap::ValueHint;
 use clap::error::{ContextKind, ContextValue};
+use clap_complete::engine::ArgValueCandidates;
 use shmarray::{DType, memory::Window};
 
-use self::elements::Words;
+use self::brackets::PrintedIndices;
+use self::elements::Formatter;
 use self::gather::Read;
-use self::layout::Shown;
 use crate::out::Out;
-use crate::{exit, found, target};
+use crate::{candidates, exit, lookup, output_file};
 
 /// From this number of elements on only the ends of each axis are printed, as NumPy's `threshold`.
 const THRESHOLD: usize = 1000;
@@ -34,13 +35,14 @@ const THRESHOLD: usize = 1000;
 const MAX_SUMMARY: usize = 300_000;
 
 const HELP: &str = "\
-Of more than 1000 elements the ends of each axis are printed, and only these are read. What others write
-meanwhile may be half in it.
+Of more than 1000 elements the ends of each axis are printed, and only these
+are read. What others write meanwhile may be half in it. In a terminal, lines
+are as long as it is wide; elsewhere, as NumPy's.
 
 Examples:
   shmarray show elevation
-  shmarray show elevation '100:104, ::50'     indices, start:stop:step, ..., None; as NumPy means them
-  shmarray show elevation -1 --all            every element of the last row
+  shmarray show elevation '100:104, ::50'    as NumPy means it: start:stop:step
+  shmarray show elevation -1 --all           every element of the last row
   shmarray show elevation --png elevation.png --min 0
 ";
 
@@ -48,6 +50,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// The array: its name, or PID:FD
+    #[arg(add = ArgValueCandidates::new(candidates::arrays))]
     name: String,
     /// Which part, as NumPy writes it: `2:8,::-1,0`, `...`, `-1`
     #[arg(allow_hyphen_values = true)]
@@ -55,8 +58,9 @@ pub(crate) struct Arguments {
     /// Print every element, also of more than 1000
     #[arg(long, conflicts_with = "png")]
     all: bool,
-    /// Draw the part, which must have two dimensions, into this file; one that is there is replaced
-    #[arg(long, value_name = "FILE", value_parser = target::file, value_hint = ValueHint::FilePath)]
+    /// Draw the part into this file; one that is there is replaced. It has two dimensions, or is an
+    /// image: of |u1, with red, green, blue and perhaps opacity in its last axis
+    #[arg(long, value_name = "FILE", value_parser = output_file::parser(), value_hint = ValueHint::FilePath)]
     png: Option<PathBuf>,
     /// The number that gets the lowest colour [default: the lowest in the picture]
     #[arg(long, value_name = "NUMBER", requires = "png", allow_negative_numbers = true)]
@@ -67,20 +71,23 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> Result<ExitCode> {
-    let specimen =
-        found::find(&arguments.name).map_err(|error| without_brackets(&arguments.name, error))?;
-    let header = specimen.header();
+    let segment =
+        lookup::find(&arguments.name).map_err(|error| without_brackets(&arguments.name, error))?;
+    let header = segment.header();
     let mut window = Window::whole(header.layout());
     if let Some(slice) = &arguments.slice {
         window = slice::select(&window, slice)?;
     }
-    let read: Read<'_> = &|to, offset| specimen.read_at(to, offset);
+    let read: Read<'_> = &|to, offset| segment.read_at(to, offset);
     match &arguments.png {
         Some(path) => {
             let range = (arguments.min, arguments.max);
             picture::draw(read, header.dtype(), &window, range, path, out)?;
         }
-        None => print(read, header.dtype(), &window, arguments.all, out)?,
+        None => {
+            let columns = out.size().map_or(brackets::LINE, |(columns, _)| columns);
+            print(read, header.dtype(), &window, (arguments.all, columns), out)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -112,17 +119,18 @@ fn without_brackets(text: &str, error: anyhow::Error) -> anyhow::Error {
     }
 }
 
-/// Prints the elements of a window.
+/// Prints the elements of a window in lines of so many columns; every element, or the ends of each axis
+/// where there are many.
 fn print(
     read: Read<'_>,
     dtype: &DType,
     window: &Window,
-    is_all: bool,
+    (is_all, columns): (bool, usize),
     out: &mut dyn Write,
 ) -> Result<()> {
     let count = window.len().unwrap_or(usize::MAX);
     let is_summary = count > THRESHOLD && !is_all;
-    let shown = Shown::new(&window.shape, is_summary);
+    let shown = PrintedIndices::new(&window.shape, is_summary);
     if is_summary && shown.len().is_none_or(|len| len > MAX_SUMMARY) {
         let (ndim, len) = (window.shape.len(), shown.len().unwrap_or(usize::MAX));
         bail!(
@@ -133,13 +141,13 @@ fn print(
     let itemsize = dtype.itemsize();
     let elements = gather::gather(read, window, &shown, itemsize)?;
     if window.shape.is_empty() {
-        writeln!(out, "{}", Words::of_scalar(dtype, &elements).word(&elements))?;
+        writeln!(out, "{}", Formatter::of_scalar(dtype, &elements).word(&elements))?;
         return Ok(());
     }
-    let words = Words::of_array(dtype, &elements);
-    shown.print(out, &mut |number| {
+    let formatter = Formatter::of_array(dtype, &elements);
+    shown.print(columns, out, &mut |number| {
         let at = number * itemsize;
-        words.word(elements.get(at..at + itemsize).unwrap_or_default())
+        formatter.word(elements.get(at..at + itemsize).unwrap_or_default())
     })?;
     Ok(())
 }

@@ -3,23 +3,28 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap_complete::engine::ArgValueCandidates;
 use serde::Serialize;
 use shm_survey::{Participant, SegmentInfo};
 
-use crate::found;
-use crate::out::{Out, Paint, tell};
+use crate::columns::marks_text;
+use crate::lookup;
+use crate::out::{Out, tell};
 use crate::overview::{Segment, abandoned};
-use crate::table::{Cell, Table};
-use crate::units;
+use crate::paint::Paint;
+use crate::shape::python_shape;
+use crate::table::{Cell, Column, Table};
+use crate::{candidates, os, units};
 
 const HELP: &str = "\
-The table of slots has the processes that ever took a lock, a chunk or a place at a barrier in the
-array; their numbers are those of their own PID namespaces. The table of processes has those that have
-it open or mapped now, as far as /proc shows.
+The table of slots has the processes that ever took a lock, a chunk or a place
+at a barrier in the array; their numbers are those of their own PID
+namespaces. The table of processes has those that have it open or mapped now,
+as far as /proc shows.
 
 Examples:
   shmarray stat elevation
-  shmarray stat 4711:5                     a memfd array: file descriptor 5 of process 4711
+  shmarray stat 4711:5             a memfd: file descriptor 5 of process 4711
   shmarray stat elevation --json | jq .data_offset
 ";
 
@@ -27,6 +32,7 @@ Examples:
 #[command(after_help = HELP)]
 pub(crate) struct Arguments {
     /// Its name, or the process and the file descriptor: PID:FD
+    #[arg(add = ArgValueCandidates::new(candidates::arrays))]
     name: String,
     /// Print JSON
     #[arg(long)]
@@ -54,8 +60,6 @@ struct Details {
     /// The process that made it, in its own PID namespace.
     creator_pid: u32,
     modified: String,
-    /// The user it belongs to.
-    owner: u32,
     /// Nothing if they cannot be read.
     participants: Option<Vec<Slot>>,
     /// Nothing if it is not guarded, or cannot be read.
@@ -74,17 +78,21 @@ struct Slot {
 
 #[derive(Serialize)]
 struct Lock {
-    /// The slot of who holds it alone.
+    /// The slot of the exclusive lock holder.
     holder: Option<u32>,
     holder_alive: bool,
-    /// The slots of those who share it.
+    /// Whether the exclusive lock holder still waits for the sharers.
+    holder_waits: bool,
+    /// Whether others wait for the exclusive lock holder.
+    is_waited_for: bool,
+    /// The slots of the shared lock holders.
     sharers: Vec<u32>,
     /// Whether a writer died or panicked in the middle.
     poisoned: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
-    let seen = found::find(&arguments.name)?;
+    let seen = lookup::find(&arguments.name)?;
     let details = Details::of(&seen)?;
     if arguments.json {
         out.json(&details)?;
@@ -119,18 +127,19 @@ impl Details {
             uuid: stamp.uuid.to_string(),
             creator_pid: stamp.creator,
             modified: units::utc(seen.modified()),
-            owner: seen.owner(),
             participants: participants.ok().map(|all| all.iter().map(Slot::of).collect()),
             lock: lock.map(|lock| Lock {
                 holder: lock.holder,
                 holder_alive: lock.holder_alive,
+                holder_waits: lock.holder_waits,
+                is_waited_for: lock.is_waited_for,
                 sharers: lock.sharers,
                 poisoned: lock.poisoned,
             }),
         })
     }
 
-    /// What people read, with its names.
+    /// The lines for people, with their names.
     fn lines(&self, rounded: bool) -> Vec<(&'static str, String)> {
         let segment = &self.segment;
         let bytes = |count: u64| {
@@ -146,7 +155,7 @@ impl Details {
             ("place", segment.place.clone()),
             ("backend", segment.backend.clone()),
             ("dtype", segment.dtype.clone()),
-            ("shape", segment.python_shape()),
+            ("shape", python_shape(&segment.shape)),
             ("order", segment.order.clone()),
             ("elements", self.elements.to_string()),
             ("itemsize", self.itemsize.to_string()),
@@ -159,10 +168,10 @@ impl Details {
             ("uuid", self.uuid.clone()),
             ("created", format!("{} by process {}", segment.created, self.creator_pid)),
             ("modified", self.modified.clone()),
-            ("owner", format!("user {}", self.owner)),
+            ("owner", format!("user {} ({})", segment.owner, os::user_name(segment.owner))),
             ("policy", segment.policy.clone()),
             ("in use", in_use.to_owned()),
-            ("marks", segment.marks_text()),
+            ("marks", marks_text(segment)),
         ];
         if let Some(lock) = &self.lock {
             lines.push(("lock", lock.to_string()));
@@ -174,10 +183,16 @@ impl Details {
 impl std::fmt::Display for Lock {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.holder {
+            Some(slot) if self.holder_waits => {
+                write!(f, "slot {slot} waits for slots {:?}", self.sharers)?;
+            }
             Some(slot) if self.holder_alive => write!(f, "held by slot {slot}")?,
             Some(slot) => write!(f, "held by slot {slot}, which is dead")?,
             None if self.sharers.is_empty() => f.write_str("free")?,
             None => write!(f, "shared by slots {:?}", self.sharers)?,
+        }
+        if self.is_waited_for {
+            f.write_str("; others wait for it")?;
         }
         if self.poisoned { f.write_str(", poisoned") } else { Ok(()) }
     }
@@ -209,7 +224,12 @@ fn print(details: &Details, out: &mut Out) -> std::io::Result<()> {
     }
     if let Some(participants) = details.participants.as_deref().filter(|all| !all.is_empty()) {
         writeln!(out)?;
-        let mut table = Table::new(&["SLOT", "PID", "SINCE", "PARTICIPANT"], &[0, 1]);
+        let mut table = Table::new(&[
+            Column::figures("SLOT"),
+            Column::figures("PID"),
+            Column::text("SINCE").rank(1),
+            Column::text("PARTICIPANT"),
+        ]);
         for slot in participants {
             let state = if slot.alive { ("alive", Paint::Green) } else { ("dead", Paint::Red) };
             table.row([
@@ -219,15 +239,15 @@ fn print(details: &Details, out: &mut Out) -> std::io::Result<()> {
                 Cell::new(state.0).paint(state.1),
             ]);
         }
-        out.table(&table)?;
+        out.table(&table, false)?;
     }
     if !details.segment.processes.is_empty() {
         writeln!(out)?;
-        let mut table = Table::new(&["PID", "PROCESS"], &[0]);
+        let mut table = Table::new(&[Column::figures("PID"), Column::text("PROCESS").elided(8, 1)]);
         for process in &details.segment.processes {
-            table.row([process.pid.to_string().into(), (&process.command).into()]);
+            table.row([process.pid.to_string().into(), process.title().into()]);
         }
-        out.table(&table)?;
+        out.table(&table, false)?;
     }
     Ok(())
 }

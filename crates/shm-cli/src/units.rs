@@ -11,7 +11,7 @@ pub(crate) fn bytes(count: u64) -> String {
     let mut value = count as f64 / 1024.0;
     let mut units = UNITS.into_iter();
     let mut unit = units.next().unwrap_or_default();
-    // What would be written as 1024.0 is one of the next unit.
+    // A figure that would be written as 1024.0 is one of the next unit.
     while value >= 1023.95 {
         let Some(next) = units.next() else { break };
         (value, unit) = (value / 1024.0, next);

@@ -1,40 +1,79 @@
 //! `shmarray watch`.
 //!
-//! The table is drawn over the last one, a line at a time. The terminal is never put into another
-//! state (no hidden cursor, no other screen), so there is nothing to restore, however this ends.
+//! In a terminal it draws on a screen of its own, which the terminal keeps apart from what it showed
+//! before: so nothing remains of a table when the terminal changes its size.
+
+mod view;
 
 use std::io::Write;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
-use unicode_width::UnicodeWidthChar;
+use self::view::{Asked, View};
+use crate::columns::{self, Field};
+use crate::filter::Filter;
+use crate::os::{Event, Terminal};
+use crate::out::Out;
+use crate::overview::Overview;
+use crate::paint::Paint;
+use crate::{elide, units};
 
-use crate::out::{Out, Paint};
-use crate::overview::{Overview, who};
-use crate::table::Table;
-use crate::units;
+/// For people.
+const FIELDS: [Field; 8] = [
+    Field::Title,
+    Field::ShortDType,
+    Field::Shape,
+    Field::Size,
+    Field::Age,
+    Field::Who,
+    Field::Owner,
+    Field::Marks,
+];
+
+/// For programs, which count on them: none comes or goes.
+const EXACT: [Field; 8] = [
+    Field::Title,
+    Field::ShortDType,
+    Field::Shape,
+    Field::Bytes,
+    Field::Seconds,
+    Field::Processes,
+    Field::Who,
+    Field::Marks,
+];
 
 const HELP: &str = "\
-In a terminal the table is redrawn in place, until ^C. Elsewhere each table is printed after the last
-one, with an empty line between them and tabs between the columns.
+In a terminal the table is redrawn in place, until `q`, which leaves the last
+one, or ^C. Elsewhere each table is printed after the last one, with an empty
+line between them and tabs between the columns.
+
+Keys:
+  q                       end
+  n s a                   sort by name, size, age
+  up down, k j            scroll by one array
+  PgUp PgDn, b blank      scroll by a screen
+  Home End, g G           the first and the last arrays
 
 Examples:
   shmarray watch
-  shmarray watch --interval 0.2
+  shmarray watch 'tile-*' --sort size --interval 0.2
   shmarray watch --count 60 --interval 60 > hour.txt
 ";
 
 #[derive(Debug, clap::Args)]
-#[command(after_help = HELP)]
+#[command(after_help = format!("{}\n{HELP}", crate::ls::COLUMNS))]
 pub(crate) struct Arguments {
+    #[command(flatten)]
+    filter: Filter,
     /// Time between two tables, from 0.1 to 3600 seconds
     #[arg(long, value_name = "SECONDS", default_value = "1", value_parser = interval)]
     interval: Duration,
     /// End after so many tables
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
+    /// Every column in full; lines end where the terminal does
+    #[arg(long)]
+    wide: bool,
 }
 
 fn interval(text: &str) -> Result<Duration, String> {
@@ -46,122 +85,129 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 pub(crate) fn run(arguments: &Arguments, out: &mut Out) -> anyhow::Result<ExitCode> {
-    let mut drawn = Vec::new();
+    // Errors of the first look are told before the terminal is another.
+    let mut overview = look(arguments)?;
+    let mut terminal = Terminal::new(out.can_redraw())?;
+    let mut view = View::new(arguments.filter.sort);
     for number in 1.. {
-        let overview = Overview::now()?;
-        let lines = table(&overview, out).lines(out);
-        if out.can_redraw() {
-            let title = format!(
-                "{}  {}  every {:?}, ^C to end",
-                units::utc(std::time::SystemTime::now()),
-                units::count(overview.segments.len(), "array", "arrays"),
-                arguments.interval
-            );
-            drawn = redraw(out, [vec![out.painted(Paint::Dim, &title)], lines].concat(), &drawn)?;
-        } else {
-            if number > 1 {
-                writeln!(out)?;
-            }
-            for line in lines {
-                writeln!(out, "{line}")?;
-            }
+        if number > 1 {
+            overview = look(arguments)?;
         }
-        out.flush()?;
-        if arguments.count == Some(number) || reader_goes_within(arguments.interval)? {
+        if !out.can_redraw() {
+            print(&overview, number > 1, arguments.wide, out)?;
+        }
+        if arguments.count == Some(number)
+            || !wait(&overview, &mut view, &mut terminal, arguments, out)?
+        {
             break;
         }
+    }
+    if out.can_redraw() {
+        let mut lines = frame(&overview, &mut view, &terminal, arguments, out);
+        // The cursor takes the last line.
+        let (_, rows) = size(out);
+        lines.truncate(rows.saturating_sub(1));
+        terminal.leave()?;
+        for line in lines {
+            writeln!(out, "{line}")?;
+        }
+        out.flush()?;
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn table(overview: &Overview, out: &Out) -> Table {
-    let rounded = out.is_terminal();
-    let last = if rounded { ["SIZE", "AGE"] } else { ["BYTES", "SECONDS"] };
-    let heads = ["NAME", "DTYPE", "SHAPE", last[0], last[1], "PROCESSES", "WHO", "MARKS"];
-    let mut table = Table::new(&heads, &[3, 4, 5]);
-    for segment in &overview.segments {
-        let (size, age) = if rounded {
-            (units::bytes(segment.bytes), segment.age())
-        } else {
-            (segment.bytes.to_string(), segment.age_seconds.to_string())
-        };
-        table.row([
-            segment.title().into(),
-            segment.short_dtype().into(),
-            segment.python_shape().into(),
-            size.into(),
-            age.into(),
-            segment.count(),
-            who(&segment.processes).into(),
-            segment.marks(),
-        ]);
-    }
-    table
+/// The arrays that the arguments ask for.
+fn look(arguments: &Arguments) -> anyhow::Result<Overview> {
+    let mut overview = Overview::now()?;
+    arguments.filter.apply(&mut overview)?;
+    Ok(overview)
 }
 
-/// Draws over the lines that were drawn, whose widths are `drawn`, and tells the widths of the new
-/// ones. What does not fit the terminal is cut off: a line that wraps would take two.
-fn redraw(out: &mut Out, mut lines: Vec<String>, drawn: &[usize]) -> std::io::Result<Vec<usize>> {
-    let (columns, rows) = out.size().unwrap_or((80, 24));
-    // The cursor stays in a line of its own below.
-    let most = rows.saturating_sub(1).max(1);
-    if lines.len() > most {
-        let left_out = lines.len() - most + 1;
-        lines.truncate(most - 1);
-        lines.push(format!("… {}", units::count(left_out, "more line", "more lines")));
+/// Prints a table below the last one.
+fn print(overview: &Overview, is_next: bool, is_wide: bool, out: &mut Out) -> std::io::Result<()> {
+    if is_next {
+        writeln!(out)?;
     }
-    // In a terminal that has become narrower, what was drawn takes more lines.
-    let up: usize = drawn.iter().map(|width| width.div_ceil(columns).max(1)).sum();
-    let up = up.min(most);
-    if up > 0 {
-        write!(out, "\x1b[{up}A\r")?;
-    }
-    let mut widths = Vec::with_capacity(lines.len());
-    for line in &lines {
-        let (line, width) = cut(line, columns);
-        writeln!(out, "{line}\x1b[K")?; // erases the rest of the line
-        widths.push(width);
-    }
-    write!(out, "\x1b[J")?; // erases what is below
-    Ok(widths)
+    let fields = if out.is_terminal() {
+        columns::for_people(&FIELDS, &overview.segments)
+    } else {
+        EXACT.to_vec()
+    };
+    out.table(&columns::table(&fields, &overview.segments), is_wide)?;
+    out.flush()
 }
 
-/// The beginning of a line that fits, and its width in columns. Colours take none.
-fn cut(line: &str, columns: usize) -> (String, usize) {
-    let (mut text, mut width) = (String::with_capacity(line.len()), 0);
-    let (mut is_colour, mut is_full) = (false, false);
-    for char in line.chars() {
-        is_colour |= char == '\x1b';
-        if is_colour {
-            text.push(char);
-            is_colour = char != 'm';
-            continue;
+/// Shows the table until the next one is due; tells whether there is to be a next one.
+fn wait(
+    overview: &Overview,
+    view: &mut View,
+    terminal: &mut Terminal,
+    arguments: &Arguments,
+    out: &mut Out,
+) -> anyhow::Result<bool> {
+    let due = Instant::now() + arguments.interval;
+    let mut is_drawn = false;
+    loop {
+        if out.can_redraw() && !is_drawn {
+            draw(frame(overview, view, terminal, arguments, out), out)?;
+            is_drawn = true;
         }
-        let more = char.width().unwrap_or(0);
-        is_full |= width + more > columns;
-        if !is_full {
-            text.push(char);
-            width += more;
+        let left = due.saturating_duration_since(Instant::now());
+        match terminal.wait(left)? {
+            Event::Nothing if left.is_zero() => return Ok(true),
+            Event::Nothing => {}
+            Event::Changed => is_drawn = false,
+            Event::Typed(keys) => match view.typed(&keys) {
+                Asked::End => return Ok(false),
+                Asked::Redraw => is_drawn = false,
+            },
+            Event::Ended(signal) => {
+                terminal.end_by(signal)?;
+                return Ok(false);
+            }
+            Event::Unread => return Ok(false),
         }
     }
-    (text, width)
 }
 
-/// Waits so long, or until nobody can read standard output any more; tells whether that is so. See
-/// `poll(2)`.
-fn reader_goes_within(time: Duration) -> anyhow::Result<bool> {
-    let stdout = std::io::stdout();
-    let mut events = [PollFd::new(&stdout, PollFlags::empty())];
-    match poll(&mut events, Some(&Timespec::try_from(time)?)) {
-        Ok(ready) => Ok(ready > 0),
-        Err(Errno::INTR) => Ok(false),
-        Err(errno) => Err(errno.into()),
-    }
+/// The lines that fit the terminal: a title, the heads, and as many arrays as there is room for.
+fn frame(
+    overview: &Overview,
+    view: &mut View,
+    terminal: &Terminal,
+    arguments: &Arguments,
+    out: &Out,
+) -> Vec<String> {
+    let (columns, rows) = size(out);
+    let mut segments = overview.segments.clone();
+    view.sort().sort(&mut segments);
+    let fields = columns::for_people(&FIELDS, &segments);
+    let table = columns::table(&fields, &segments).lines(out.look(arguments.wide));
+    let count = units::count(segments.len(), "array", "arrays");
+    let end = if terminal.has_keys() { "q to end" } else { "^C to end" };
+    let title =
+        format!("{count} by {}, {end}, every {:?}", view.sort().as_str(), arguments.interval);
+    let mut lines = vec![out.painted(Paint::Dim, &elide::end(&title, columns))];
+    lines.extend(view.visible(table, rows.saturating_sub(1)));
+    lines.truncate(rows);
+    lines.iter().map(|line| elide::end(line, columns)).collect()
+}
+
+/// Columns and rows of the terminal, or those of a usual one.
+fn size(out: &Out) -> (usize, usize) {
+    out.size().unwrap_or((80, 24))
+}
+
+/// Draws from the first line of the screen, and clears what was behind and below. See
+/// `console_codes(4)`.
+fn draw(lines: Vec<String>, out: &mut Out) -> std::io::Result<()> {
+    write!(out, "\x1b[H{}\x1b[K\x1b[J", lines.join("\x1b[K\n"))?;
+    out.flush()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{cut, interval};
+    use super::interval;
 
     #[test]
     fn intervals_have_bounds() {
@@ -170,13 +216,5 @@ mod tests {
         for wrong in ["", "x", "nan", "inf", "-1", "0", "0.09", "3600.1", "1e300"] {
             assert!(interval(wrong).is_err(), "{wrong}");
         }
-    }
-
-    #[test]
-    fn lines_are_cut_to_the_terminal() {
-        assert_eq!(cut("abc", 3), ("abc".into(), 3));
-        assert_eq!(cut("abcd", 3), ("abc".into(), 3));
-        assert_eq!(cut("\x1b[1mabcd\x1b[0m", 2), ("\x1b[1mab\x1b[0m".into(), 2));
-        assert_eq!(cut("数数a", 3), ("数".into(), 2)); // what follows is not drawn instead
     }
 }

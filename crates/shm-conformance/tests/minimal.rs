@@ -36,7 +36,7 @@ impl Backend for Minimal {
         if let Some(fill) = fill {
             match fill {
                 Fill::InPlace(fill) => fill(handle.header(), &region)?,
-                Fill::InOrder(fill) | Fill::Once(fill, _) => {
+                Fill::InOrder(fill) | Fill::InOrderOnce(fill, _) => {
                     fill(&mut Data { inner: &handle.inner, at: handle.header().data_offset() })?;
                 }
             }

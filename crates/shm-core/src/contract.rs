@@ -90,29 +90,29 @@ pub enum Fill<'a> {
     /// One after the other, in the order of memory: the backend takes the fastest way, and reserves
     /// no memory in advance for what is written anyway. What is not written is zero.
     InOrder(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>),
-    /// As [`InOrder`](Self::InOrder), by what should not be asked twice: memory is reserved first,
-    /// unless it is to be [`Lazy`](Commit::Lazy), and the cell is set to true before it is called.
-    Once(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>, &'a Cell<bool>),
+    /// As [`InOrder`](Self::InOrder), for a closure that must not run twice: memory is reserved
+    /// first, unless it is to be [`Lazy`](Commit::Lazy), and the cell is set to true before the call.
+    InOrderOnce(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>, &'a Cell<bool>),
 }
 
 impl Fill<'_> {
     /// Whether it writes all bytes, one after the other.
     pub fn is_in_order(&self) -> bool {
-        matches!(self, Self::InOrder(_) | Self::Once(..))
+        matches!(self, Self::InOrder(_) | Self::InOrderOnce(..))
     }
 
-    /// The same once more, for a second attempt.
-    pub fn again(&mut self) -> Fill<'_> {
+    /// A shorter borrow of the same, so that it is still there for a second attempt.
+    pub fn reborrow(&mut self) -> Fill<'_> {
         match self {
             Self::InPlace(fill) => Fill::InPlace(*fill),
             Self::InOrder(fill) => Fill::InOrder(*fill),
-            Self::Once(fill, begun) => Fill::Once(*fill, begun),
+            Self::InOrderOnce(fill, begun) => Fill::InOrderOnce(*fill, begun),
         }
     }
 
-    /// Whether it has been called, and should not be again.
+    /// Whether it has been called, and must not be called again.
     pub fn is_used_up(&self) -> bool {
-        matches!(self, Self::Once(_, begun) if begun.get())
+        matches!(self, Self::InOrderOnce(_, begun) if begun.get())
     }
 }
 
@@ -121,7 +121,7 @@ impl fmt::Debug for Fill<'_> {
         f.write_str(match self {
             Self::InPlace(_) => "InPlace",
             Self::InOrder(_) => "InOrder",
-            Self::Once(..) => "Once",
+            Self::InOrderOnce(..) => "InOrderOnce",
         })
     }
 }

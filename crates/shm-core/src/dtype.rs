@@ -10,245 +10,22 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::text::parsed;
 
+mod aliases;
+mod literal;
 mod parse;
+mod scalar;
+mod swap;
+mod time;
 
-/// The order of bytes within a scalar.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ByteOrder {
-    /// Least significant byte first (`<`).
-    Little,
-    /// Most significant byte first (`>`).
-    Big,
-    /// One byte, or bytes without order (`|`).
-    None,
-}
-
-impl ByteOrder {
-    /// The order of this machine.
-    pub const NATIVE: Self = if cfg!(target_endian = "little") { Self::Little } else { Self::Big };
-}
-
-/// A unit of time of `datetime64` and `timedelta64`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Unit {
-    /// `Y`
-    Year,
-    /// `M`
-    Month,
-    /// `W`
-    Week,
-    /// `D`
-    Day,
-    /// `h`
-    Hour,
-    /// `m`
-    Minute,
-    /// `s`
-    Second,
-    /// `ms`
-    Millisecond,
-    /// `us`
-    Microsecond,
-    /// `ns`
-    Nanosecond,
-    /// `ps`
-    Picosecond,
-    /// `fs`
-    Femtosecond,
-    /// `as`
-    Attosecond,
-}
-
-impl Unit {
-    const ALL: [(Self, &'static str); 13] = [
-        (Self::Year, "Y"),
-        (Self::Month, "M"),
-        (Self::Week, "W"),
-        (Self::Day, "D"),
-        (Self::Hour, "h"),
-        (Self::Minute, "m"),
-        (Self::Second, "s"),
-        (Self::Millisecond, "ms"),
-        (Self::Microsecond, "us"),
-        (Self::Nanosecond, "ns"),
-        (Self::Picosecond, "ps"),
-        (Self::Femtosecond, "fs"),
-        (Self::Attosecond, "as"),
-    ];
-
-    fn code(self) -> &'static str {
-        Self::ALL.iter().find(|(unit, _)| *unit == self).map_or("", |(_, code)| code)
-    }
-}
-
-/// What one tick of a `datetime64` or `timedelta64` lasts: `count` units, or generic.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TimeUnit {
-    /// No unit (`<M8`).
-    Generic,
-    /// So many of a unit (`<M8[25s]`); one in almost all arrays.
-    Of(u32, Unit),
-}
-
-impl fmt::Display for TimeUnit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Generic => Ok(()),
-            Self::Of(1, unit) => write!(f, "[{}]", unit.code()),
-            Self::Of(count, unit) => write!(f, "[{count}{}]", unit.code()),
-        }
-    }
-}
-
-/// What a scalar is, without its byte order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum ScalarKind {
-    /// `b1`: zero is false.
-    Bool,
-    /// `i1` to `i8`: signed, so many bytes.
-    Int(u8),
-    /// `u1` to `u8`: unsigned, so many bytes.
-    UInt(u8),
-    /// `f2`, `f4`, `f8`: IEEE 754, so many bytes.
-    Float(u8),
-    /// bfloat16, written `<V2` as `ml_dtypes` does (NumPy has no character of its own for it).
-    BFloat16,
-    /// `c8`, `c16`: real and imaginary part, so many bytes together.
-    Complex(u8),
-    /// `S`: so many bytes, padded with NUL.
-    Bytes(u32),
-    /// `V`: so many bytes without meaning; padding in structures.
-    Void(u32),
-    /// `M8`: ticks since 1970-01-01T00:00.
-    DateTime(TimeUnit),
-    /// `m8`: ticks.
-    TimeDelta(TimeUnit),
-}
-
-/// A scalar type with its byte order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Scalar {
-    kind: ScalarKind,
-    order: ByteOrder,
-}
-
-impl Scalar {
-    /// A scalar of this machine's byte order.
-    pub const fn native(kind: ScalarKind) -> Self {
-        Self::with_order(kind, ByteOrder::NATIVE)
-    }
-
-    const fn with_order(kind: ScalarKind, order: ByteOrder) -> Self {
-        let order = match kind {
-            ScalarKind::Bool
-            | ScalarKind::Int(1)
-            | ScalarKind::UInt(1)
-            | ScalarKind::Bytes(_)
-            | ScalarKind::Void(_) => ByteOrder::None,
-            _ => order,
-        };
-        Self { kind, order }
-    }
-
-    /// What it is.
-    pub const fn kind(self) -> ScalarKind {
-        self.kind
-    }
-
-    /// The order of its bytes.
-    pub const fn byte_order(self) -> ByteOrder {
-        self.order
-    }
-
-    /// Bytes per element.
-    pub const fn itemsize(self) -> usize {
-        match self.kind {
-            ScalarKind::Bool => 1,
-            ScalarKind::Int(n)
-            | ScalarKind::UInt(n)
-            | ScalarKind::Float(n)
-            | ScalarKind::Complex(n) => n as usize,
-            ScalarKind::BFloat16 => 2,
-            ScalarKind::Bytes(n) | ScalarKind::Void(n) => n as usize,
-            ScalarKind::DateTime(_) | ScalarKind::TimeDelta(_) => 8,
-        }
-    }
-}
-
-/// The scalars that most arrays consist of, to their `descr` and back without taking it apart.
-macro_rules! common {
-    ($($kind:ident $(($size:literal))? => $little:literal $big:literal,)*) => {
-        impl Scalar {
-            const fn common(self) -> Option<&'static str> {
-                let [little, big] = match self.kind {
-                    $(ScalarKind::$kind $(($size))? => [$little, $big],)*
-                    _ => return None,
-                };
-                Some(if matches!(self.order, ByteOrder::Big) { big } else { little })
-            }
-
-            /// Of those of this machine's byte order.
-            fn from_common(descr: &str) -> Option<Self> {
-                const LITTLE: bool = cfg!(target_endian = "little");
-                $(
-                    if descr == const { if LITTLE { $little } else { $big } } {
-                        return Some(Self::native(ScalarKind::$kind $(($size))?));
-                    }
-                )*
-                None
-            }
-        }
-    };
-}
-
-common! {
-    Bool => "|b1" "|b1",
-    Int(1) => "|i1" "|i1",
-    Int(2) => "<i2" ">i2",
-    Int(4) => "<i4" ">i4",
-    Int(8) => "<i8" ">i8",
-    UInt(1) => "|u1" "|u1",
-    UInt(2) => "<u2" ">u2",
-    UInt(4) => "<u4" ">u4",
-    UInt(8) => "<u8" ">u8",
-    Float(2) => "<f2" ">f2",
-    Float(4) => "<f4" ">f4",
-    Float(8) => "<f8" ">f8",
-    BFloat16 => "<V2" ">V2",
-    Complex(8) => "<c8" ">c8",
-    Complex(16) => "<c16" ">c16",
-}
-
-impl fmt::Display for Scalar {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(descr) = self.common() {
-            return f.write_str(descr);
-        }
-        f.write_str(match self.order {
-            ByteOrder::Little => "<",
-            ByteOrder::Big => ">",
-            ByteOrder::None => "|",
-        })?;
-        match self.kind {
-            ScalarKind::Bool => write!(f, "b1"),
-            ScalarKind::Int(n) => write!(f, "i{n}"),
-            ScalarKind::UInt(n) => write!(f, "u{n}"),
-            ScalarKind::Float(n) => write!(f, "f{n}"),
-            ScalarKind::BFloat16 => write!(f, "V2"),
-            ScalarKind::Complex(n) => write!(f, "c{n}"),
-            ScalarKind::Bytes(n) => write!(f, "S{n}"),
-            ScalarKind::Void(n) => write!(f, "V{n}"),
-            ScalarKind::DateTime(unit) => write!(f, "M8{unit}"),
-            ScalarKind::TimeDelta(unit) => write!(f, "m8{unit}"),
-        }
-    }
-}
+pub use literal::Literal;
+pub use scalar::{ByteOrder, Scalar, ScalarKind};
+pub use swap::ByteSwap;
+pub use time::{TimeUnit, Unit};
 
 /// One field of a structure, placed right behind the one before it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Field {
-    /// Its name; padding has an empty one.
+    /// Its name; that of padding is empty.
     pub name: String,
     /// Its type.
     pub dtype: DType,
@@ -260,6 +37,13 @@ impl Field {
     /// A field with a single value.
     pub fn new(name: impl Into<String>, dtype: DType) -> Self {
         Self { name: name.into(), dtype, shape: Vec::new() }
+    }
+
+    /// Whether it is what NumPy puts between fields and behind the last: it has no name and no
+    /// meaning.
+    fn is_padding(&self) -> bool {
+        let is_void = matches!(&self.dtype, DType::Scalar(scalar) if matches!(scalar.kind(), ScalarKind::Void(_)));
+        self.name.is_empty() && is_void
     }
 
     fn itemsize(&self) -> usize {
@@ -290,11 +74,11 @@ pub enum DType {
 }
 
 impl DType {
-    /// The longest `descr` that is understood, in bytes.
-    pub const MAX_DESCR_LEN: usize = 8192;
+    /// The longest `descr` that is understood, in bytes: NumPy reads no longer header of a file.
+    pub const MAX_DESCR_LEN: usize = 10_000;
 
-    /// The deepest nesting of structures that is understood.
-    pub const MAX_DEPTH: usize = 8;
+    /// The deepest nesting of structures that is understood: Python reads no more brackets.
+    pub const MAX_DEPTH: usize = 99;
 
     /// A scalar of this machine's byte order.
     pub const fn native(kind: ScalarKind) -> Self {
@@ -323,9 +107,7 @@ impl DType {
     /// Whether every part of it has this machine's byte order.
     pub fn is_native(&self) -> bool {
         match self {
-            Self::Scalar(scalar) => {
-                matches!(scalar.order, ByteOrder::None) || scalar.order == ByteOrder::NATIVE
-            }
+            Self::Scalar(scalar) => scalar.is_native(),
             Self::Struct(fields) => fields.iter().all(|field| field.dtype.is_native()),
         }
     }
@@ -357,8 +139,8 @@ impl fmt::Display for DType {
         };
         f.write_str("[")?;
         for (i, field) in fields.iter().enumerate() {
-            let name = field.name.replace('\\', "\\\\").replace('\'', "\\'");
-            write!(f, "{}('{name}', ", if i == 0 { "" } else { ", " })?;
+            let name = Literal::repr(&field.name);
+            write!(f, "{}({name}, ", if i == 0 { "" } else { ", " })?;
             match &field.dtype {
                 DType::Scalar(scalar) => write!(f, "'{scalar}'")?,
                 nested => write!(f, "{nested}")?,

@@ -8,7 +8,11 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic;
 
-use crate::{DType, ScalarKind, TimeUnit};
+use crate::dtype::{DType, ScalarKind, TimeUnit};
+
+mod unicode;
+
+pub use unicode::{TooLong, Unicode};
 
 /// A type whose values can lie in shared memory.
 ///
@@ -129,7 +133,7 @@ scalars! { Bool => ScalarKind::Bool; }
 
 /// Markers for the units of [`DateTime64`] and [`TimeDelta64`].
 pub mod unit {
-    use crate::Unit;
+    use crate::dtype::Unit;
 
     /// A unit of time known to the compiler.
     pub trait Marker: Copy + Send + Sync + 'static {
@@ -324,6 +328,7 @@ mod tests {
         check::<f32>("<f4");
         check::<f64>("<f8");
         check::<[u8; 16]>("|S16");
+        check::<Unicode<7>>("<U7");
         check::<DateTime64<unit::Nanosecond>>("<M8[ns]");
         check::<TimeDelta64<unit::Day>>("<m8[D]");
         check::<Sample>("[('time', '<M8[ms]'), ('value', '<f4'), ('ok', '|b1'), ('code', '|S3')]");

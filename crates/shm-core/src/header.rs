@@ -79,7 +79,7 @@ impl Header {
     ///
     /// # Errors
     /// [`ErrorKind::InvalidDType`] for a dtype that is not of this machine's byte order, whose
-    /// `descr` cannot be read back (more than 8192 bytes, nested too deep, …), or that does not
+    /// `descr` cannot be read back (more than 10 000 bytes, nested too deep, …), or that does not
     /// fit the layout's itemsize;
     /// [`ErrorKind::ShapeOverflow`] if there is no room for header and data together;
     /// [`ErrorKind::InvalidAlignment`] for one that is not a power of two of at least 4096.

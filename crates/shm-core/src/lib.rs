@@ -35,8 +35,8 @@ pub use contract::{
     SlotLocks, Spec,
 };
 pub use descriptor::{Descriptor, Origin, Payload, PayloadRef};
-pub use dtype::{ByteOrder, DType, Field, Scalar, ScalarKind, TimeUnit, Unit};
-pub use element::{AtomicElement, Bool, DateTime64, Element, TimeDelta64, unit};
+pub use dtype::{ByteOrder, ByteSwap, DType, Field, Literal, Scalar, ScalarKind, TimeUnit, Unit};
+pub use element::{AtomicElement, Bool, DateTime64, Element, TimeDelta64, TooLong, Unicode, unit};
 pub use error::{Error, ErrorKind, Result};
 pub use header::{Header, SLOT_COUNT, SLOT_LEN, SYNC_LEN, Stamp};
 pub use layout::{Layout, MAX_NDIM, Order};

@@ -1,11 +1,10 @@
 //! When the memory behind a new file is reserved.
 
-use std::os::fd::BorrowedFd;
-
-use rustix::io::Errno;
 use shm_core::{Access, Commit, ErrorKind, Region, Result};
 
-use crate::{Mapping, reserve, set_len};
+use crate::file::{reserve, set_len};
+use crate::mapping::Mapping;
+use crate::os::{self, BorrowedFile};
 
 /// Gives a new file its size in bytes, maps it, and reserves memory as asked.
 ///
@@ -16,41 +15,30 @@ use crate::{Mapping, reserve, set_len};
 /// # Errors
 /// [`ErrorKind::NoSpace`] with what is needed and what is free; [`ErrorKind::LimitReached`] for
 /// `RLIMIT_FSIZE`, `RLIMIT_AS` and `vm.max_map_count`; [`ErrorKind::Os`].
-pub fn commit(fd: BorrowedFd<'_>, len: usize, strategy: Commit) -> Result<Mapping> {
-    let map = || Mapping::file(fd, len, Access::ReadWrite);
+pub fn commit(file: BorrowedFile<'_>, len: usize, strategy: Commit) -> Result<Mapping> {
     match strategy {
-        Commit::Auto | Commit::Reserve => {
-            reserve(fd, len as u64)?;
-            map()
-        }
-        Commit::Lazy => {
-            set_len(fd, len as u64)?;
-            map()
-        }
-        Commit::Populate => {
-            set_len(fd, len as u64)?;
-            let mapping = map()?;
-            populate(&mapping, fd)?;
-            Ok(mapping)
-        }
+        Commit::Auto | Commit::Reserve => reserve(file, len as u64)?,
+        Commit::Lazy | Commit::Populate => set_len(file, len as u64)?,
     }
+    let mapping = Mapping::file(file, len, Access::ReadWrite)?;
+    if strategy == Commit::Populate {
+        populate(&mapping, file)?;
+    }
+    Ok(mapping)
 }
 
 /// Reserves and maps all pages of a new file, or only reserves them where the kernel cannot.
-pub(crate) fn populate(mapping: &Mapping, fd: BorrowedFd<'_>) -> Result<()> {
-    match mapping.populate(Some(fd)) {
+pub(crate) fn populate(mapping: &Mapping, file: BorrowedFile<'_>) -> Result<()> {
+    match mapping.populate(Some(file)) {
         Err(error) if is_unsupported(error.kind()) => {
             let len = mapping.len();
             tracing::warn!(len, %error, "cannot populate: memory is reserved instead");
-            reserve(fd, len as u64)
+            reserve(file, len as u64)
         }
         result => result,
     }
 }
 
 fn is_unsupported(kind: &ErrorKind) -> bool {
-    let ErrorKind::Os { error, .. } = kind else {
-        return false;
-    };
-    Errno::from_io_error(error) == Some(Errno::INVAL)
+    matches!(kind, ErrorKind::Os { error, .. } if os::is_unsupported(error))
 }

@@ -1,138 +1,149 @@
 //! A new segment's size, header and contents, and the memory behind them.
 
-use std::os::fd::BorrowedFd;
+use std::ops::Range;
 
-use rustix::io::Errno;
-use shm_core::{Access, Commit, Fill, Header, Result};
+use shm_core::{Access, Commit, Fill, Header, Result, Sink};
 
 use crate::commit::populate;
-use crate::file::{check_room, reserve_within};
+use crate::file::{reserve, reserve_within, set_len};
+use crate::header::write_header;
+use crate::mapping::Mapping;
+use crate::os::{self, BorrowedFile};
+use crate::pages::PagePlan;
 use crate::populate::PIECE;
 use crate::sink::{FileSink, MappedSink, put};
-use crate::{Mapping, PagePlan, commit, reserve, set_len, write_header};
+use crate::space::check_room;
 
-/// Makes a new, empty file a segment: gives it its size, its header and its contents, maps it in the
-/// pages of a plan, and reserves memory as asked.
+/// Makes a new, empty file a segment in three steps: gives it its size and maps it, in the pages of a
+/// plan; writes its header and its contents; reserves the memory that nothing was written to, as asked.
 ///
-/// What is written in order is written to the file, which finds ordinary pages for it more cheaply than
-/// the page faults of a mapping: running out is an error of the write. Huge pages are found through
-/// the mapping. Only what nothing was written to is reserved beside it.
+/// For contents that are not written in order, or that must not be asked for twice, memory is
+/// reserved before they are written.
+///
+/// Contents in order are written to the file, for which the kernel allocates ordinary pages more
+/// cheaply than in page faults: running out is an error of the write. Huge pages are populated through
+/// the mapping.
 ///
 /// # Errors
 /// Those of [`commit`](crate::commit()) and of `fill`. [`NoSpace`](shm_core::ErrorKind::NoSpace)
-/// before `fill` is called where the pool has fewer pages than the plan counts on.
+/// before `fill` is called where fewer hugetlb pages are free than the plan counts on.
 pub fn establish(
-    fd: BorrowedFd<'_>,
+    file: BorrowedFile<'_>,
     header: &Header,
     plan: &PagePlan,
     strategy: Commit,
     fill: Option<Fill<'_>>,
 ) -> Result<Mapping> {
-    if plan.is_huge() {
-        return in_huge_pages(fd, header, plan, strategy, fill);
+    let is_in_order = matches!(fill, Some(Fill::InOrder(_)));
+    let mut new = NewFile { file, header, plan: *plan, strategy, is_reserved: false };
+    let mut mapping = new.size(fill.is_some(), is_in_order)?;
+    if !is_in_order {
+        new.reserve_all_but(&mapping, 0..0)?;
     }
-    let len = header.mapped_len();
-    let (fill, reserves_rest) = match fill {
-        Some(Fill::InOrder(fill)) => {
-            set_len(fd, header.segment_len())?;
-            check_room(Some(fd), header.segment_len())?;
-            (fill, strategy != Commit::Lazy)
-        }
-        Some(Fill::Once(fill, begun)) => {
-            match strategy {
-                Commit::Lazy => set_len(fd, header.segment_len())?,
-                _ => reserve(fd, header.segment_len())?,
-            }
-            begun.set(true);
-            (fill, false)
-        }
-        other => {
-            let mapping = commit(fd, len, strategy)?.with_paging(plan.paging());
-            write_header(fd, header)?;
-            if let Some(Fill::InPlace(fill)) = other {
-                fill(header, &mapping)?;
-            }
-            return Ok(mapping);
-        }
-    };
-    write_header(fd, header)?;
-    let mut sink = FileSink::new(fd, header);
-    fill(&mut sink)?;
-    let written = sink.position();
-    if reserves_rest {
-        reserve_within(fd, 0..header.data_offset())?;
-        reserve_within(fd, written..header.segment_len())?;
-    }
-    let mapping = Mapping::in_pages(fd, len, Access::ReadWrite, plan)?.with_pages();
-    if strategy == Commit::Populate {
-        populate(&mapping, fd)?;
+    let written = new.write(&mut mapping, fill)?;
+    if is_in_order {
+        new.reserve_all_but(&mapping, written)?;
     }
     Ok(mapping)
 }
 
-/// The file is mapped before anything is written or reserved: the first page would be an ordinary
-/// one, and so would all that `fallocate(2)` finds where the mapping must ask for huge ones.
-fn in_huge_pages(
-    fd: BorrowedFd<'_>,
-    header: &Header,
-    plan: &PagePlan,
+/// A new file, and what it is to become.
+struct NewFile<'a> {
+    file: BorrowedFile<'a>,
+    header: &'a Header,
+    plan: PagePlan,
     strategy: Commit,
-    fill: Option<Fill<'_>>,
-) -> Result<Mapping> {
-    let len = header.mapped_len();
-    set_len(fd, plan.rounded(len) as u64)?;
-    if !plan.is_pooled() && (strategy != Commit::Lazy || fill.is_some()) {
-        check_room(Some(fd), header.segment_len())?;
-    }
-    let mapping = Mapping::in_pages(fd, len, Access::ReadWrite, plan)?;
-    match mapping.populate_part(0..PIECE) {
-        Err(Errno::INVAL) if !plan.is_pooled() => {
-            drop(mapping);
-            let plan = PagePlan::ordinary("the kernel cannot populate them (before Linux 5.14)");
-            return establish(fd, header, &plan, strategy, fill);
+    /// Memory was reserved along with the size.
+    is_reserved: bool,
+}
+
+impl NewFile<'_> {
+    /// The first step. The file is mapped before anything is written or reserved: the first page
+    /// would be an ordinary one, and so would all that `fallocate(2)` allocates where only a mapping
+    /// gets huge ones.
+    fn size(&mut self, has_fill: bool, is_in_order: bool) -> Result<Mapping> {
+        let Self { file, header, plan, strategy, .. } = *self;
+        let (len, is_huge) = (header.mapped_len(), plan.is_huge());
+        self.is_reserved =
+            !is_huge && !is_in_order && matches!(strategy, Commit::Auto | Commit::Reserve);
+        if self.is_reserved {
+            reserve(file, header.segment_len())?;
+        } else {
+            set_len(file, plan.rounded(len) as u64)?;
         }
-        Ok(()) | Err(Errno::INVAL) => {}
-        Err(errno) => return Err(mapping.populate_error(Some(fd), errno)),
-    }
-    if plan.is_pooled() {
-        put(&mapping, 0, &header.encode())?; // write(2) does not reach them
-    } else {
-        write_header(fd, header)?;
-    }
-    match fill {
-        Some(Fill::InOrder(fill)) => {
-            let mut sink = MappedSink::new(&mapping, Some(fd), header, plan);
-            fill(&mut sink)?;
-            let written = sink.position();
-            if strategy != Commit::Lazy && written < len {
-                populate(&mapping, fd)?;
-            }
+        let is_filled_or_reserved = has_fill || strategy != Commit::Lazy;
+        if is_in_order && !is_huge || is_huge && !plan.is_hugetlb() && is_filled_or_reserved {
+            check_room(Some(file), header.segment_len())?;
         }
-        Some(Fill::Once(fill, begun)) => {
-            match strategy {
-                Commit::Lazy => {}
-                _ => populate(&mapping, fd)?,
-            }
-            begun.set(true);
-            fill(&mut MappedSink::new(&mapping, Some(fd), header, plan))?;
-        }
-        other => {
-            match strategy {
-                Commit::Populate => populate(&mapping, fd)?,
-                // They were, when they were mapped.
-                Commit::Auto | Commit::Reserve if plan.is_pooled() => {}
-                Commit::Auto | Commit::Reserve if plan.needs_advice() => {
-                    mapping.populate(Some(fd))?;
+        let mapping = Mapping::in_pages(file, len, Access::ReadWrite, &plan)?;
+        if is_huge {
+            match mapping.populate_part(0..PIECE) {
+                Err(error) if os::is_unsupported(&error) && !plan.is_hugetlb() => {
+                    let reason = "the kernel cannot populate them (before Linux 5.14)";
+                    self.plan = PagePlan::ordinary(reason);
+                    return self.size(has_fill, is_in_order);
                 }
-                Commit::Auto | Commit::Reserve => reserve_within(fd, 0..header.segment_len())?,
-                Commit::Lazy => {}
+                Err(error) if !os::is_unsupported(&error) => {
+                    return Err(mapping.populate_error(Some(file), error));
+                }
+                _ => {}
             }
-            if let Some(Fill::InPlace(fill)) = other {
-                fill(header, &mapping)?;
+        }
+        Ok(mapping)
+    }
+
+    /// The second step: the header and the contents. Tells which bytes were written in order.
+    fn write(&self, mapping: &mut Mapping, fill: Option<Fill<'_>>) -> Result<Range<u64>> {
+        let Self { file, header, plan, .. } = *self;
+        if plan.is_hugetlb() {
+            put(mapping, 0, &header.encode())?; // write(2) does not reach them
+        } else {
+            write_header(file, header)?;
+        }
+        let fill: &mut dyn FnMut(&mut dyn Sink) -> Result<()> = match fill {
+            None => return Ok(0..0),
+            Some(Fill::InPlace(fill)) => {
+                fill(header, mapping)?;
+                return Ok(0..0);
+            }
+            Some(Fill::InOrder(fill)) => fill,
+            Some(Fill::InOrderOnce(fill, begun)) => {
+                begun.set(true);
+                fill
+            }
+        };
+        let end = if plan.is_huge() {
+            let mut sink = MappedSink::new(mapping, Some(file), header, &plan);
+            fill(&mut sink)?;
+            sink.position() as u64
+        } else {
+            let mut sink = FileSink::new(file, header);
+            fill(&mut sink)?;
+            mapping.set_populated();
+            sink.position()
+        };
+        Ok(header.data_offset()..end)
+    }
+
+    /// The third step: memory for all bytes but those that were written.
+    fn reserve_all_but(&self, mapping: &Mapping, written: Range<u64>) -> Result<()> {
+        let Self { file, header, plan, strategy, .. } = *self;
+        let len = header.segment_len();
+        if self.is_reserved || plan.is_huge() && written.end == len {
+            return Ok(());
+        }
+        match strategy {
+            Commit::Lazy => Ok(()),
+            Commit::Populate => populate(mapping, file),
+            // The kernel promised them when they were mapped.
+            Commit::Auto | Commit::Reserve if plan.is_hugetlb() => Ok(()),
+            Commit::Auto | Commit::Reserve if plan.needs_advice() => mapping.populate(Some(file)),
+            Commit::Auto | Commit::Reserve => {
+                reserve_within(file, 0..written.start)?;
+                reserve_within(file, written.end..len)
             }
         }
     }
-    Ok(mapping)
 }
 
 /// Gives a new mapping without a file its contents.
@@ -148,7 +159,7 @@ pub fn fill_in_memory(
     match fill {
         Fill::InPlace(fill) => fill(header, mapping),
         Fill::InOrder(fill) => fill(&mut MappedSink::new(mapping, None, header, plan)),
-        Fill::Once(fill, begun) => {
+        Fill::InOrderOnce(fill, begun) => {
             begun.set(true);
             fill(&mut MappedSink::new(mapping, None, header, plan))
         }

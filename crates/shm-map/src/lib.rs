@@ -1,8 +1,8 @@
 //! Owns memory mappings, and reserves the memory behind them.
 //!
 //! This crate is the only caller of `mmap`, `munmap` and `madvise` in shmarray. It knows no names
-//! and takes no locks. Whoever calls it says which file, how long, which access; it decides only which
-//! pages the memory is in.
+//! and takes no locks. The caller says which file, how long, which access; this crate decides only
+//! which pages the memory is in.
 //!
 //! - [`Mapping`]: a shared mapping of a file, or of anonymous memory;
 //! - [`SegmentRegion`]: one that keeps its segment, the [`Region`](shm_core::Region) of every backend;
@@ -12,25 +12,33 @@
 //! - [`PagePlan`]: which pages that memory is in, and why;
 //! - [`read_header`], [`write_header`]: by `pread` and `pwrite`, never through a mapping;
 //! - [`Anchor`]: keeps an open file description for exactly as long as this address space lives;
+//! - [`memfd`]: a file without a name;
+//! - [`cgroup()`]: the memory limit of this process's control group, and what is left below it;
 //! - [`system_error`]: a system's refusal as an error that names the limit that was reached.
+//!
+//! All that depends on the operating system is in `os`.
 #![deny(unsafe_code)]
 
-mod anchor;
+mod cgroup;
 mod commit;
 mod establish;
 mod file;
-mod limits;
+mod header;
 mod mapping;
+mod os;
 mod pages;
 mod populate;
 mod region;
 mod sink;
+mod space;
 
-pub use anchor::Anchor;
+pub use cgroup::{Cgroup, CgroupVersion};
 pub use commit::commit;
 pub use establish::{establish, fill_in_memory};
-pub use file::{check_machine, read_header, reserve, reserve_within, set_len, write_header};
-pub use limits::system_error;
+pub use file::{reserve, reserve_within, set_len};
+pub use header::{read_header, write_header};
 pub use mapping::Mapping;
-pub use pages::{Home, HugeFacts, PagePlan, Setting};
+pub use os::{Anchor, BorrowedFile, HugeFacts, Setting, cgroup, memfd, system_error};
+pub use pages::{Home, PagePlan};
 pub use region::SegmentRegion;
+pub use space::check_machine;

@@ -2,18 +2,20 @@
 #![allow(unsafe_code)] // mmap, munmap, madvise: see the invariant of `Mapping`.
 
 use std::fmt;
+use std::fs::File;
+use std::io;
 use std::ops::Range;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use memmap2::{MmapOptions, MmapRaw};
-use rustix::io::Errno;
+use memmap2::MmapRaw;
 use shm_core::{Access, Error, ErrorKind, Paging, Region, Result};
 
-use crate::file::{check_file_size, check_room, no_space};
+use crate::file::check_file_size;
+use crate::os::{self, BorrowedFile, system_error};
+use crate::pages::PagePlan;
 use crate::populate::{PIECE, in_pieces};
-use crate::{PagePlan, system_error};
+use crate::space::{check_room, no_space};
 
 /// Bytes mapped `MAP_SHARED` into this process; unmapped on drop. See mmap(2).
 ///
@@ -22,11 +24,11 @@ pub struct Mapping {
     memory: Memory,
     access: Access,
     paging: Paging,
-    /// Whether its pages are of the pool, which the kernel promised when it was mapped.
+    /// Whether its pages are hugetlb ones, which the kernel promised when they were mapped.
     is_promised: bool,
-    /// Whether this process found its pages itself, by writing to the file or by
-    /// [`populate`](Self::populate): unmapping them is then told to be no second use.
-    has_pages: AtomicBool,
+    /// Whether this process populated it, by writing to the file or by
+    /// [`populate`](Self::populate): the kernel is then told that unmapping is no second use.
+    is_populated: AtomicBool,
 }
 
 enum Memory {
@@ -38,15 +40,15 @@ enum Memory {
 ///
 /// Invariant: `mapped` bytes from `start`, of which `len` are ours to use, are mapped and nothing
 /// else unmaps them.
-struct Span {
-    start: NonNull<u8>,
-    len: usize,
-    mapped: usize,
+pub(crate) struct Span {
+    pub(crate) start: NonNull<u8>,
+    pub(crate) len: usize,
+    pub(crate) mapped: usize,
     /// The file behind them that nobody else has, where the kernel makes no second mapping of pages.
-    file: Option<OwnedFd>,
+    pub(crate) file: Option<File>,
 }
 
-// SAFETY: an address that nothing else owns; whoever reads or writes through it is in charge of
+// SAFETY: an address that nothing else owns; the code that reads or writes through it is in charge of
 // doing so soundly, from any thread.
 unsafe impl Send for Span {}
 // SAFETY: as above; `&Span` gives the address and the length only.
@@ -61,13 +63,14 @@ impl Drop for Span {
 }
 
 impl Drop for Mapping {
-    /// The kernel keeps a list of pages that were used twice. Finding or writing a page is one use, and
-    /// it takes the unmapping of it for another: so it would put all of them on that list, mostly to
-    /// free them right after, which takes twice as long. Where this process found the pages, it tells
-    /// the kernel that there was no second use.
+    /// Tells the kernel that the pages which this process populated had no second use.
+    ///
+    /// The kernel keeps a list of pages that were used twice. It takes the first write to a page for
+    /// one use and its unmapping for another. So it would put all of these on that list, mostly to
+    /// free them right after, which takes twice as long.
     fn drop(&mut self) {
         let is_ordinary = self.paging.huge.is_none(); // of huge ones there are few
-        if *self.has_pages.get_mut() && is_ordinary && self.len() >= PIECE {
+        if *self.is_populated.get_mut() && is_ordinary && self.len() >= PIECE {
             // SAFETY: all of the mapping, which this value owns until its fields are dropped.
             unsafe { os::advise_done(self.start(), self.len()) };
         }
@@ -75,9 +78,9 @@ impl Drop for Mapping {
 }
 
 impl Mapping {
-    /// One whose pages this process has not found yet.
+    /// One that this process has not populated.
     fn of(memory: Memory, access: Access, paging: Paging, is_promised: bool) -> Self {
-        Self { memory, access, paging, is_promised, has_pages: AtomicBool::new(false) }
+        Self { memory, access, paging, is_promised, is_populated: AtomicBool::new(false) }
     }
 
     /// Maps the first `len` bytes of a file. The caller has checked that it has so many.
@@ -85,20 +88,9 @@ impl Mapping {
     /// # Errors
     /// [`ErrorKind::LimitReached`] for `vm.max_map_count` and `RLIMIT_AS`; [`ErrorKind::Os`], for
     /// instance EPERM where the file is sealed against writing.
-    pub fn file(fd: BorrowedFd<'_>, len: usize, access: Access) -> Result<Self> {
-        let mut options = MmapOptions::new();
-        options.len(len);
-        let map = match access {
-            Access::ReadWrite => options.map_raw(fd.as_raw_fd()),
-            Access::ReadOnly => options.map_raw_read_only(fd.as_raw_fd()),
-        };
-        let map = map.map_err(|error| {
-            let object = format!("a segment of {len} bytes");
-            match Errno::from_io_error(&error) {
-                Some(errno) => system_error("mmap", object, errno),
-                None => Error::os("mmap", object, error),
-            }
-        })?;
+    pub fn file(fd: BorrowedFile<'_>, len: usize, access: Access) -> Result<Self> {
+        let map = os::map_file(fd, len, access)
+            .map_err(|error| system_error("mmap", format!("a segment of {len} bytes"), error))?;
         let paging = Paging::ordinary("no others were asked for");
         Ok(Self::of(Memory::File(map), access, paging, false))
     }
@@ -107,9 +99,9 @@ impl Mapping {
     /// size, where the address space has room for that, and with `MADV_HUGEPAGE`.
     ///
     /// # Errors
-    /// Those of [`file`](Self::file); [`ErrorKind::NoSpace`] if the pool has too few pages.
+    /// Those of [`file`](Self::file); [`ErrorKind::NoSpace`] if too few hugetlb pages are free.
     pub fn in_pages(
-        fd: BorrowedFd<'_>,
+        fd: BorrowedFile<'_>,
         len: usize,
         access: Access,
         plan: &PagePlan,
@@ -121,14 +113,14 @@ impl Mapping {
     }
 
     fn huge(
-        file: Option<BorrowedFd<'_>>,
+        file: Option<BorrowedFile<'_>>,
         len: usize,
         access: Access,
         plan: &PagePlan,
     ) -> Result<Self> {
         let mapped = plan.rounded(len);
         let mut span = os::map_aligned(file, mapped, access, plan.unit())
-            .map_err(|errno| huge_error(len, plan, errno))?;
+            .map_err(|error| huge_error(len, plan, error))?;
         span.len = len;
         // Not where a page would reach beyond the array: that would take more than it has.
         let whole = len - len % plan.unit();
@@ -136,7 +128,7 @@ impl Mapping {
             // SAFETY: the first bytes of the mapping that was made right above.
             unsafe { os::advise_huge(span.start, whole) };
         }
-        Ok(Self::of(Memory::Pages(span), access, plan.paging(), plan.is_pooled()))
+        Ok(Self::of(Memory::Pages(span), access, plan.paging(), plan.is_hugetlb()))
     }
 
     /// The same, which says that of its pages.
@@ -145,10 +137,9 @@ impl Mapping {
         self
     }
 
-    /// The same, whose pages this process found by writing to the file.
-    pub(crate) fn with_pages(mut self) -> Self {
-        *self.has_pages.get_mut() = true;
-        self
+    /// Notes that this process populated it by writing to the file.
+    pub(crate) fn set_populated(&mut self) {
+        *self.is_populated.get_mut() = true;
     }
 
     /// Maps `len` bytes of zeros that only this process and its forked descendants reach.
@@ -157,12 +148,9 @@ impl Mapping {
     /// [`ErrorKind::NoSpace`] if the system will not promise so much memory;
     /// [`ErrorKind::LimitReached`] for `vm.max_map_count` and `RLIMIT_AS`; [`ErrorKind::Os`].
     pub fn anonymous(len: usize) -> Result<Self> {
-        let pages = os::map_anonymous(len).map_err(|errno| {
-            let error = system_error("mmap", format!("{len} anonymous bytes"), errno);
-            match error.kind() {
-                ErrorKind::Os { .. } if errno == Errno::NOMEM => no_space(None, len as u64),
-                _ => error,
-            }
+        let pages = os::map_anonymous(len).map_err(|error| {
+            let error = system_error("mmap", format!("{len} anonymous bytes"), error);
+            if is_no_memory(&error) { no_space(None, len as u64) } else { error }
         })?;
         let paging = Paging::ordinary("no others were asked for");
         Ok(Self::of(Memory::Pages(pages), Access::ReadWrite, paging, false))
@@ -172,18 +160,18 @@ impl Mapping {
     ///
     /// # Errors
     /// Those of [`anonymous`](Self::anonymous); [`ErrorKind::LimitReached`] also for `RLIMIT_FSIZE` and
-    /// `RLIMIT_NOFILE`, as pages of the pool are in a file.
+    /// `RLIMIT_NOFILE`, as hugetlb pages are in a file.
     pub fn anonymous_in_pages(len: usize, plan: &PagePlan) -> Result<Self> {
         if !plan.is_huge() {
             return Ok(Self::anonymous(len)?.with_paging(plan.paging()));
         }
-        if !plan.is_pooled() {
+        if !plan.is_hugetlb() {
             return Self::huge(None, len, Access::ReadWrite, plan);
         }
         check_file_size(plan.rounded(len) as u64)?;
-        let file = os::unnamed_file(plan.rounded(len), plan.memfd_flags())
-            .map_err(|errno| huge_error(len, plan, errno))?;
-        let mut mapping = Self::huge(Some(file.as_fd()), len, Access::ReadWrite, plan)?;
+        let file = os::unnamed_huge_file(plan.rounded(len), plan.unit())
+            .map_err(|error| huge_error(len, plan, error))?;
+        let mut mapping = Self::huge(Some(os::borrow(&file)), len, Access::ReadWrite, plan)?;
         if let Memory::Pages(span) = &mut mapping.memory {
             span.file = Some(file);
         }
@@ -196,11 +184,11 @@ impl Mapping {
     /// [`ErrorKind::LimitReached`], [`ErrorKind::Os`] (EINVAL for a mapping of a file).
     pub fn read_only_twin(&self) -> Result<Self> {
         let twin = match &self.memory {
-            Memory::Pages(span) => os::twin(span),
-            Memory::File(_) => Err(Errno::INVAL),
+            Memory::Pages(span) => os::second_mapping(span),
+            Memory::File(_) => Err(io::ErrorKind::InvalidInput.into()),
         };
         let twin =
-            twin.map_err(|errno| system_error("mmap", "a second mapping of an array", errno))?;
+            twin.map_err(|error| system_error("mmap", "a second mapping of an array", error))?;
         Ok(Self::of(Memory::Pages(twin), Access::ReadOnly, self.paging, self.is_promised))
     }
 
@@ -211,55 +199,55 @@ impl Mapping {
     ///
     /// # Errors
     /// [`ErrorKind::NoSpace`]; [`ErrorKind::Os`] with EINVAL where the kernel cannot.
-    pub fn populate(&self, fd: Option<BorrowedFd<'_>>) -> Result<()> {
+    pub fn populate(&self, fd: Option<BorrowedFile<'_>>) -> Result<()> {
         if !self.is_promised {
             check_room(fd, self.len() as u64)?;
         }
         in_pieces(0..self.len(), |part| self.populate_part(part))
-            .map_err(|errno| self.populate_error(fd, errno))
+            .map_err(|error| self.populate_error(fd, error))
     }
 
     /// Reserves and maps the pages of a part of at most a piece.
-    pub(crate) fn populate_part(&self, part: Range<usize>) -> Result<(), Errno> {
+    pub(crate) fn populate_part(&self, part: Range<usize>) -> io::Result<()> {
         let end = part.end.min(self.len());
         let begin = part.start - part.start % PIECE; // the start of a page of any size
         if part.start >= end {
             return Ok(());
         }
-        self.has_pages.store(true, Relaxed);
+        self.is_populated.store(true, Relaxed);
         // SAFETY: begin < len, so the address lies within the mapping.
         let address = unsafe { self.start().add(begin) };
-        loop {
-            // SAFETY: the part lies within the mapping, which this value owns; populating changes
-            // no byte.
-            match unsafe { os::populate(address, end - begin) } {
-                Err(Errno::INTR | Errno::AGAIN) => {} // a signal has had its turn
-                result => return result,
-            }
-        }
+        // SAFETY: the part lies within the mapping, which this value owns; populating changes no byte.
+        unsafe { os::populate(address, end - begin) }
     }
 
-    /// What it means that pages were refused: a full tmpfs, a full machine, where the touch would
+    /// The error for pages that were refused: of a full tmpfs or machine, where the first touch would
     /// have been SIGBUS.
-    pub(crate) fn populate_error(&self, fd: Option<BorrowedFd<'_>>, errno: Errno) -> Error {
-        match errno {
-            Errno::FAULT | Errno::NOMEM => no_space(fd, self.len() as u64),
-            _ => system_error("madvise", "a new segment", errno),
+    pub(crate) fn populate_error(&self, fd: Option<BorrowedFile<'_>>, error: io::Error) -> Error {
+        if os::is_page_refused(&error) {
+            no_space(fd, self.len() as u64)
+        } else {
+            system_error("madvise", "a new segment", error)
         }
     }
 }
 
-/// Why a mapping in huge pages was refused.
-fn huge_error(len: usize, plan: &PagePlan, errno: Errno) -> Error {
-    let error = system_error("mmap", format!("{len} bytes in huge pages"), errno);
-    match error.kind() {
-        ErrorKind::Os { .. } if errno == Errno::NOMEM && plan.is_pooled() => {
-            let place = "the pool of huge pages".into();
-            ErrorKind::NoSpace { needs: len as u64, has: None, place }.into()
-        }
-        ErrorKind::Os { .. } if errno == Errno::NOMEM => no_space(None, len as u64),
-        _ => error,
+/// The error for a mapping in huge pages that was refused.
+fn huge_error(len: usize, plan: &PagePlan, error: io::Error) -> Error {
+    let error = system_error("mmap", format!("{len} bytes in huge pages"), error);
+    if !is_no_memory(&error) {
+        error
+    } else if plan.is_hugetlb() {
+        let place = "the hugetlb pages of this machine".into();
+        ErrorKind::NoSpace { needs: len as u64, has: None, place }.into()
+    } else {
+        no_space(None, len as u64)
     }
+}
+
+/// Whether the system had no memory to promise, and no limit of this process explains it.
+fn is_no_memory(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Os { error, .. } if os::is_full(error))
 }
 
 // SAFETY: both kinds own a page-aligned mapping of `len` bytes until they are dropped, and moving
@@ -294,11 +282,3 @@ impl fmt::Debug for Mapping {
         write!(f, "Mapping({start:p}, {len} bytes, {})", self.access)
     }
 }
-
-#[cfg(all(unix, not(miri)))]
-#[path = "mapping/system.rs"]
-mod os;
-
-#[cfg(miri)]
-#[path = "mapping/heap.rs"]
-mod os;

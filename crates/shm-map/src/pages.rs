@@ -1,19 +1,17 @@
 //! Which pages a segment's memory is in: decided from what the system says, with the reason.
 
-use rustix::fs::{MemfdFlags, Stat};
 use shm_core::{Error, ErrorKind, Fill, Header, Pages, Paging, Result};
 
-mod facts;
+use crate::os::{self, Setting};
+
 #[cfg(test)]
 mod tests;
-
-pub use facts::{HugeFacts, Setting};
 
 /// Where the memory of a segment comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Home {
-    /// From the kernel itself: memfds and anonymous mappings. `shmem_enabled` rules, and pages of
-    /// the pool can be had, which the administrator fills (hugetlb).
+    /// From the kernel itself: memfds and anonymous mappings. `shmem_enabled` rules, and
+    /// hugetlb pages can be had, which the administrator sets aside.
     Kernel,
     /// From the file system at `/dev/shm`: its `huge=` option rules.
     Mount,
@@ -31,8 +29,8 @@ pub struct PagePlan {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Ordinary,
-    /// Of the pool: hugetlb.
-    Pooled,
+    /// Set aside by the administrator, and promised when they are mapped.
+    Hugetlb,
     /// Only where a mapping is advised: what is written to the file gets ordinary ones.
     Advised,
     /// For whatever touches the file first.
@@ -49,25 +47,25 @@ impl PagePlan {
         if let Some(reason) = out_of_question(wanted, len, whole) {
             return Self::ordinary(reason);
         }
-        let plan = decide(wanted, home, len, facts::size(), &facts::text);
+        let plan = decide(wanted, home, len, os::page_size(), &os::setting);
         if wanted == Pages::Huge {
             plan.tell();
         }
         plan
     }
 
-    /// For a segment that is there: by the size of its pages as `fstat(2)` tells it (`st_blksize`),
-    /// or, where they are huge only by advice, by its header.
+    /// For a segment that is there, of so many bytes in pages of that size; where pages are huge
+    /// only by advice, its header tells.
     ///
     /// A file system that gives huge pages says their size for every file, also for one that is
-    /// smaller (`st_size`) and so has none.
-    pub fn of_segment(stat: &Stat, header: &Header) -> Self {
-        let unit = usize::try_from(stat.st_blksize).unwrap_or(0);
+    /// smaller and so has none.
+    pub(crate) fn of_file(page_size: usize, len: u64, header: &Header) -> Self {
+        let unit = page_size;
         let is_huge = unit.is_power_of_two() && (1 << 20..=1 << 30).contains(&unit);
-        let (kind, unit) = if is_huge && stat.st_size.cast_unsigned() >= unit as u64 {
+        let (kind, unit) = if is_huge && len >= unit as u64 {
             (Kind::Found, unit)
         } else if header.huge() {
-            (Kind::Advised, facts::size().unwrap_or(1))
+            (Kind::Advised, os::page_size().unwrap_or(1))
         } else {
             return Self::ordinary("it was made in ordinary pages");
         };
@@ -88,9 +86,9 @@ impl PagePlan {
         self.kind != Kind::Ordinary && self.unit > 1
     }
 
-    /// Whether it takes pages of the pool (hugetlb).
-    pub fn is_pooled(&self) -> bool {
-        self.kind == Kind::Pooled
+    /// Whether it takes hugetlb pages.
+    pub fn is_hugetlb(&self) -> bool {
+        self.kind == Kind::Hugetlb
     }
 
     /// Whether only a mapping gets huge pages, not what is written to the file or reserved in it.
@@ -98,24 +96,12 @@ impl PagePlan {
         self.kind == Kind::Advised
     }
 
-    /// Length of a mapping, or of a file, for so many bytes: of the pool, only whole pages can be
-    /// mapped and unmapped.
+    /// Length of a mapping, or of a file, for so many bytes: only whole hugetlb pages
+    /// can be mapped and unmapped.
     pub(crate) fn rounded(&self, len: usize) -> usize {
         match self.kind {
-            Kind::Pooled | Kind::Found => len.checked_next_multiple_of(self.unit).unwrap_or(len),
+            Kind::Hugetlb | Kind::Found => len.checked_next_multiple_of(self.unit).unwrap_or(len),
             _ => len,
-        }
-    }
-
-    /// What `memfd_create(2)` is to be told for them.
-    pub fn memfd_flags(&self) -> MemfdFlags {
-        const SHIFT: u32 = 26; // MFD_HUGE_SHIFT
-        match self.kind {
-            Kind::Pooled => {
-                let size = self.unit.trailing_zeros() << SHIFT;
-                MemfdFlags::HUGETLB.union(MemfdFlags::from_bits_retain(size))
-            }
-            _ => MemfdFlags::empty(),
         }
     }
 
@@ -124,8 +110,8 @@ impl PagePlan {
         self.unit
     }
 
-    /// Makes a segment in the pages of this plan; where those of the pool cannot be had, as others
-    /// have taken them meanwhile, in the next best.
+    /// Makes a segment in the pages of this plan; where other processes have
+    /// taken the hugetlb pages meanwhile, in the next best.
     ///
     /// # Errors
     /// Those of `make`, which is not called again where `fill` is used up, nor where what it was to
@@ -135,10 +121,10 @@ impl PagePlan {
         mut fill: Option<Fill<'_>>,
         make: impl Fn(&Self, Option<Fill<'_>>) -> Result<T>,
     ) -> Result<T> {
-        match make(self, fill.as_mut().map(Fill::again)) {
-            Err(error) if self.is_pooled() && is_refusal(&error) && !is_used_up(fill.as_ref()) => {
-                tracing::debug!(%error, "no huge pages of the pool");
-                let next_best = as_allowed(Home::Kernel, self.unit, &facts::text);
+        match make(self, fill.as_mut().map(Fill::reborrow)) {
+            Err(error) if self.is_hugetlb() && is_refusal(&error) && !is_used_up(fill.as_ref()) => {
+                tracing::debug!(%error, "no hugetlb pages");
+                let next_best = as_allowed(Home::Kernel, self.unit, &os::setting);
                 next_best.tell();
                 make(&next_best, fill)
             }
@@ -190,10 +176,10 @@ fn decide(
     if len < unit as u64 {
         return PagePlan::ordinary("it is smaller than a huge page");
     }
-    let takes_pooled = wanted == Pages::Huge && home == Home::Kernel;
-    if takes_pooled && len.div_ceil(unit as u64) <= facts::free(unit, read) {
-        let reason = "enough huge pages of the pool are free";
-        return PagePlan { kind: Kind::Pooled, unit, reason };
+    let takes_hugetlb = wanted == Pages::Huge && home == Home::Kernel;
+    if takes_hugetlb && len.div_ceil(unit as u64) <= os::free_pages(unit, read) {
+        let reason = "enough hugetlb pages are free";
+        return PagePlan { kind: Kind::Hugetlb, unit, reason };
     }
     as_allowed(home, unit, read)
 }
@@ -201,7 +187,7 @@ fn decide(
 /// What the system allows to all.
 fn as_allowed(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> PagePlan {
     let plan = |kind, reason| PagePlan { kind, unit, reason };
-    match (facts::ruling(home, unit, read), home) {
+    match (os::ruling(home, unit, read), home) {
         (Setting::Always | Setting::WithinSize | Setting::Force, _) => {
             plan(Kind::Allowed, "the system gives them to all shared memory")
         }
@@ -210,7 +196,7 @@ fn as_allowed(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> PagePl
         }
         (Setting::Deny, _) => PagePlan::ordinary("shmem_enabled is deny"),
         (Setting::Never, Home::Kernel) => {
-            PagePlan::ordinary("shmem_enabled is never, and the pool has too few huge pages")
+            PagePlan::ordinary("shmem_enabled is never, and too few hugetlb pages are free")
         }
         (Setting::Never, Home::Mount) => {
             PagePlan::ordinary("/dev/shm is mounted without huge=advise, within_size or always")

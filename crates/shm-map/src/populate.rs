@@ -5,7 +5,7 @@ use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::{Builder, ScopedJoinHandle, available_parallelism, scope};
 
-use rustix::process::{Resource, getrlimit};
+use crate::os;
 
 /// What is worked on at once, in bytes: a huge page, which stays in the processor's cache between the
 /// kernel's zeros and our bytes.
@@ -26,13 +26,9 @@ const STACK: usize = 128 << 10;
 pub(crate) fn size(bytes: usize) -> usize {
     match (bytes / EACH).min(MOST) {
         0 | 1 => 1,
-        _ if is_narrow() => 1,
+        _ if os::is_address_space_limited() => 1,
         most => available_parallelism().map_or(1, |cores| cores.get().min(most)),
     }
-}
-
-fn is_narrow() -> bool {
-    !cfg!(miri) && getrlimit(Resource::As).current.is_some()
 }
 
 /// Calls `work` with each piece of a range of bytes; pieces begin at multiples of [`PIECE`]. Tells the

@@ -3,16 +3,15 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use rustix::fs::{SeekFrom, seek, sendfile};
-use rustix::io::{Errno, pread, pwrite, retry_on_intr};
 use shm_core::{Error, ErrorKind, Header, Region, Result, Sink};
 
-use crate::file::file_error;
+use crate::file::write_all_at;
+use crate::mapping::Mapping;
+use crate::os::{self, BorrowedFile};
+use crate::pages::PagePlan;
 use crate::populate::{self, PIECE, in_pieces};
-use crate::{Mapping, PagePlan, system_error};
 
 /// What is read at once, in bytes, where the kernel does not copy by itself: it stays in the
 /// processor's cache.
@@ -21,14 +20,14 @@ const STAGE: usize = 256 << 10;
 /// The data of a new segment's file.
 #[derive(Debug)]
 pub(crate) struct FileSink<'a> {
-    fd: BorrowedFd<'a>,
+    fd: BorrowedFile<'a>,
     at: u64,
     end: u64,
     sends: bool,
 }
 
 impl<'a> FileSink<'a> {
-    pub(crate) fn new(fd: BorrowedFd<'a>, header: &Header) -> Self {
+    pub(crate) fn new(fd: BorrowedFile<'a>, header: &Header) -> Self {
         Self { fd, at: header.data_offset(), end: header.segment_len(), sends: true }
     }
 
@@ -41,27 +40,21 @@ impl<'a> FileSink<'a> {
 impl Sink for FileSink<'_> {
     fn write(&mut self, bytes: &[u8]) -> Result<()> {
         check_room_for(bytes.len(), self.end - self.at)?;
-        write_at(self.fd, bytes, self.at, self.end)?;
+        write_all_at(self.fd, bytes, self.at, self.end)?;
         self.at += bytes.len() as u64;
         Ok(())
     }
 
-    /// By `sendfile(2)`, which copies within the kernel.
+    /// Copies within the kernel where that can.
     fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         check_room_for(len, self.end - self.at)?;
         if self.sends {
-            seek(self.fd, SeekFrom::Start(self.at))
-                .map_err(|errno| system_error("lseek", "a new segment", errno))?;
-            let mut from = offset;
-            match retry_on_intr(|| sendfile(self.fd, file, Some(&mut from), len)) {
-                Ok(count) => {
-                    self.at += count as u64;
-                    return Ok(count);
-                }
-                // sendfile(2): "Applications may wish to fall back to read and write".
-                Err(Errno::INVAL | Errno::NOSYS) => self.sends = false,
-                Err(errno) => return Err(file_error("sendfile", self.fd, self.end, errno)),
+            let sent = os::send(self.fd, self.at, os::borrow(file), offset, len, self.end)?;
+            if let Some(count) = sent {
+                self.at += count as u64;
+                return Ok(count);
             }
+            self.sends = false;
         }
         let mut piece = vec![0; len.min(STAGE)];
         let count = read_at(file, &mut piece, offset)?;
@@ -70,16 +63,16 @@ impl Sink for FileSink<'_> {
     }
 }
 
-/// The data of a new mapping, piece by piece: its pages are found first, as that costs less than page
+/// The data of a new mapping, piece by piece. Each piece is populated first: that costs less than page
 /// faults, and running out is an error. Several threads do so for what is long.
 #[derive(Debug)]
 pub(crate) struct MappedSink<'a> {
     mapping: &'a Mapping,
-    file: Option<BorrowedFd<'a>>,
+    file: Option<BorrowedFile<'a>>,
     at: usize,
-    /// So many bytes from the start have their pages.
+    /// So many bytes from the start are populated.
     ready: usize,
-    /// Whether writing to the file finds huge pages as well.
+    /// Whether writing to the file allocates huge pages as well.
     file_is_huge: bool,
     /// Whether a touch cannot fail, so that a kernel that does not populate will do.
     is_promised: bool,
@@ -88,13 +81,13 @@ pub(crate) struct MappedSink<'a> {
 impl<'a> MappedSink<'a> {
     pub(crate) fn new(
         mapping: &'a Mapping,
-        file: Option<BorrowedFd<'a>>,
+        file: Option<BorrowedFile<'a>>,
         header: &Header,
         plan: &PagePlan,
     ) -> Self {
         let at = usize::try_from(header.data_offset()).unwrap_or(usize::MAX).min(mapping.len());
-        let file_is_huge = plan.is_huge() && !plan.is_pooled() && !plan.needs_advice();
-        let is_promised = file.is_none() || plan.is_pooled();
+        let file_is_huge = plan.is_huge() && !plan.is_hugetlb() && !plan.needs_advice();
+        let is_promised = file.is_none() || plan.is_hugetlb();
         Self { mapping, file, at, ready: 0, file_is_huge, is_promised }
     }
 
@@ -103,15 +96,15 @@ impl<'a> MappedSink<'a> {
         self.at
     }
 
-    /// Finds the pages of a part of a piece, up to the end of the piece.
+    /// Populates a part of a piece, up to the end of the piece.
     fn prepare(&self, part: &Range<usize>) -> Result<()> {
         if part.end <= self.ready {
             return Ok(());
         }
         let begin = part.start.max(self.ready);
         match self.mapping.populate_part(begin..part.end.next_multiple_of(PIECE)) {
-            Err(Errno::INVAL) if self.is_promised => Ok(()),
-            result => result.map_err(|errno| self.mapping.populate_error(self.file, errno)),
+            Err(error) if self.is_promised && os::is_unsupported(&error) => Ok(()),
+            result => result.map_err(|error| self.mapping.populate_error(self.file, error)),
         }
     }
 
@@ -137,7 +130,7 @@ impl Sink for MappedSink<'_> {
                     && populate::size(bytes.len()) == 1
                     && bytes.len() >= PIECE =>
             {
-                write_at(file, bytes, start as u64, self.mapping.len() as u64)?;
+                write_all_at(file, bytes, start as u64, self.mapping.len() as u64)?;
                 // Where no huge page was left, the rest of the last piece has nothing yet.
                 self.at = end;
                 self.ready = self.ready.max(end);
@@ -205,7 +198,7 @@ impl Sink for MappedSink<'_> {
     }
 }
 
-/// Copies bytes to that place of a new mapping, which nobody else writes to.
+/// Copies bytes into a new mapping, which nobody else writes to, at byte `at`.
 pub(crate) fn put(mapping: &Mapping, at: usize, bytes: &[u8]) -> Result<()> {
     check_room_for(bytes.len(), (mapping.len() - at.min(mapping.len())) as u64)?;
     // SAFETY: checked right above; as the caller says, it is only this thread's.
@@ -224,17 +217,6 @@ unsafe fn bytes_of(mapping: &Mapping, range: Range<usize>) -> &mut [u8] {
     unsafe { std::slice::from_raw_parts_mut(start.as_ptr(), range.len()) }
 }
 
-/// Writes to a new segment of `needs` bytes.
-fn write_at(fd: BorrowedFd<'_>, mut bytes: &[u8], mut at: u64, needs: u64) -> Result<()> {
-    while !bytes.is_empty() {
-        let written = retry_on_intr(|| pwrite(fd, bytes, at))
-            .map_err(|errno| file_error("pwrite", fd, needs, errno))?;
-        bytes = &bytes[written..];
-        at += written as u64;
-    }
-    Ok(())
-}
-
 fn check_room_for(more: usize, room: u64) -> Result<()> {
     if more as u64 <= room {
         return Ok(());
@@ -244,12 +226,12 @@ fn check_room_for(more: usize, room: u64) -> Result<()> {
 }
 
 fn read_at(file: &File, to: &mut [u8], offset: u64) -> Result<usize> {
-    retry_on_intr(|| pread(file, &mut *to, offset)).map_err(|errno| match errno {
-        // The kernel found no page for the destination: a first touch would have been SIGBUS.
-        Errno::FAULT => {
+    os::read_at(os::borrow(file), to, offset).map_err(|error| {
+        if os::is_page_refused(&error) {
             let (needs, place) = (to.len() as u64, "the new array".into());
             ErrorKind::NoSpace { needs, has: None, place }.into()
+        } else {
+            Error::os("pread", "a file", error)
         }
-        _ => Error::os("pread", "a file", errno.into()),
     })
 }

@@ -8,15 +8,15 @@
 //! This crate does not choose a backend, does not move descriptors (`shm-pass` does), knows no
 //! element types and makes no view.
 //!
-//! - `linux/create.rs`: making a segment and its seals;
-//! - `linux/attach.rs`: what is checked on a descriptor from elsewhere;
-//! - `linux/freeze.rs`: from writable to frozen;
-//! - `linux/segment.rs`: a hold on a segment.
+//! - `os/linux/create.rs`: making a segment and its seals;
+//! - `os/linux/attach.rs`: what is checked on a descriptor from elsewhere;
+//! - `os/linux/freeze.rs`: from writable to frozen;
+//! - `os/linux/segment.rs`: a hold on a segment.
 //!
 //! See `memfd_create(2)`, fcntl(2) "File Sealing".
 #![deny(unsafe_code)]
 #![cfg(target_os = "linux")]
 
-mod linux;
+mod os;
 
-pub use linux::{FdOrOrigin, Memfd, MemfdSegment};
+pub use os::{FdOrOrigin, Memfd, MemfdSegment};

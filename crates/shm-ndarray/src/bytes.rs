@@ -3,7 +3,7 @@
 
 use shm_core::{Access, ErrorKind, Header, Layout, Order, Region, Result, Window};
 
-use crate::walk::Walk;
+use crate::walk::{Axis, Walk, join};
 use crate::words::{self, Word, word_len};
 
 /// What is copied at once, in bytes: a multiple of every word.
@@ -141,11 +141,11 @@ where
     let item = itemsize.cast_signed();
     let walk = Walk::new(&window.shape, &window.strides, &in_order.strides());
     walk.runs(|run, shared, private| {
-        let joined = run.shared == 1 && run.private == 1;
+        let joined = run.shared() == 1 && run.private() == 1;
         let (count, len) = if joined { (1, run.len * itemsize) } else { (run.len, itemsize) };
         for at in 0..count.cast_signed() {
-            let shared = first.wrapping_offset((shared + at * run.shared) * item);
-            copy(shared, ((private + at * run.private) * item).cast_unsigned(), len);
+            let shared = first.wrapping_offset((shared + at * run.shared()) * item);
+            copy(shared, ((private + at * run.private()) * item).cast_unsigned(), len);
         }
     });
     Ok(())
@@ -165,34 +165,28 @@ where
     Ok(region.start().as_ptr().wrapping_add(offset))
 }
 
-/// Length of each axis, and the distance of neighbours in bytes; the last are the bytes of what
-/// lies in one piece.
-fn axes(shape: &[usize], strides: &[isize], itemsize: usize) -> Vec<(usize, isize)> {
+/// The axes, with distances in bytes. The last is that of the bytes that lie in one piece.
+fn axes(shape: &[usize], strides: &[isize], itemsize: usize) -> Vec<Axis<1>> {
     let item = itemsize.cast_signed();
-    let mut axes: Vec<(usize, isize)> =
-        shape.iter().zip(strides).filter(|(n, _)| **n > 1).map(|(n, s)| (*n, s * item)).collect();
-    axes.push((itemsize, 1));
-    axes.dedup_by(|inner, outer| {
-        let joined = outer.1 == inner.1 * inner.0.cast_signed();
-        if joined {
-            *outer = (outer.0 * inner.0, inner.1);
-        }
-        joined
-    });
+    let long = shape.iter().zip(strides).filter(|(len, _)| **len > 1);
+    let mut axes: Vec<_> =
+        long.map(|(len, stride)| Axis { len: *len, steps: [stride * item] }).collect();
+    axes.push(Axis { len: itemsize, steps: [1] });
+    join(&mut axes);
     axes
 }
 
 /// Calls `run` for each run of adjacent bytes, with its start and length.
 fn follow(
-    axes: &[(usize, isize)],
+    axes: &[Axis<1>],
     start: *mut u8,
     run: &mut impl FnMut(*mut u8, usize) -> Result<()>,
 ) -> Result<()> {
     match axes {
         [] => Ok(()),
-        [(len, _)] => run(start, *len),
-        [(len, step), rest @ ..] => (0..len.cast_signed())
-            .try_for_each(|i| follow(rest, start.wrapping_offset(i * step), run)),
+        [bytes] => run(start, bytes.len),
+        [outer, rest @ ..] => (0..outer.len.cast_signed())
+            .try_for_each(|i| follow(rest, start.wrapping_offset(i * outer.steps[0]), run)),
     }
 }
 

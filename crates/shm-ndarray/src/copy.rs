@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension, ShapeBuilder};
 use shm_core::{Element, ErrorKind, Result};
 
-use crate::walk::{Axis, Walk};
+use crate::walk::{Pair, Walk};
 use crate::words::{self, Word, word_len};
 use crate::{Elements, ElementsMut};
 
@@ -101,8 +101,23 @@ impl<T: Element, D: Dimension> ElementsMut<'_, T, D> {
 
     /// Stores one value in all elements.
     pub fn fill(&self, value: T) {
-        // SAFETY: without strides all indices lead to `value`, which is ours.
-        unsafe { self.store_all(&raw const value, &vec![0; self.shape().len()]) };
+        let most = STAGED / size_of::<T>().max(1);
+        let staged = vec![value; self.len().min(most).max(1)];
+        let walk = Walk::new(self.shape(), self.strides(), &vec![0; self.shape().len()]);
+        walk.runs(|run, shared, _| {
+            // What lies in one piece is copied from `staged`, piece by piece; elements with others
+            // between them are all copies of the first.
+            let (mut done, piece) = (0, if run.shared() == 1 { staged.len() } else { run.len });
+            while done < run.len {
+                let len = piece.min(run.len - done);
+                let part = Pair::new(len, run.shared(), isize::from(run.shared() == 1));
+                let to = self.address(shared + done.cast_signed() * run.shared());
+                // SAFETY: the walk visits offsets of elements only; the region may be written.
+                // `staged` is ours, and has `len` elements, or one that all are copies of.
+                unsafe { store_run(part, staged.as_ptr(), to) };
+                done += len;
+            }
+        });
     }
 
     /// Copies all elements from an array of the same shape.
@@ -128,7 +143,11 @@ impl<T: Element, D: Dimension> ElementsMut<'_, T, D> {
     }
 }
 
-const ONE: Axis = Axis { len: 1, shared: 1, private: 1 };
+/// How many bytes of equal elements [`ElementsMut::fill`] lays out to copy them from: they stay in
+/// the nearest cache.
+const STAGED: usize = 4096;
+
+const ONE: Pair = Pair::new(1, 1, 1);
 
 /// Copies a run of elements out of shared memory.
 ///
@@ -136,7 +155,7 @@ const ONE: Axis = Axis { len: 1, shared: 1, private: 1 };
 /// `from` leads along `run` to elements of a mapped array, `to` to room for as many that nobody
 /// else uses.
 #[inline(always)]
-unsafe fn load_run<T: Element>(run: Axis, from: *mut T, to: *mut T) {
+unsafe fn load_run<T: Element>(run: Pair, from: *mut T, to: *mut T) {
     let load = match word_len(size_of::<T>()) {
         1 => load_words::<T, u8>,
         2 => load_words::<T, u16>,
@@ -150,9 +169,9 @@ unsafe fn load_run<T: Element>(run: Axis, from: *mut T, to: *mut T) {
 /// # Safety
 /// As for [`load_run`], and `W` has `word_len` bytes.
 #[inline(always)]
-unsafe fn load_words<T: Element, W: Word>(run: Axis, from: *mut T, to: *mut T) {
+unsafe fn load_words<T: Element, W: Word>(run: Pair, from: *mut T, to: *mut T) {
     let words = size_of::<T>() / size_of::<W>();
-    if run.shared == 1 && run.private == 1 {
+    if run.shared() == 1 && run.private() == 1 {
         // SAFETY: the elements are adjacent on both sides, hence their words. Each element is
         // aligned to `word_len` (the invariant of `ElementSpan`), which divides its size. Others access
         // them by words of the same size (the contract of `ElementSpan`).
@@ -160,8 +179,8 @@ unsafe fn load_words<T: Element, W: Word>(run: Axis, from: *mut T, to: *mut T) {
         return;
     }
     for i in 0..run.len.cast_signed() {
-        let from = from.wrapping_offset(i * run.shared);
-        let to = to.wrapping_offset(i * run.private);
+        let from = from.wrapping_offset(i * run.shared());
+        let to = to.wrapping_offset(i * run.private());
         // SAFETY: as above, for the words of one element.
         unsafe { words::load::<W>(from.cast(), to.cast(), words) };
     }
@@ -173,7 +192,7 @@ unsafe fn load_words<T: Element, W: Word>(run: Axis, from: *mut T, to: *mut T) {
 /// `to` leads along `run` to elements of a mapped array that may be written, `from` to as many
 /// that nobody writes.
 #[inline(always)]
-unsafe fn store_run<T: Element>(run: Axis, from: *const T, to: *mut T) {
+unsafe fn store_run<T: Element>(run: Pair, from: *const T, to: *mut T) {
     let store = match word_len(size_of::<T>()) {
         1 => store_words::<T, u8>,
         2 => store_words::<T, u16>,
@@ -187,16 +206,16 @@ unsafe fn store_run<T: Element>(run: Axis, from: *const T, to: *mut T) {
 /// # Safety
 /// As for [`store_run`], and `W` has `word_len` bytes.
 #[inline(always)]
-unsafe fn store_words<T: Element, W: Word>(run: Axis, from: *const T, to: *mut T) {
+unsafe fn store_words<T: Element, W: Word>(run: Pair, from: *const T, to: *mut T) {
     let words = size_of::<T>() / size_of::<W>();
-    if run.shared == 1 && run.private == 1 {
+    if run.shared() == 1 && run.private() == 1 {
         // SAFETY: as in `load_words`; an Element has no padding, so its words can be read.
         unsafe { words::store::<W>(from.cast(), to.cast(), run.len * words) };
         return;
     }
     for i in 0..run.len.cast_signed() {
-        let from = from.wrapping_offset(i * run.private);
-        let to = to.wrapping_offset(i * run.shared);
+        let from = from.wrapping_offset(i * run.private());
+        let to = to.wrapping_offset(i * run.shared());
         // SAFETY: as above, for the words of one element.
         unsafe { words::store::<W>(from.cast(), to.cast(), words) };
     }

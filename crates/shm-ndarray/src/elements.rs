@@ -1,4 +1,4 @@
-//! The elements of a mapped window: raw pointers, atomics, and references for who vouches.
+//! The elements of a mapped window: raw pointers, atomics, and references for a caller who vouches.
 #![allow(unsafe_code)] // Turns pointers into references; what they rely on is on `Elements`.
 
 use std::fmt;
@@ -78,7 +78,7 @@ impl<'r, T: Element, D: Dimension> Elements<'r, T, D> {
 
 /// The elements of a window of a mapped array, for reading and writing.
 ///
-/// It is not exclusive: any number may exist for the same elements. The safe methods may be called
+/// Any number of these may exist for the same elements. The safe methods may be called
 /// while other threads and processes read and write; stores are atomic, as loads are (see
 /// [`Elements`], whose methods it has).
 #[derive(Clone)]
@@ -124,7 +124,7 @@ impl<'r, T: Element, D: Dimension> ElementsMut<'r, T, D> {
         // SAFETY: `AtomicElement` promises the size, alignment and bits of T, so the pointers are
         // aligned, within a writable mapping that lives for 'r, and lead to valid atomics.
         // References to atomics may be shared; the accesses of this crate are atomic too, and
-        // have the same size. Who takes `view` or `view_mut` vouches that these are not used.
+        // have the same size. The caller of `view` or `view_mut` vouches that nobody uses these meanwhile.
         unsafe { atomics.deref_into_view() }
     }
 }

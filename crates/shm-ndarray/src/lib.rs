@@ -21,6 +21,7 @@
 //! know. It does not keep a region alive: [`Elements`] borrow it.
 #![deny(unsafe_code)]
 
+mod bulk;
 mod bytes;
 mod copy;
 mod elements;

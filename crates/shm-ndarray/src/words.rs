@@ -1,11 +1,14 @@
-//! Atomic copies between shared and private memory, word by word.
+//! Atomic copies between shared and private memory, word by word; long runs by [`bulk`].
 //!
 //! std allows atomic accesses that overlap and are not synchronised only if they have the same
 //! size ("Memory model for atomic accesses"). So the word is a property of the element type, not
 //! of a run's length or address: all accesses to one array use the same.
 #![allow(unsafe_code)] // Accesses shared bytes through atomics; each function says where.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering::Relaxed};
+
+use crate::bulk;
 
 /// Words that are loaded before any is stored: enough to keep the processor's ports busy.
 const LANES: usize = 8;
@@ -65,9 +68,26 @@ words! {
 /// it; it need not be aligned.
 #[inline(always)]
 pub(crate) unsafe fn load<W: Word>(from: *mut W, to: *mut W, count: usize) {
-    let mut done = 0;
-    while count - done >= LANES {
-        // SAFETY: words `done..done + LANES` are within `count`.
+    let middle = bulk::middle(from, count);
+    // SAFETY: words before the middle are within `count`.
+    unsafe { load_each(from, to, 0..middle.start) };
+    if !middle.is_empty() {
+        let (from, to) = (from.wrapping_add(middle.start), to.wrapping_add(middle.start));
+        // SAFETY: `middle` gave these bytes, which are within `count` words; others use them by
+        // atomic accesses of the size of `W`.
+        unsafe { bulk::load(from.cast(), to.cast(), middle.len() * size_of::<W>()) };
+    }
+    // SAFETY: words behind the middle are within `count`.
+    unsafe { load_each(from, to, middle.end..count) };
+}
+
+/// # Safety
+/// As for [`load`], for the words of that range.
+#[inline(always)]
+unsafe fn load_each<W: Word>(from: *mut W, to: *mut W, words: Range<usize>) {
+    let Range { start: mut done, end } = words;
+    while end - done >= LANES {
+        // SAFETY: words `done..done + LANES` are within the range.
         let lanes: [W; LANES] =
             std::array::from_fn(|lane| unsafe { W::load(from.wrapping_add(done + lane)) });
         let to = to.wrapping_add(done).cast::<[W; LANES]>();
@@ -75,8 +95,8 @@ pub(crate) unsafe fn load<W: Word>(from: *mut W, to: *mut W, count: usize) {
         unsafe { to.write_unaligned(lanes) };
         done += LANES;
     }
-    for at in done..count {
-        // SAFETY: word `at` is within `count`.
+    for at in done..end {
+        // SAFETY: word `at` is within the range.
         let word = unsafe { W::load(from.wrapping_add(at)) };
         // SAFETY: the same word of `to`, which is ours to write.
         unsafe { to.wrapping_add(at).write_unaligned(word) };
@@ -90,9 +110,26 @@ pub(crate) unsafe fn load<W: Word>(from: *mut W, to: *mut W, count: usize) {
 /// it need not be aligned.
 #[inline(always)]
 pub(crate) unsafe fn store<W: Word>(from: *const W, to: *mut W, count: usize) {
-    let mut done = 0;
-    while count - done >= LANES {
-        // SAFETY: words `done..done + LANES` are within `count`.
+    let middle = bulk::middle(to, count);
+    // SAFETY: words before the middle are within `count`.
+    unsafe { store_each(from, to, 0..middle.start) };
+    if !middle.is_empty() {
+        let (from, to) = (from.wrapping_add(middle.start), to.wrapping_add(middle.start));
+        // SAFETY: `middle` gave these bytes, which are within `count` words; others use them by
+        // atomic accesses of the size of `W`.
+        unsafe { bulk::store(from.cast(), to.cast(), middle.len() * size_of::<W>()) };
+    }
+    // SAFETY: words behind the middle are within `count`.
+    unsafe { store_each(from, to, middle.end..count) };
+}
+
+/// # Safety
+/// As for [`store`], for the words of that range.
+#[inline(always)]
+unsafe fn store_each<W: Word>(from: *const W, to: *mut W, words: Range<usize>) {
+    let Range { start: mut done, end } = words;
+    while end - done >= LANES {
+        // SAFETY: words `done..done + LANES` are within the range.
         let lanes = unsafe { from.wrapping_add(done).cast::<[W; LANES]>().read_unaligned() };
         for (lane, word) in lanes.into_iter().enumerate() {
             // SAFETY: the same words of `to`.
@@ -100,8 +137,8 @@ pub(crate) unsafe fn store<W: Word>(from: *const W, to: *mut W, count: usize) {
         }
         done += LANES;
     }
-    for at in done..count {
-        // SAFETY: word `at` is within `count`.
+    for at in done..end {
+        // SAFETY: word `at` is within the range.
         let word = unsafe { from.wrapping_add(at).read_unaligned() };
         // SAFETY: the same word of `to`.
         unsafe { word.store(to.wrapping_add(at)) };

@@ -1,5 +1,7 @@
 //! Threads that read and write the same elements at the same time.
 
+#![allow(clippy::unwrap_used)] // what is refused fails the test
+
 mod common;
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -7,35 +9,41 @@ use std::thread;
 
 use common::{Heap, elements, elements_mut, header};
 use ndarray::{Array1, Ix1, Ix2, s};
-use shm_core::{Order, Window};
+use shm_core::{Element, Order, Window};
 use shm_ndarray::slice_window;
 
-const PATTERNS: [u64; 2] = [0x0101_0101_0101_0101, 0xfefe_fefe_fefe_fefe];
-
 #[test]
-fn elements_of_eight_bytes_are_never_torn() {
-    let header = header::<u64>(&[1001], Order::C);
+fn elements_of_one_word_are_never_torn() {
+    never_torn::<u16>([0x0101, 0xfefe]);
+    never_torn::<u32>([0x0101_0101, 0xfefe_fefe]);
+    never_torn::<u64>([0x0101_0101_0101_0101, 0xfefe_fefe_fefe_fefe]);
+}
+
+/// Two threads write one pattern each, in runs long and short, whole and odd; a third one reads.
+fn never_torn<T: Element + PartialEq + Default>(patterns: [T; 2]) {
+    let header = header::<T>(&[1001], Order::C);
     let region = Heap::of(&header);
     let whole = Window::whole(header.layout());
     let part = slice_window(&whole, s![1..;-2].as_ref()).unwrap();
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        for pattern in PATTERNS {
+        for pattern in patterns {
             let (header, region, whole, part, done) = (&header, &region, &whole, &part, &done);
             scope.spawn(move || {
-                let all = elements_mut::<u64, Ix1>(header, whole, region);
-                let odd = elements_mut::<u64, Ix1>(header, part, region);
+                let all = elements_mut::<T, Ix1>(header, whole, region);
+                let odd = elements_mut::<T, Ix1>(header, part, region);
                 let values = Array1::from_elem(1001, pattern);
                 while !done.load(Relaxed) {
                     all.copy_from(&values).unwrap();
                     odd.fill(pattern);
+                    all.fill(pattern);
                     all.set(500, pattern).unwrap();
                 }
             });
         }
-        let all = elements::<u64, Ix1>(&header, &whole, &region);
-        let odd = elements::<u64, Ix1>(&header, &part, &region);
-        let whole = |value: &u64| *value == 0 || PATTERNS.contains(value);
+        let all = elements::<T, Ix1>(&header, &whole, &region);
+        let odd = elements::<T, Ix1>(&header, &part, &region);
+        let whole = |value: &T| *value == T::default() || patterns.contains(value);
         for _ in 0..if cfg!(miri) { 3 } else { 2000 } {
             assert!(all.to_array().iter().all(whole));
             assert!(odd.to_array().iter().all(whole));

@@ -8,15 +8,18 @@ use std::io::{ErrorKind as IoErrorKind, Read};
 
 use shm_core::{DType, Error, ErrorKind, Layout, Order, Result};
 
-use crate::literal;
+use crate::fault::corrupt;
+use crate::{foreign, literal};
 
-const MAGIC: &[u8; 6] = b"\x93NUMPY";
+pub(crate) const MAGIC: &[u8; 6] = b"\x93NUMPY";
 const WHAT: &str = "the header of the .npy file";
 
 /// What a `.npy` file says about its elements, checked but for the length of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NpyHeader {
     dtype: DType,
+    /// As the file has it, where that is not this machine's byte order.
+    foreign: Option<DType>,
     layout: Layout,
     data_offset: u64,
 }
@@ -26,28 +29,27 @@ impl NpyHeader {
     /// more than 10 000.
     pub const MAX_LEN: usize = u16::MAX as usize;
 
-    /// Reads a header, and nothing behind it.
+    /// Reads a header, and no byte behind it.
     ///
     /// # Errors
-    /// [`Truncated`](ErrorKind::Truncated); [`Corrupt`](ErrorKind::Corrupt) if it is none;
+    /// [`Truncated`](ErrorKind::Truncated); [`Corrupt`](ErrorKind::Corrupt) if it is no header;
     /// [`UnsupportedVersion`](ErrorKind::UnsupportedVersion) after 3;
     /// [`Oversized`](ErrorKind::Oversized) beyond [`MAX_LEN`](Self::MAX_LEN);
-    /// [`InvalidDType`](ErrorKind::InvalidDType) for elements that cannot be shared, or that are
-    /// not of this machine's byte order; [`ShapeOverflow`](ErrorKind::ShapeOverflow) and
+    /// [`InvalidDType`](ErrorKind::InvalidDType) for elements that cannot be shared;
+    /// [`ShapeOverflow`](ErrorKind::ShapeOverflow) and
     /// [`TooManyDimensions`](ErrorKind::TooManyDimensions); [`Os`](ErrorKind::Os).
     pub fn read(from: &mut impl Read) -> Result<Self> {
         let mut start = [0; 8];
         fill(from, &mut start, 0)?;
         if !start.starts_with(MAGIC) {
-            return Err(corrupt(format!(
-                "it begins with {:02x?}, not with {MAGIC:02x?}",
-                &start[..6]
-            )));
+            return Err(corrupt(foreign::describe(&start, MAGIC)));
         }
         let [.., major, minor] = start;
-        if !(1..=3).contains(&major) || minor != 0 {
-            let found =
-                if minor == 0 { major.into() } else { u32::from(major) << 8 | u32::from(minor) };
+        if minor != 0 {
+            return Err(corrupt(format!("version {major}.{minor}; known are 1.0, 2.0 and 3.0")));
+        }
+        if !(1..=3).contains(&major) {
+            let found = major.into();
             return Err(ErrorKind::UnsupportedVersion { what: WHAT, found, supported: 3 }.into());
         }
         let mut len = [0; 4];
@@ -66,15 +68,34 @@ impl NpyHeader {
 
     fn from_text(text: &str, data_offset: u64) -> Result<Self> {
         let entries = literal::parse(text).map_err(corrupt)?;
-        let dtype = dtype(entries.descr)?;
+        let in_file: DType = entries.descr.parse()?;
+        let dtype = in_file.to_native();
+        let foreign = (!in_file.is_native()).then_some(in_file);
         let order = if entries.is_fortran { Order::Fortran } else { Order::C };
         let layout = Layout::new(entries.shape, order, dtype.itemsize())?;
-        Ok(Self { dtype, layout, data_offset })
+        Ok(Self { dtype, foreign, layout, data_offset })
     }
 
-    /// The type of the elements.
+    /// The type of the elements, in this machine's byte order.
     pub fn dtype(&self) -> &DType {
         &self.dtype
+    }
+
+    /// The type of the elements as the file has it, if its byte order is not this machine's.
+    pub fn foreign_dtype(&self) -> Option<&DType> {
+        self.foreign.as_ref()
+    }
+
+    /// Refuses elements that are not of this machine's byte order.
+    ///
+    /// # Errors
+    /// [`InvalidDType`](ErrorKind::InvalidDType), which says how to have them converted.
+    pub fn require_native(&self) -> Result<()> {
+        let Some(foreign) = &self.foreign else { return Ok(()) };
+        let descr = foreign.to_string().chars().take(80).collect();
+        let reason = "the file has the other byte order: ask for this machine's, with `native()` or \
+                      with `--native` on the command line";
+        Err(ErrorKind::InvalidDType { descr, reason: reason.into() }.into())
     }
 
     /// Shape and order of the elements.
@@ -109,69 +130,12 @@ impl NpyHeader {
     }
 }
 
-/// The bytes in front of the elements.
-pub(crate) fn encode(dtype: &DType, shape: &[usize], order: Order) -> Result<Vec<u8>> {
-    let descr = dtype.to_string();
-    descr.parse::<DType>()?; // or nobody could read it
-    if descr.contains(char::is_control) {
-        let reason = "a control character in the name of a field";
-        return Err(ErrorKind::InvalidDType { descr, reason: reason.into() }.into());
-    }
-    Layout::new(shape, order, dtype.itemsize())?;
-    let descr = match dtype {
-        DType::Scalar(_) => format!("'{descr}'"),
-        _ => descr,
-    };
-    let lengths: Vec<_> = shape.iter().map(ToString::to_string).collect();
-    let comma = if shape.len() == 1 { "," } else { "" };
-    let shape = lengths.join(", ");
-    let fortran = if order == Order::Fortran { "True" } else { "False" };
-    let mut text =
-        format!("{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': ({shape}{comma}), }}");
-    let latin1: Option<Vec<u8>> = text.chars().map(|c| u8::try_from(c).ok()).collect();
-    let version: u8 = if latin1.is_some() { 1 } else { 3 };
-    let before = if version == 1 { 10 } else { 12 };
-    // A `descr` has at most 8192 bytes, 64 lengths have 22 each at most: the text fits version 1.
-    let text_len = latin1.as_ref().map_or(text.len(), Vec::len);
-    let padding = (before + text_len + 1).next_multiple_of(64) - before - text_len - 1;
-    let body = latin1.unwrap_or_else(|| std::mem::take(&mut text).into_bytes());
-    let len = u32::try_from(body.len() + padding + 1).unwrap_or(u32::MAX).to_le_bytes();
-    let mut bytes = [MAGIC.as_slice(), &[version, 0], &len[..before - 8], &body].concat();
-    bytes.resize(bytes.len() + padding, b' ');
-    bytes.push(b'\n');
-    Ok(bytes)
-}
-
 fn decode(text: &[u8], version: u8) -> Result<Cow<'_, str>> {
     match std::str::from_utf8(text) {
         Ok(text) if version == 3 || text.is_ascii() => Ok(text.into()),
         Err(error) if version == 3 => Err(corrupt(error.to_string())),
         _ => Ok(text.iter().map(|byte| char::from(*byte)).collect()),
     }
-}
-
-fn dtype(descr: &str) -> Result<DType> {
-    let refuse = |reason: &str| -> Error {
-        let descr = descr.chars().take(80).collect();
-        ErrorKind::InvalidDType { descr, reason: reason.into() }.into()
-    };
-    let dtype: DType = descr.parse().map_err(|error| {
-        if descr == "O" || descr.contains("|O") {
-            return refuse("Python objects cannot be shared; the file holds a pickle of them");
-        }
-        error
-    })?;
-    if !dtype.is_native() {
-        return Err(refuse(
-            "the file has the other byte order; convert it once, with \
-             `a.astype(a.dtype.newbyteorder('='))` in NumPy",
-        ));
-    }
-    Ok(dtype)
-}
-
-pub(crate) fn corrupt(reason: impl Into<String>) -> Error {
-    ErrorKind::Corrupt { what: "the .npy file", reason: reason.into() }.into()
 }
 
 /// Reads all of `to`, `before` bytes of the header having been read already.

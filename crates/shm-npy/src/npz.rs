@@ -4,19 +4,19 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use shm_core::{Error, ErrorKind, Result, Sink};
+use shm_core::{Error, Result, Sink};
 use zip::CompressionMethod;
 use zip::read::{ZipArchive, ZipFile};
 use zip::result::ZipError;
 
-use crate::NpyHeader;
-use crate::file::{pieces, read_error};
-use crate::header::corrupt;
+use crate::fault::{self, corrupt};
+use crate::header::NpyHeader;
+use crate::pieces::pieces;
 
-/// Bytes between two reports of progress: they stay in the processor's cache.
+/// Bytes that are inflated at once, between two reports of progress. They fit the processor's cache.
 const PIECE: usize = 1 << 20;
 
-/// What deflate can make of a byte at most: 258 bytes from two bits. See RFC 1951.
+/// The most bytes that deflate makes of one byte: 258 bytes from two bits. See RFC 1951.
 const MAX_EXPANSION: u64 = 1032;
 
 /// A member of an archive.
@@ -27,7 +27,7 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    /// Finds it, and reads its header; `file_len` is the archive's length, in bytes.
+    /// Finds the member, and reads its header. `file_len` is the archive's length, in bytes.
     pub(crate) fn open(
         path: &Path,
         file: File,
@@ -38,8 +38,9 @@ impl Member {
         let index = archive.index_for_name(&format!("{name}.npy"));
         let Some(index) = index.or_else(|| archive.index_for_name(name)) else {
             let reason = format!("the archive has no array {name:?}");
-            return Err(ErrorKind::Path { path: path.into(), reason }.into());
+            return Err(fault::at(path, reason));
         };
+        check_method(&mut archive, index).map_err(|reason| fault::at(path, reason))?;
         let mut member = archive.by_index(index).map_err(|error| fault(path, name, error))?;
         check_plausible(&member, file_len)?;
         let header = NpyHeader::read(&mut member)?;
@@ -48,7 +49,7 @@ impl Member {
         Ok((header, Self { archive, index }))
     }
 
-    /// Copies the elements behind that header.
+    /// Copies the member's elements, which begin behind `header`.
     pub(crate) fn copy_to(
         &mut self,
         path: &Path,
@@ -73,7 +74,7 @@ impl Member {
             to.write(&piece[..count])?;
             Ok(count)
         })?;
-        // The end is where the checksum is compared.
+        // At the member's end `zip` compares the checksum.
         match member.read(&mut [0]) {
             Ok(0) => Ok(()),
             Ok(_) => Err(corrupt("the member has more bytes than it describes")),
@@ -82,12 +83,25 @@ impl Member {
     }
 }
 
-/// The names of the arrays of an archive.
+/// The names of the members of an archive, those of arrays without `.npy`.
 pub(crate) fn members(path: &Path, file: File) -> Result<Vec<String>> {
     let archive = ZipArchive::new(file).map_err(|error| fault(path, "", error))?;
-    let names =
-        archive.file_names().filter_map(|name| Some(name.ok()?.strip_suffix(".npy")?.into()));
-    Ok(names.collect())
+    let names = archive.file_names().filter_map(std::result::Result::ok);
+    let files = names.filter(|name| !name.ends_with('/'));
+    Ok(files.map(|name| name.strip_suffix(".npy").unwrap_or(&name).into()).collect())
+}
+
+/// Refuses a member that is compressed in a way which `zip` is not built for.
+fn check_method(archive: &mut ZipArchive<File>, index: usize) -> std::result::Result<(), String> {
+    let member = archive.by_index_raw(index).map_err(|error| error.to_string())?;
+    match member.compression() {
+        CompressionMethod::Stored | CompressionMethod::Deflated => Ok(()),
+        method => Err(format!(
+            "its member {:?} is compressed by {method}; stored and deflated ones are read, as \
+             numpy.savez and numpy.savez_compressed write them",
+            member.name().unwrap_or_default(),
+        )),
+    }
 }
 
 /// Whether a member of that length in the archive can have as many bytes as the archive says.
@@ -110,7 +124,15 @@ fn fault(path: &Path, name: &str, error: ZipError) -> Error {
         ZipError::Io(error) => read_error(path, error),
         error => {
             let of = if name.is_empty() { String::new() } else { format!("array {name:?}: ") };
-            ErrorKind::Path { path: path.into(), reason: format!("{of}{error}") }.into()
+            fault::at(path, format!("{of}{error}"))
         }
+    }
+}
+
+/// Why a member cannot be read.
+fn read_error(path: &Path, error: io::Error) -> Error {
+    match error.raw_os_error() {
+        Some(_) => fault::os("read", path)(error),
+        None => corrupt(error.to_string()), // what deflate or a checksum finds
     }
 }

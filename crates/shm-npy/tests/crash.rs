@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Command;
 
 use rustix::process::Resource;
 use shm_conformance::limits::{assert_reached, limit};
@@ -17,11 +19,14 @@ fn main() {
             ("without unnamed files", |_| without_unnamed_files()),
             ("on a full disk", |_| on_a_full_disk()),
             ("beyond a limit", |_| beyond_a_limit()),
+            ("without permission", |arguments| without_permission(arguments[0].as_ref())),
         ],
         &[
             ("a_new_file_is_whole_or_not_there", new_file),
             ("a_file_is_replaced_as_a_whole", replaced),
             ("without_unnamed_files", || process::play("without unnamed files", &[])),
+            ("where_unnamed_files_get_no_name", no_name_for_unnamed_files),
+            ("a_file_that_may_not_be_written_to_stays", read_only_file),
             ("on_a_full_disk", || process::play("on a full disk", &[])),
             ("beyond_the_largest_file_that_is_allowed", || process::play("beyond a limit", &[])),
         ],
@@ -103,6 +108,56 @@ fn replaced() {
         write(&path, 1);
     });
     assert!(left_over <= 2, "{left_over} of the steps left a file");
+}
+
+/// Hardened kernels and sandboxes refuse linkat(2): the file is copied to one that has a name.
+fn no_name_for_unnamed_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("x.npy");
+    for (round, error) in ["EACCES", "EPERM", "EXDEV", "ENOSYS"].into_iter().enumerate() {
+        if round == 2 {
+            fs::remove_file(&path).unwrap(); // then it is new again
+        }
+        let again = process::again("write", &[path.to_str().unwrap()]);
+        let mut strace = Command::new("strace");
+        strace.args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=linkat"]);
+        strace.args(["-e", &format!("inject=linkat:error={error}")]).arg(again.get_program());
+        strace.args(again.get_args());
+        strace.envs(again.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        let output = strace.output().unwrap();
+        assert!(output.status.success(), "{error}: {output:?}");
+        assert_eq!(names(folder.path()), ["x.npy"], "{error}");
+        assert_eq!(value(&path), 7);
+        let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+        if round == 0 || round == 2 {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+        } else {
+            assert_eq!(mode, 0o640, "{error}");
+        }
+    }
+}
+
+/// As numpy.save, which opens the old file, does not.
+fn read_only_file() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o777)).unwrap();
+    let path = folder.path().join("x.npy");
+    write(&path, 1);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o444)).unwrap();
+    process::play("without permission", &[path.to_str().unwrap()]);
+    assert_eq!((names(folder.path()), value(&path)), (vec!["x.npy".into()], 1));
+}
+
+fn without_permission(path: &Path) {
+    // Root may write to every file, so this process becomes somebody else.
+    if rustix::process::geteuid().is_root() {
+        rustix::thread::set_thread_uid(rustix::process::Uid::from_raw(65_534)).unwrap();
+    }
+    let create = |path: &Path| NpyWriter::create(path, &"|u1".parse().unwrap(), &[20], Order::C);
+    let error = create(path).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::AccessDenied { .. }), "{error}");
+    assert!(error.to_string().contains("x.npy may not be opened for"), "{error}");
+    drop(create(&path.with_extension("new")).unwrap());
 }
 
 /// Where `/proc` is hidden, an unnamed file could not be given a name.

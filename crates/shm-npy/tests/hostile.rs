@@ -61,15 +61,18 @@ fn headers_of_unreasonable_length() {
 
 #[test]
 fn versions_that_do_not_exist() {
-    for (major, minor, found) in [(0, 0, 0), (4, 0, 4), (1, 1, 0x101)] {
-        let bytes = [b"\x93NUMPY".as_slice(), &[major, minor], &[0; 100]].concat();
-        let error = parse(&bytes).unwrap_err();
-        let ErrorKind::UnsupportedVersion { found: told, .. } = error.kind() else {
-            panic!("{error}")
-        };
-        assert_eq!(*told, found);
+    let version = |major, minor| {
+        parse(&[b"\x93NUMPY".as_slice(), &[major, minor], &[0; 100]].concat()).unwrap_err()
+    };
+    for major in [0, 4, 255] {
+        let error = version(major, 0);
+        let ErrorKind::UnsupportedVersion { found, .. } = error.kind() else { panic!("{error}") };
+        assert_eq!(*found, u32::from(major));
     }
+    let error = version(1, 1);
+    assert!(error.to_string().contains("version 1.1; known are 1.0, 2.0 and 3.0"), "{error}");
     let error = parse(b"PK\x03\x04........").unwrap_err();
+    assert!(error.to_string().contains("a ZIP archive, as .npz files are"), "{error}");
     assert!(matches!(error.kind(), ErrorKind::Corrupt { .. }), "{error}");
 }
 
@@ -131,6 +134,9 @@ fn damaged_headers() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
     for entry in fs::read_dir(folder).unwrap() {
         let bytes = fs::read(entry.unwrap().path()).unwrap();
+        if bytes.len() > 4096 {
+            continue; // with hundreds of fields, which take minutes
+        }
         for at in 0..bytes.len().min(220) {
             let mut damaged = bytes.clone();
             for value in 0..=255 {
@@ -164,7 +170,7 @@ proptest! {
     fn what_is_written_is_read(
         shape in prop::collection::vec(0_usize..5, 0..5),
         descr in prop::sample::select(vec!["|u1", "<f8", "|S3", "<M8[25s]", "[('ä', '<f4', (2,)), ('', '|V3')]",
-            "[('\u{3b1}\\'', '<V2'), ('n', [('m', '|b1')])]"]),
+            "[('\u{3b1}\\'', '<V2'), ('n', [('m', '|b1')])]", "<U3", "[('a', '<c8'), ('\\ufeff', '|S0')]"]),
     ) {
         let folder = folder();
         let path = folder.path().join("x.npy");
@@ -176,6 +182,7 @@ proptest! {
         writer.finish().unwrap();
         let mut file = NpyFile::open(&path).unwrap();
         prop_assert_eq!(file.header().dtype(), &dtype);
+        prop_assert_eq!(file.header().foreign_dtype(), None);
         prop_assert_eq!(file.header().layout().shape(), &*shape);
         prop_assert_eq!(file.header().layout().order(), Order::C);
         prop_assert_eq!(file.header().data_offset() % 64, 0);

@@ -101,3 +101,18 @@ fn damaged_archives() {
         assert!(errors > bytes.len(), "{name}: {errors} errors");
     }
 }
+
+/// What is wrong with a member is said of it, and not that there is none.
+#[test]
+fn the_fault_of_a_member_is_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    for (contents, says) in [
+        (&b"\x1f\x8b\x08\0\0\0\0\0\0\0"[..], "compressed by gzip"),
+        (b"\x93NUMPY\x04\0\0\0\0\0", "4"),
+        (b"text", "truncated"),
+    ] {
+        let path = archive(folder.path(), CompressionMethod::Deflated, contents);
+        let error = read(&path, "x").unwrap_err().to_string();
+        assert!(error.to_lowercase().contains(says) && !error.contains("no array"), "{error}");
+    }
+}

@@ -1,15 +1,14 @@
 //! How long an operation on a socket may wait for the peer.
 
 use std::cell::OnceCell;
-use std::os::fd::BorrowedFd;
 use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use shm_core::{Error, ErrorKind, Result};
-use shm_map::system_error;
 
-/// The end of an operation: so long after its first wait, as most never wait.
+use crate::io::Ready;
+use crate::os;
+
+/// The end of an operation. The time runs from the first wait, as most operations never wait.
 pub(crate) struct Deadline {
     operation: &'static str,
     timeout: Duration,
@@ -21,7 +20,7 @@ impl Deadline {
         Self { operation, timeout, end: OnceCell::new() }
     }
 
-    /// Why the operation failed, as an error.
+    /// The operation's failure for that reason, as an error.
     #[cold]
     pub(crate) fn failed(&self, reason: impl Into<String>) -> Error {
         ErrorKind::Transport { operation: self.operation, reason: reason.into() }.into()
@@ -30,7 +29,7 @@ impl Deadline {
     /// The time that is left; `None` is for ever.
     ///
     /// # Errors
-    /// [`ErrorKind::Transport`] if there is none.
+    /// [`ErrorKind::Transport`] if no time is left.
     pub(crate) fn check(&self) -> Result<Option<Duration>> {
         let now = Instant::now();
         let left = match self.end.get() {
@@ -47,15 +46,11 @@ impl Deadline {
         Ok(left)
     }
 
-    /// Waits until the socket is ready. It may return before: whoever waits tries again. See poll(2).
+    /// Waits until the socket is ready. It may return before; the caller tries again.
     ///
     /// # Errors
-    /// [`ErrorKind::Transport`] if the time was over before.
-    pub(crate) fn wait(&self, socket: BorrowedFd<'_>, events: PollFlags) -> Result<()> {
-        let left = self.check()?.and_then(|left| Timespec::try_from(left).ok());
-        match poll(&mut [PollFd::from_borrowed_fd(socket, events)], left.as_ref()) {
-            Ok(_) | Err(Errno::INTR) => Ok(()),
-            Err(errno) => Err(system_error("poll", "a socket", errno)),
-        }
+    /// [`ErrorKind::Transport`] if no time was left before.
+    pub(crate) fn wait(&self, socket: &os::Socket, ready: Ready) -> Result<()> {
+        os::wait(socket, ready, self.check()?)
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes of a message, without fds or sockets.
+//! The bytes of a message, without files and sockets.
 //!
 //! A message is one or more parts. Each part (numbers little-endian):
 //!
@@ -14,7 +14,7 @@
 
 use shm_core::{ErrorKind, MAX_PAYLOAD_LEN, Payload, PayloadRef, Result};
 
-use crate::parcel::check_backend;
+use crate::transfer::check_backend;
 
 /// The most fds in one part: the kernel's `SCM_MAX_FD`. See unix(7).
 pub(crate) const MOST: usize = 253;

@@ -1,31 +1,34 @@
-//! Moves arrays to other processes: a file descriptor and the [`Payload`] that says what it is.
+//! Moves arrays to other processes: an open file and the [`Payload`] that says what it is.
 //!
-//! - [`send`] and [`receive`]: over a Unix socket, several arrays in one framed message;
+//! - [`send`] and [`receive`]: over a socket, several arrays in one framed message;
 //! - [`inherit`] and [`take`]: across `exec`, under a key, to one command's children and no others.
 //!
-//! This crate does not attach: what arrives is a [`Parcel`], whose descriptor its owner checks and
-//! maps. Whatever arrives from outside is checked, and every descriptor that came with something
-//! wrong is closed.
+//! This crate does not attach: it gives an [`Incoming`], whose file the caller checks and maps. It
+//! checks the form of all that arrives from outside, and closes every file that came with a message
+//! that is wrong.
 //!
 //! - `frame.rs`: the bytes of a message;
-//! - `socket.rs`: messages with fds;
-//! - `deadline.rs`: how long they may take;
-//! - `exec.rs`: the environment variable and the descriptor across `exec`;
-//! - `parcel.rs`: what goes in and what comes out.
+//! - `socket.rs`: messages with files; `deadline.rs`: how long they may take;
+//! - `exec.rs`: the environment variable, and the file across `exec`;
+//! - `transfer.rs`: an array on its way;
+//! - `os`: asks the operating system; `io.rs`: its answers, as data. Everything above is the same on
+//!   every system.
 //!
 //! See unix(7) `SCM_RIGHTS`, execve(2).
 #![deny(unsafe_code)]
-#![cfg(unix)]
 
 mod deadline;
 mod exec;
 mod frame;
-mod parcel;
+mod io;
+mod os;
 mod socket;
+mod transfer;
 
 pub use exec::{inherit, take};
-pub use parcel::{Outgoing, Parcel};
+pub use os::Socket;
 pub use socket::{receive, send};
+pub use transfer::{Incoming, Outgoing};
 
 #[cfg(doc)]
 use shm_core::Payload;

@@ -1,156 +1,120 @@
-//! Messages with fds over a Unix socket.
+//! Messages with files over a socket.
 
-use std::io::{IoSlice, IoSliceMut};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::fs::File;
 use std::time::Duration;
 
-use rustix::event::PollFlags;
-use rustix::fs::{OFlags, fcntl_getfl};
-use rustix::io::{Errno, fcntl_dupfd_cloexec};
-use rustix::net::sockopt::socket_peercred;
-use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
-    SendAncillaryMessage, SendFlags, recvmsg, sendmsg,
-};
-use rustix::process::geteuid;
-use shm_core::{Access, Error, ErrorKind, Result};
-use shm_map::system_error;
-use shm_presence::reopen;
+#[cfg(doc)]
+use shm_core::ErrorKind;
+use shm_core::{Error, Result};
 
 use crate::deadline::Deadline;
 use crate::frame::{self, MOST, PREAMBLE_LEN};
-use crate::{Outgoing, Parcel};
+use crate::io::{Ready, Received, Sent};
+use crate::os;
+use crate::transfer::{Incoming, Outgoing};
 
-/// Room for the fds that are sent with a part, in bytes.
-const SEND_LEN: usize = rustix::cmsg_space!(ScmRights(MOST));
-/// Room for those that come, in bytes: a socket with `SO_PASSCRED` puts the peer's credentials before
-/// them.
-const RECEIVE_LEN: usize = rustix::cmsg_space!(ScmRights(MOST), ScmCredentials(1));
-/// Room for a payload, in bytes: most have fewer.
+/// Room for a payload, in bytes: most payloads are shorter.
 const USUAL_LEN: usize = 256;
 /// The body of a message of one or two arrays, in bytes.
 const SHORT_LEN: usize = 512;
 
-/// Sends arrays, all in one message; it is split where there are more fds than the kernel passes at
-/// once (253).
+/// Sends arrays, all in one message; it has several parts if there are more files than the kernel
+/// passes at once (253).
 ///
-/// The socket may be blocking or not, and may carry other bytes before and after. A peer of another
-/// user, who may not reopen what he gets, is sent a description of his own.
+/// The socket may be blocking or not, and may carry other bytes before and after. To a peer of another
+/// user, who may not reopen the files, this sends open file descriptions that nobody else has.
 ///
 /// # Errors
 /// [`ErrorKind::Transport`] if the peer has closed, or does not read within `timeout`: the
 /// message is incomplete then, and the socket of no further use. [`ErrorKind::LimitReached`] if
-/// too many fds are in flight already. [`ErrorKind::Oversized`] for a payload that is too
+/// too many files are in flight already. [`ErrorKind::Oversized`] for a payload that is too
 /// large, before anything is sent.
 pub fn send<'a>(
-    socket: &UnixStream,
-    parcels: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>,
+    socket: &os::Socket,
+    arrays: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>,
     timeout: Duration,
 ) -> Result<()> {
-    Message::new(parcels)?.send(socket, timeout)
+    Message::new(arrays)?.send(socket, timeout)
 }
 
 /// A message that is about to be sent.
 struct Message<'a> {
-    /// Of all parts, one behind the other.
+    /// All parts, one behind the other.
     bytes: Vec<u8>,
-    /// Of all parts, each of which has [`MOST`] but the last.
-    fds: Vec<BorrowedFd<'a>>,
+    /// The files of all parts; each part has [`MOST`] but the last.
+    files: Vec<os::FileRef<'a>>,
 }
 
 impl<'a> Message<'a> {
-    fn new(mut parcels: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>) -> Result<Self> {
-        let count = parcels.len();
+    fn new(mut arrays: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>) -> Result<Self> {
+        let count = arrays.len();
         let mut bytes = Vec::with_capacity(PREAMBLE_LEN + USUAL_LEN * count);
-        let mut fds = Vec::with_capacity(count);
+        let mut files = Vec::with_capacity(count);
         loop {
-            let (start, sent) = (bytes.len(), fds.len());
+            let (start, sent) = (bytes.len(), files.len());
             frame::begin(&mut bytes);
-            for parcel in parcels.by_ref().take(MOST) {
-                let Outgoing { payload, fd } = parcel?;
+            for array in arrays.by_ref().take(MOST) {
+                let Outgoing { payload, file } = array?;
                 frame::append(&mut bytes, &payload)?;
-                fds.push(fd);
+                files.push(os::file_ref(file));
             }
-            let more = parcels.len() > 0;
-            frame::end(&mut bytes[start..], fds.len() - sent, more);
+            let more = arrays.len() > 0;
+            frame::end(&mut bytes[start..], files.len() - sent, more);
             if !more {
-                return Ok(Self { bytes, fds });
+                return Ok(Self { bytes, files });
             }
         }
     }
 
-    fn send(&self, socket: &UnixStream, timeout: Duration) -> Result<()> {
+    fn send(&self, socket: &os::Socket, timeout: Duration) -> Result<()> {
         let deadline = Deadline::after("send", timeout);
-        let peer = socket_peercred(socket)
-            .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
-        if peer.uid == geteuid() {
-            self.send_with(socket, &self.fds, &deadline)?;
+        if os::is_same_user(socket)? {
+            self.send_with(socket, &self.files, &deadline)?;
         } else {
-            let own = own_descriptions(&self.fds)?;
-            let fds: Vec<_> = own.iter().map(AsFd::as_fd).collect();
-            self.send_with(socket, &fds, &deadline)?;
+            let fresh = reopened(&self.files)?;
+            let files: Vec<_> = fresh.iter().map(os::file_ref).collect();
+            self.send_with(socket, &files, &deadline)?;
         }
-        tracing::debug!(arrays = self.fds.len(), "sent over a socket");
+        tracing::debug!(arrays = self.files.len(), "sent over a socket");
         Ok(())
     }
 
     fn send_with(
         &self,
-        socket: &UnixStream,
-        mut fds: &[BorrowedFd<'_>],
+        socket: &os::Socket,
+        mut files: &[os::FileRef<'_>],
         deadline: &Deadline,
     ) -> Result<()> {
         let mut rest = &self.bytes[..];
         while let Some((part, behind)) = frame::split(rest) {
-            let (of_part, of_others) = fds.split_at(fds.len().min(MOST));
-            send_part(socket.as_fd(), part, of_part, deadline)?;
-            (rest, fds) = (behind, of_others);
+            let (of_part, of_others) = files.split_at(files.len().min(MOST));
+            send_part(socket, part, of_part, deadline)?;
+            (rest, files) = (behind, of_others);
         }
         Ok(())
     }
 }
 
-/// For a peer of another user, who may not reopen what he gets: a description of his own for each.
+/// For a peer of another user, who may not reopen the files: a fresh description of each.
 #[cold]
-fn own_descriptions(fds: &[BorrowedFd<'_>]) -> Result<Vec<OwnedFd>> {
-    let own = |fd: &BorrowedFd<'_>| {
-        let mode = fcntl_getfl(fd).map_err(|errno| system_error("fcntl", "an array", errno))?;
-        let writable = mode.contains(OFlags::RDWR);
-        reopen(*fd, if writable { Access::ReadWrite } else { Access::ReadOnly })
-    };
-    fds.iter().map(own).collect()
+fn reopened(files: &[os::FileRef<'_>]) -> Result<Vec<File>> {
+    files.iter().map(|file| os::reopen(*file)).collect()
 }
 
 fn send_part(
-    socket: BorrowedFd<'_>,
+    socket: &os::Socket,
     mut bytes: &[u8],
-    mut fds: &[BorrowedFd<'_>],
+    mut files: &[os::FileRef<'_>],
     deadline: &Deadline,
 ) -> Result<()> {
     while !bytes.is_empty() {
-        let mut space = [MaybeUninit::uninit(); SEND_LEN];
-        let mut control = SendAncillaryBuffer::new(&mut space);
-        if !fds.is_empty() {
-            control.push(SendAncillaryMessage::ScmRights(fds)); // there is room for MOST
-        }
-        let flags = SendFlags::NOSIGNAL | SendFlags::DONTWAIT;
-        match sendmsg(socket, &[IoSlice::new(bytes)], &mut control, flags) {
-            Ok(count) => {
+        match os::send(socket, bytes, files)? {
+            Sent::Bytes(count) => {
                 bytes = &bytes[count..];
-                fds = &[]; // they went with the first byte
+                files = &[]; // they went with the first byte
             }
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => deadline.wait(socket, PollFlags::OUT)?,
-            Err(Errno::PIPE | Errno::CONNRESET | Errno::NOTCONN) => {
-                return Err(deadline.failed("the peer has closed the connection"));
-            }
-            Err(Errno::TOOMANYREFS) => {
-                let (limit, hint) = ("descriptors in flight", "let the peer receive some first");
-                return Err(ErrorKind::LimitReached { limit, value: None, hint }.into());
-            }
-            Err(errno) => return Err(system_error("sendmsg", "a socket", errno)),
+            Sent::WouldBlock => deadline.wait(socket, Ready::ToWrite)?,
+            Sent::Closed => return Err(deadline.failed("the peer has closed the connection")),
         }
     }
     Ok(())
@@ -158,31 +122,31 @@ fn send_part(
 
 /// Receives the arrays of one message, and not a byte more.
 ///
-/// Every fd is closed on exec from the start, and closed if anything is wrong. The socket
-/// may have `SO_PASSCRED`, but not `SO_PASSPIDFD`: the kernel would add an fd to every read,
-/// which nobody here owns.
+/// Every file is closed on exec from the start, and closed if anything is wrong. On Linux the socket
+/// may have `SO_PASSCRED`, but not `SO_PASSPIDFD`: the kernel would add an fd to every read, which
+/// this crate does not close.
 ///
 /// # Errors
 /// [`ErrorKind::Transport`] if the peer has closed before or within a message (the text says
 /// which), or the message is not complete within `timeout`; [`ErrorKind::BadMagic`],
 /// [`ErrorKind::UnsupportedVersion`], [`ErrorKind::Truncated`], [`ErrorKind::Oversized`],
 /// [`ErrorKind::Corrupt`] for its form; [`ErrorKind::LimitReached`] if this process may not have so many
-/// fds: the kernel has dropped them, so the arrays of that message have to be sent again, but
-/// the next message comes whole.
-pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
+/// open files: the kernel has dropped them, so the peer has to send the arrays of that message again,
+/// but the next message comes whole.
+pub fn receive(socket: &os::Socket, timeout: Duration) -> Result<Vec<Incoming>> {
     let deadline = Deadline::after("receive", timeout);
     if !timeout.is_zero() {
-        deadline.wait(socket.as_fd(), PollFlags::IN)?; // most who receive are there before it
+        deadline.wait(socket, Ready::ToRead)?; // most receivers are there before the message
     }
-    let (mut parcels, mut start, mut refused) = (Vec::new(), Start::Message, None);
+    let (mut arrays, mut start, mut refused) = (Vec::new(), Start::Message, None);
     loop {
         let mut head = [0; PREAMBLE_LEN];
-        let Came { fds, withheld } = fill(socket.as_fd(), &mut head, start, &deadline)?;
+        let Filled { files, withheld } = fill(socket, &mut head, start, &deadline)?;
         start = Start::Part;
         refused = refused.or(withheld);
         let preamble = frame::preamble(&head)?;
-        if refused.is_none() && fds.len() != preamble.count {
-            let (has, needs) = (fds.len(), preamble.count);
+        if refused.is_none() && files.len() != preamble.count {
+            let (has, needs) = (files.len(), preamble.count);
             let reason = format!("{has} descriptors came with a message of {needs} arrays");
             return Err(deadline.failed(reason));
         }
@@ -193,26 +157,26 @@ pub fn receive(socket: &UnixStream, timeout: Duration) -> Result<Vec<Parcel>> {
             long.resize(preamble.body_len, 0);
             &mut long
         };
-        fill(socket.as_fd(), body, Start::Body, &deadline)?;
+        fill(socket, body, Start::Body, &deadline)?;
         if refused.is_none() {
             let mut rest = &*body;
-            parcels.reserve(fds.len());
-            for fd in fds {
-                parcels.push(Parcel { payload: frame::payload(&mut rest)?, fd });
+            arrays.reserve(files.len());
+            for file in files {
+                arrays.push(Incoming { payload: frame::payload(&mut rest)?, file });
             }
             frame::check_end(rest)?;
         } else {
-            parcels.clear(); // the rest is read, so that the next message begins where it should
+            arrays.clear(); // the rest is read, so that the next message begins where it should
         }
         if !preamble.more {
-            tracing::debug!(arrays = parcels.len(), "received over a socket");
-            return refused.map_or(Ok(parcels), Err);
+            tracing::debug!(arrays = arrays.len(), "received over a socket");
+            return refused.map_or(Ok(arrays), Err);
         }
         deadline.check()?; // parts may follow without end
     }
 }
 
-/// What a read begins with. Fds may come with the first byte of a part.
+/// Where in a message a read begins. Files may come with the first byte of a part only.
 #[derive(Clone, Copy, PartialEq)]
 enum Start {
     /// The first part.
@@ -221,71 +185,58 @@ enum Start {
     Body,
 }
 
-/// The fds that came, and why the kernel withheld others, if it did.
+/// The files that came with bytes, and why the system withheld others, if it did.
 #[derive(Default)]
-struct Came {
-    fds: Vec<OwnedFd>,
+struct Filled {
+    files: Vec<File>,
     withheld: Option<Error>,
 }
 
-/// Reads so many bytes.
+/// Reads until all of `bytes` are filled.
 fn fill(
-    socket: BorrowedFd<'_>,
+    socket: &os::Socket,
     bytes: &mut [u8],
     start: Start,
     deadline: &Deadline,
-) -> Result<Came> {
-    let (mut at, mut came) = (0, Came::default());
+) -> Result<Filled> {
+    let (mut at, mut filled) = (0, Filled::default());
     while at < bytes.len() {
-        let mut space = [MaybeUninit::uninit(); RECEIVE_LEN];
-        let mut control = RecvAncillaryBuffer::new(&mut space);
-        let mut parts = [IoSliceMut::new(&mut bytes[at..])];
-        let flags = RecvFlags::CMSG_CLOEXEC | RecvFlags::DONTWAIT;
-        let received = match recvmsg(socket, &mut parts, &mut control, flags) {
-            Ok(received) => received,
-            Err(Errno::INTR) => continue,
-            Err(Errno::AGAIN) => {
-                deadline.wait(socket, PollFlags::IN)?;
+        let (count, files, is_cut) = match os::receive(socket, &mut bytes[at..])? {
+            Received::Bytes { count, files, is_cut } => (count, files, is_cut),
+            Received::WouldBlock => {
+                deadline.wait(socket, Ready::ToRead)?;
                 continue;
             }
-            Err(Errno::CONNRESET) => return Err(deadline.failed("the peer has ended")),
-            Err(errno) => return Err(system_error("recvmsg", "a socket", errno)),
+            Received::Reset => return Err(deadline.failed("the peer has ended")),
         };
-        // Owned at once, so that whatever follows closes them.
-        let mut fds = Vec::new();
-        for message in control.drain() {
-            if let RecvAncillaryMessage::ScmRights(owned) = message {
-                fds.extend(owned);
-            }
-        }
         let may_bring = at == 0 && start != Start::Body;
-        if received.flags.contains(ReturnFlags::CTRUNC) {
-            let error = withheld(socket, fds.len(), deadline);
-            if !may_bring || received.bytes == 0 {
+        if is_cut {
+            let error = withheld(socket, files.len(), deadline);
+            if !may_bring || count == 0 {
                 return Err(error);
             }
-            came.withheld = Some(error);
+            filled.withheld = Some(error);
         }
-        if received.bytes == 0 {
+        if count == 0 {
             return Err(closed(start, at, bytes.len(), deadline));
         }
-        if !fds.is_empty() {
+        if !files.is_empty() {
             if !may_bring {
-                let count = fds.len();
+                let count = files.len();
                 let reason = format!("{count} descriptors came in the middle of a message");
                 return Err(deadline.failed(reason));
             }
-            came.fds = fds;
+            filled.files = files;
         }
-        at += received.bytes;
+        at += count;
         if at < bytes.len() {
             deadline.check()?; // bytes may dribble in as fast as they are read
         }
     }
-    Ok(came)
+    Ok(filled)
 }
 
-/// The peer has closed after `at` of `len` bytes.
+/// The error if the peer has closed after `at` of `len` bytes.
 #[cold]
 fn closed(start: Start, at: usize, len: usize, deadline: &Deadline) -> Error {
     if start == Start::Message && at == 0 {
@@ -296,15 +247,14 @@ fn closed(start: Start, at: usize, len: usize, deadline: &Deadline) -> Error {
     ))
 }
 
-/// Why the kernel gave only `came` of the fds, which the caller still holds. There was
-/// room for as many as it passes: so this process may have no more, or something forbids them.
+/// The error if the system gave only `came` of the files, which the caller still holds. There was room
+/// for as many as it passes at once: so this process may have no more, or something forbids them.
 #[cold]
-fn withheld(socket: BorrowedFd<'_>, came: usize, deadline: &Deadline) -> Error {
-    match fcntl_dupfd_cloexec(socket, 0) {
-        Err(errno) => system_error("recvmsg", "a socket", errno),
-        Ok(_) => deadline.failed(format!(
+fn withheld(socket: &os::Socket, came: usize, deadline: &Deadline) -> Error {
+    os::check_file_limit(socket).err().unwrap_or_else(|| {
+        deadline.failed(format!(
             "the system withheld descriptors after the first {came}: a security module, or a \
              limit that was reached for a moment"
-        )),
-    }
+        ))
+    })
 }

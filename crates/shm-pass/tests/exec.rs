@@ -4,7 +4,7 @@
 
 mod support;
 
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::process::{Command, Output};
 
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -45,20 +45,20 @@ fn main() {
 fn play(role: &str) {
     match role {
         "take" => {
-            let parcel = take("one").unwrap();
+            let array = take("one").unwrap();
             let again = take("one").unwrap_err().to_string();
             assert!(again.contains("taken already"), "{again}");
-            print!("{} {}", number(&parcel.fd), parcel.payload.descriptor.name);
+            print!("{} {}", number(&array.file), array.payload.descriptor.name);
         }
         "two" => {
             let (one, two) = (take("one").unwrap(), take("two").unwrap());
-            print!("{} {}", number(&one.fd), number(&two.fd));
+            print!("{} {}", number(&one.file), number(&two.file));
         }
         "reuse" => {
-            let parcel = take("one").unwrap();
-            let at = parcel.fd.as_raw_fd();
-            let copy = rustix::io::dup(&parcel.fd).unwrap();
-            drop(parcel);
+            let array = take("one").unwrap();
+            let at = array.file.as_raw_fd();
+            let copy = rustix::io::dup(&array.file).unwrap();
+            drop(array);
             let other = rustix::io::dup(&copy).unwrap();
             assert_eq!(other.as_raw_fd(), at, "the same number, for somebody else");
             let again = take("one").map(std::mem::forget).unwrap_err().to_string();
@@ -94,50 +94,50 @@ fn text(output: &Output) -> String {
 fn child_takes() {
     let mut command = child("take");
     {
-        let fd = memfd(77);
-        inherit(&mut command, "one", &payload(BackendKind::Memfd, 3), fd.as_fd()).unwrap();
+        let file = memfd(77);
+        inherit(&mut command, "one", &payload(BackendKind::Memfd, 3), &file).unwrap();
     } // the command keeps it
     assert_eq!(text(&command.output().unwrap()), "77 array-3");
 
     let mut command = child("two");
     for (key, value) in [("one", 1), ("two", 2)] {
-        let fd = memfd(value);
-        inherit(&mut command, key, &payload(BackendKind::Memfd, 0), fd.as_fd()).unwrap();
+        let file = memfd(value);
+        inherit(&mut command, key, &payload(BackendKind::Memfd, 0), &file).unwrap();
     }
     assert_eq!(text(&command.output().unwrap()), "1 2");
 
     let mut command = child("race");
-    inherit(&mut command, "one", &payload(BackendKind::Shm, 0), memfd(1).as_fd()).unwrap();
+    inherit(&mut command, "one", &payload(BackendKind::Shm, 0), &memfd(1)).unwrap();
     assert_eq!(text(&command.output().unwrap()), "1");
 }
 
 fn spawned_again() {
     let mut command = child("take");
-    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), memfd(8).as_fd()).unwrap();
+    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), &memfd(8)).unwrap();
     for _ in 0..3 {
         assert_eq!(text(&command.output().unwrap()), "8 array-1");
     }
 }
 
 fn other_children() {
-    let fd = memfd(1);
+    let file = memfd(1);
     let mut command = child("list");
-    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), fd.as_fd()).unwrap();
+    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), &file).unwrap();
     assert!(text(&command.output().unwrap()).contains("memfd:pass"));
     assert!(!text(&child("list").output().unwrap()).contains("memfd:pass"));
 }
 
 fn number_reused() {
     let mut command = child("reuse");
-    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), memfd(8).as_fd()).unwrap();
+    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), &memfd(8)).unwrap();
     let said = text(&command.output().unwrap());
     assert!(said.contains("taken already"), "{said}");
 }
 
 fn spawned_together() {
-    let fd = memfd(1);
+    let file = memfd(1);
     let mut command = child("list");
-    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), fd.as_fd()).unwrap();
+    inherit(&mut command, "one", &payload(BackendKind::Memfd, 1), &file).unwrap();
     let listed = || text(&child("list").output().unwrap());
     std::thread::scope(|scope| {
         let others: Vec<_> = (0..3)
@@ -153,32 +153,32 @@ fn spawned_together() {
 }
 
 fn refused() {
-    let (fd, good) = (memfd(0), payload(BackendKind::Memfd, 0));
+    let (file, good) = (memfd(0), payload(BackendKind::Memfd, 0));
     let mut command = child("take");
     for key in ["", "a b", "a=b", "ä", "a/b", &"x".repeat(65)] {
-        let error = inherit(&mut command, key, &good, fd.as_fd()).unwrap_err();
+        let error = inherit(&mut command, key, &good, &file).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Transport { .. }), "{error}");
         assert!(take(key).is_err());
     }
     let mmap = payload(BackendKind::Mmap, 0);
-    let error = inherit(&mut command, "one", &mmap, fd.as_fd()).unwrap_err();
+    let error = inherit(&mut command, "one", &mmap, &file).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::BackendCannot { .. }), "{error}");
-    inherit(&mut command, "one", &good, fd.as_fd()).unwrap();
-    let error = inherit(&mut command, "one", &good, fd.as_fd()).unwrap_err();
+    inherit(&mut command, "one", &good, &file).unwrap();
+    let error = inherit(&mut command, "one", &good, &file).unwrap_err();
     assert!(error.to_string().contains("already"), "{error}");
 }
 
 fn missing_key() {
     let mut command = child("missing");
-    inherit(&mut command, "another", &payload(BackendKind::Memfd, 0), memfd(0).as_fd()).unwrap();
+    inherit(&mut command, "another", &payload(BackendKind::Memfd, 0), &memfd(0)).unwrap();
     let said = text(&command.output().unwrap());
     assert!(said.contains("there are: another"), "{said}");
 }
 
 fn hostile_environment() {
-    let fd = memfd(0);
-    let stat = fstat(&fd).unwrap();
-    let (number, device, inode) = (fd.as_raw_fd(), stat.st_dev, stat.st_ino);
+    let file = memfd(0);
+    let stat = fstat(&file).unwrap();
+    let (number, device, inode) = (file.as_raw_fd(), stat.st_dev, stat.st_ino);
     let hex: String = payload(BackendKind::Memfd, 0)
         .to_bytes()
         .unwrap()
@@ -213,7 +213,7 @@ fn hostile_environment() {
     assert!(text(&command.output().unwrap()).contains("not Unicode"));
     // A descriptor that is there and inherited, but another file than was given: left open.
     let mut command = child("hostile");
-    inherit(&mut command, "other", &payload(BackendKind::Memfd, 0), fd.as_fd()).unwrap();
+    inherit(&mut command, "other", &payload(BackendKind::Memfd, 0), &file).unwrap();
     let given = command.get_envs().find(|(name, _)| *name == "SHMARRAY_PASS_other").unwrap();
     let given = given.1.unwrap().to_str().unwrap().replace(&format!(":{inode}:"), ":1:");
     command.env("SHMARRAY_PASS_one", given);

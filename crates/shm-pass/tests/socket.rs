@@ -5,9 +5,10 @@
 
 mod support;
 
+use std::fs::File;
 use std::io::{IoSlice, Read, Write};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_core::{BackendKind, DType, Element, ErrorKind, Field, Payload, Result};
-use shm_pass::{Outgoing, Parcel, receive, send};
+use shm_pass::{Incoming, Outgoing, receive, send};
 use support::{memfd, number, open_fds, payload};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -58,41 +59,41 @@ fn main() {
 }
 
 /// Sends so many arrays from another thread, as a message may be larger than a socket's buffer.
-fn round_trip(count: usize) -> Vec<Parcel> {
+fn round_trip(count: usize) -> Vec<Incoming> {
     let (here, there) = UnixStream::pair().unwrap();
-    let fds: Vec<_> = (0..count).map(memfd).collect();
+    let files: Vec<_> = (0..count).map(memfd).collect();
     let payloads: Vec<_> = (0..count).map(|i| payload(BackendKind::Memfd, i)).collect();
     std::thread::scope(|scope| {
-        scope.spawn(|| send(&here, outgoing(&payloads, &fds), SOON).unwrap());
+        scope.spawn(|| send(&here, outgoing(&payloads, &files), SOON).unwrap());
         receive(&there, SOON).unwrap()
     })
 }
 
 fn outgoing<'a>(
     payloads: &'a [Payload],
-    fds: &'a [OwnedFd],
+    files: &'a [File],
 ) -> impl ExactSizeIterator<Item = Result<Outgoing<'a>>> {
-    payloads.iter().zip(fds).map(|(payload, fd)| Outgoing::new(payload, fd.as_fd()))
+    payloads.iter().zip(files).map(|(payload, file)| Outgoing::new(payload, file))
 }
 
 /// All with one descriptor.
 fn outgoing_by<'a>(
     payloads: &'a [Payload],
-    fd: &'a OwnedFd,
+    file: &'a File,
 ) -> impl ExactSizeIterator<Item = Result<Outgoing<'a>>> {
-    payloads.iter().map(|payload| Outgoing::new(payload, fd.as_fd()))
+    payloads.iter().map(|payload| Outgoing::new(payload, file))
 }
 
 fn arrays_arrive() {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
     for count in [0, 1, 3, 253, 254, 600] {
-        let parcels = round_trip(count);
-        assert_eq!(parcels.len(), count);
-        for (i, parcel) in parcels.iter().enumerate() {
-            assert_eq!(parcel.payload, payload(BackendKind::Memfd, i));
-            assert_eq!(number(&parcel.fd), i);
-            assert!(fcntl_getfd(&parcel.fd).unwrap().contains(FdFlags::CLOEXEC));
+        let arrays = round_trip(count);
+        assert_eq!(arrays.len(), count);
+        for (i, array) in arrays.iter().enumerate() {
+            assert_eq!(array.payload, payload(BackendKind::Memfd, i));
+            assert_eq!(number(&array.file), i);
+            assert!(fcntl_getfd(&array.file).unwrap().contains(FdFlags::CLOEXEC));
         }
     }
 }
@@ -100,9 +101,9 @@ fn arrays_arrive() {
 fn bytes_around_stay() {
     let (mut here, mut there) = UnixStream::pair().unwrap();
     there.set_nonblocking(true).unwrap();
-    let (fds, payloads) = ([memfd(5)], [payload(BackendKind::Shm, 5)]);
+    let (files, payloads) = ([memfd(5)], [payload(BackendKind::Shm, 5)]);
     here.write_all(b"before").unwrap();
-    send(&here, outgoing(&payloads, &fds), SOON).unwrap();
+    send(&here, outgoing(&payloads, &files), SOON).unwrap();
     here.write_all(b"after").unwrap();
     let mut word = [0; 6];
     there.read_exact(&mut word).unwrap();
@@ -113,8 +114,8 @@ fn bytes_around_stay() {
 }
 
 fn mmap_is_refused() {
-    let (fd, payload) = (memfd(0), payload(BackendKind::Mmap, 1));
-    let error = Outgoing::new(&payload, fd.as_fd()).unwrap_err();
+    let (file, payload) = (memfd(0), payload(BackendKind::Mmap, 1));
+    let error = Outgoing::new(&payload, &file).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::BackendCannot { .. }), "{error}");
     assert!(error.to_string().contains("shm or memfd"), "{error}");
 }
@@ -129,8 +130,8 @@ fn closed_peer() {
     let (here, there) = UnixStream::pair().unwrap();
     drop(here);
     transport(receive(&there, SOON), "closed");
-    let (fds, payloads) = ([memfd(0)], [payload(BackendKind::Memfd, 0)]);
-    transport(send(&there, outgoing(&payloads, &fds), SOON), "closed");
+    let (files, payloads) = ([memfd(0)], [payload(BackendKind::Memfd, 0)]);
+    transport(send(&there, outgoing(&payloads, &files), SOON), "closed");
 }
 
 fn silent_peer() {
@@ -143,9 +144,9 @@ fn silent_peer() {
     transport(receive(&there, Duration::ZERO), "within 0ns");
     // A peer that never reads: the socket's buffer fills up.
     let (here, _there) = UnixStream::pair().unwrap();
-    let fd = memfd(0);
+    let file = memfd(0);
     let payloads: Vec<_> = (0..20_000).map(|i| payload(BackendKind::Memfd, i)).collect();
-    let error = send(&here, outgoing_by(&payloads, &fd), AT_ONCE).unwrap_err();
+    let error = send(&here, outgoing_by(&payloads, &file), AT_ONCE).unwrap_err();
     let full = matches!(error.kind(), ErrorKind::Transport { .. } | ErrorKind::LimitReached { .. });
     assert!(full, "{error}");
 }
@@ -153,8 +154,8 @@ fn silent_peer() {
 /// The bytes of a message of one array, without its descriptor.
 fn message() -> Vec<u8> {
     let (here, mut there) = UnixStream::pair().unwrap();
-    let (fds, payloads) = ([memfd(0)], [payload(BackendKind::Memfd, 1)]);
-    send(&here, outgoing(&payloads, &fds), SOON).unwrap();
+    let (files, payloads) = ([memfd(0)], [payload(BackendKind::Memfd, 1)]);
+    send(&here, outgoing(&payloads, &files), SOON).unwrap();
     drop(here);
     let mut bytes = Vec::new();
     there.read_to_end(&mut bytes).unwrap();
@@ -172,7 +173,7 @@ fn send_raw(socket: &UnixStream, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
 }
 
 /// Sends bytes and descriptors, closes, and gives what receiving them says.
-fn receive_raw(bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<Vec<Parcel>> {
+fn receive_raw(bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<Vec<Incoming>> {
     let (here, there) = UnixStream::pair().unwrap();
     send_raw(&here, bytes, fds);
     drop(here);
@@ -180,41 +181,41 @@ fn receive_raw(bytes: &[u8], fds: &[BorrowedFd<'_>]) -> Result<Vec<Parcel>> {
 }
 
 fn foreign_messages() {
-    let (whole, fd) = (message(), memfd(0));
-    assert_eq!(receive_raw(&whole, &[fd.as_fd()]).unwrap().len(), 1);
+    let (whole, file) = (message(), memfd(0));
+    assert_eq!(receive_raw(&whole, &[file.as_fd()]).unwrap().len(), 1);
     for len in 1..whole.len() {
-        transport(receive_raw(&whole[..len], &[fd.as_fd()]), "closed");
+        transport(receive_raw(&whole[..len], &[file.as_fd()]), "closed");
     }
     for at in 0..whole.len() {
         for change in [1, 0x80, 0xff] {
             let mut bytes = whole.clone();
             bytes[at] ^= change;
-            let _ = receive_raw(&bytes, &[fd.as_fd()]); // whatever it says: no panic, no leak
+            let _ = receive_raw(&bytes, &[file.as_fd()]); // whatever it says: no panic, no leak
         }
     }
     let (mut longer, len) = (whole.clone(), whole.len() - 16 + 1);
     longer[8..12].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
     longer.push(0);
-    let error = receive_raw(&longer, &[fd.as_fd()]).unwrap_err();
+    let error = receive_raw(&longer, &[file.as_fd()]).unwrap_err();
     assert!(error.to_string().contains("1 bytes are left"), "{error}");
-    let error = receive_raw(b"GET / HTTP/1.1\r\nHost: x\r\n", &[fd.as_fd()]).unwrap_err();
+    let error = receive_raw(b"GET / HTTP/1.1\r\nHost: x\r\n", &[file.as_fd()]).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::BadMagic { .. }), "{error}");
 }
 
 fn misplaced_descriptors() {
-    let (whole, fd) = (message(), memfd(0));
+    let (whole, file) = (message(), memfd(0));
     for split in [1, 8, 16, 20] {
         let (here, there) = UnixStream::pair().unwrap();
-        send_raw(&here, &whole[..split], &[fd.as_fd()]);
-        send_raw(&here, &whole[split..], &[fd.as_fd(); 7]);
+        send_raw(&here, &whole[..split], &[file.as_fd()]);
+        send_raw(&here, &whole[split..], &[file.as_fd(); 7]);
         transport(receive(&there, SOON), "middle of a message");
     }
 }
 
 fn miscounted_descriptors() {
-    let (whole, fd) = (message(), memfd(0));
+    let (whole, file) = (message(), memfd(0));
     for count in [0, 2, 253] {
-        let fds = vec![fd.as_fd(); count];
+        let fds = vec![file.as_fd(); count];
         transport(receive_raw(&whole, &fds), &format!("{count} descriptors came"));
     }
 }
@@ -227,9 +228,9 @@ fn another_user() {
         return;
     }
     let (here, there) = UnixStream::pair().unwrap();
-    let fd = memfd(3);
-    rustix::fs::fchmod(&fd, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
-    assert!(shm_presence::try_alone(fd.as_fd()).unwrap());
+    let file = memfd(3);
+    rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    assert!(shm_presence::try_alone(&file).unwrap());
     // SAFETY: this process has one thread.
     let pid = unsafe { libc::fork() };
     if pid == 0 {
@@ -237,9 +238,9 @@ fn another_user() {
         let changed = unsafe { libc::setuid(NOBODY) } == 0;
         let (one, other) = UnixStream::pair().unwrap();
         send_raw(&there, b"x", &[one.as_fd()]); // a socket that is this user's
-        let parcels = receive(&other, SOON).unwrap();
-        let own = !shm_presence::try_alone(parcels[0].fd.as_fd()).unwrap();
-        let whole = number(&parcels[0].fd) == 3;
+        let arrays = receive(&other, SOON).unwrap();
+        let own = !shm_presence::try_alone(&arrays[0].file).unwrap();
+        let whole = number(&arrays[0].file) == 3;
         // SAFETY: the child has nothing to clean up.
         unsafe { libc::_exit(i32::from(!(changed && own && whole))) };
     }
@@ -254,7 +255,7 @@ fn another_user() {
         _ => None,
     });
     let payloads = [payload(BackendKind::Memfd, 3)];
-    send(&UnixStream::from(socket.unwrap()), outgoing_by(&payloads, &fd), SOON).unwrap();
+    send(&UnixStream::from(socket.unwrap()), outgoing_by(&payloads, &file), SOON).unwrap();
     let mut status = 0;
     // SAFETY: a child of ours that has not been waited for.
     assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
@@ -264,12 +265,12 @@ fn another_user() {
 /// The message is lost, nothing that came of it stays, and the next one comes whole.
 fn descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
-    let fd = memfd(0);
+    let file = memfd(0);
     for count in [20, 300] {
         let payloads: Vec<_> = (0..count).map(|i| payload(BackendKind::Memfd, i)).collect();
         let (here, there) = UnixStream::pair().unwrap();
-        send(&here, outgoing_by(&payloads, &fd), SOON).unwrap();
-        send(&here, outgoing_by(&payloads[..3], &fd), SOON).unwrap();
+        send(&here, outgoing_by(&payloads, &file), SOON).unwrap();
+        send(&here, outgoing_by(&payloads[..3], &file), SOON).unwrap();
         let before = open_fds();
         let tight = Some(before as u64 + 10);
         setrlimit(Resource::Nofile, Rlimit { current: tight, ..limit }).unwrap();
@@ -291,10 +292,10 @@ fn descriptor_limit() {
 fn with_credentials() {
     let (here, there) = UnixStream::pair().unwrap();
     set_socket_passcred(&there, true).unwrap();
-    let fd = memfd(0);
+    let file = memfd(0);
     let payloads: Vec<_> = (0..253).map(|i| payload(BackendKind::Memfd, i)).collect();
     let received = std::thread::scope(|scope| {
-        scope.spawn(|| send(&here, outgoing_by(&payloads, &fd), SOON).unwrap());
+        scope.spawn(|| send(&here, outgoing_by(&payloads, &file), SOON).unwrap());
         receive(&there, SOON).unwrap()
     });
     assert_eq!(received.len(), 253);
@@ -302,11 +303,11 @@ fn with_credentials() {
 
 fn too_large_payload() {
     let (here, mut there) = UnixStream::pair().unwrap();
-    let fd = memfd(0);
+    let file = memfd(0);
     let mut payloads: Vec<_> = (0..300).map(|i| payload(BackendKind::Memfd, i)).collect();
     let fields = (0..2000).map(|i| Field::new(format!("field-{i:08}"), f32::dtype())).collect();
     payloads[299].descriptor.dtype = DType::Struct(fields);
-    let error = send(&here, outgoing_by(&payloads, &fd), SOON).unwrap_err();
+    let error = send(&here, outgoing_by(&payloads, &file), SOON).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Oversized { .. }), "{error}");
     there.set_nonblocking(true).unwrap();
     assert!(there.read(&mut [0]).is_err(), "something was sent");
@@ -316,17 +317,17 @@ fn ends() {
     let (here, there) = UnixStream::pair().unwrap();
     drop(here);
     transport(receive(&there, SOON), "closed the connection before a message");
-    let (whole, fd) = (message(), memfd(0));
+    let (whole, file) = (message(), memfd(0));
     for len in [1, 16, 20] {
-        transport(receive_raw(&whole[..len], &[fd.as_fd()]), "closed the connection within");
+        transport(receive_raw(&whole[..len], &[file.as_fd()]), "closed the connection within");
     }
 }
 
 fn endless_parts() {
-    let fd = memfd(0);
+    let file = memfd(0);
     let payloads = vec![payload(BackendKind::Memfd, 0); 254];
     let (here, mut there) = UnixStream::pair().unwrap();
-    send(&here, outgoing_by(&payloads, &fd), SOON).unwrap();
+    send(&here, outgoing_by(&payloads, &file), SOON).unwrap();
     let mut part = vec![0; 16]; // the first of two: it says that another follows
     there.read_exact(&mut part).unwrap();
     let len = u32::from_le_bytes(part[8..12].try_into().unwrap()) as usize;
@@ -335,7 +336,7 @@ fn endless_parts() {
 
     let (here, mut there) = UnixStream::pair().unwrap();
     for _ in 0..2 {
-        send_raw(&here, &part, &[fd.as_fd(); 253]);
+        send_raw(&here, &part, &[file.as_fd(); 253]);
     }
     transport(receive(&there, Duration::ZERO), "within 0ns");
     let mut unread = [0; 4];
@@ -345,9 +346,9 @@ fn endless_parts() {
 
 fn no_descriptor_left() {
     let limit = getrlimit(Resource::Nofile);
-    let (fds, payloads) = ([memfd(5)], [payload(BackendKind::Memfd, 5)]);
+    let (files, payloads) = ([memfd(5)], [payload(BackendKind::Memfd, 5)]);
     let (here, there) = UnixStream::pair().unwrap();
-    send(&here, outgoing(&payloads, &fds), SOON).unwrap();
+    send(&here, outgoing(&payloads, &files), SOON).unwrap();
     setrlimit(Resource::Nofile, Rlimit { current: Some(3), ..limit }).unwrap();
     let error = receive(&there, SOON).unwrap_err();
     setrlimit(Resource::Nofile, limit).unwrap();

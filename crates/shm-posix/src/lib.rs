@@ -6,20 +6,33 @@
 //! nothing. The last one out removes the name, unless the array is to persist.
 //!
 //! This crate does not choose a backend, knows no element types and makes no view: see
-//! `shmarray` for that. `macOS` and Windows will be a module beside `linux`.
+//! `shmarray` for that. Other systems will be modules beside `os/linux`.
 //!
-//! - `linux/directory.rs`: what a name leads to, and what is refused there;
-//! - `linux/draft.rs`: a segment before and while it is published;
-//! - `linux/segment.rs`: a hold on a segment, and how it ends;
-//! - `linux/names.rs`: everything that changes what a name means;
-//! - `linux/deferred.rs`: leaving a segment, and names that were left to forked children;
-//! - `linux/collect.rs`: garbage, which kills leave;
-//! - `linux/raw.rs`: segments without a header, which other programs make and understand.
+//! - `backend.rs`: create, attach and delete;
+//! - `segment.rs`: a segment that this process has, and how it leaves it;
+//! - `publish.rs`: giving a segment its name;
+//! - `names.rs`: everything that changes what a name means;
+//! - `deferred.rs`: leaving a segment, and names that were left to forked children;
+//! - `collect.rs`: garbage, which kills leave;
+//! - `raw.rs`: segments without a header, which other programs make and understand;
+//! - `os/linux/directory.rs`: what a name leads to, and what is refused there;
+//! - `os/linux/unpublished.rs`: a segment before and while it is published.
 //!
 //! See `shm_overview(7)`, open(2) `O_TMPFILE`, linkat(2).
 #![deny(unsafe_code)]
 #![cfg(target_os = "linux")]
 
-mod linux;
+mod backend;
+mod collect;
+mod deferred;
+mod names;
+mod os;
+mod publish;
+mod raw;
+mod segment;
 
-pub use linux::{Abandoned, NameOrFd, Posix, PosixSegment, Publish, RawSegment};
+pub use backend::{NameOrFd, Posix};
+pub use collect::Abandoned;
+pub use os::Publish;
+pub use raw::RawSegment;
+pub use segment::PosixSegment;

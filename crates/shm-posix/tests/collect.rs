@@ -75,7 +75,7 @@ fn locked() {
     let name = orphan(Cleanup::LastOut);
     let path = format!("/dev/shm/{name}");
     let busy = std::fs::File::options().read(true).write(true).open(&path).unwrap();
-    lock_name(busy.as_fd()).unwrap();
+    lock_name(&busy).unwrap();
     let found = Posix::default().collect().unwrap();
     assert!(!entries_of(&found).contains(&name.as_str()), "{found:?}");
     assert!(std::fs::exists(&path).unwrap());

@@ -5,7 +5,6 @@
 mod common;
 
 use std::fs::{self, File, Permissions};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, PermissionsExt, chown, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
@@ -275,7 +274,7 @@ fn stuck_holder() {
     let name = unique_name("stuck");
     let segment = create(Publish::Unnamed, &name, 1, false).segment;
     let stuck = File::options().read(true).write(true).open(path(&name)).unwrap();
-    lock_name(stuck.as_fd()).unwrap();
+    lock_name(&stuck).unwrap();
     let is_busy = |error: &Error| matches!(error.kind(), ErrorKind::Busy { waited_ms: 1.., .. });
     let error = Posix::default().delete(&name).unwrap_err();
     assert!(is_busy(&error), "{error}");
@@ -285,7 +284,7 @@ fn stuck_holder() {
 
     fs::write(path(&name), "").unwrap();
     let stuck = File::options().read(true).write(true).open(path(&name)).unwrap();
-    assert!(try_alone(stuck.as_fd()).unwrap());
+    assert!(try_alone(&stuck).unwrap());
     let error = attach(&name, Access::ReadOnly).map(drop).unwrap_err();
     assert!(is_busy(&error), "{error}");
     drop(stuck);
@@ -303,7 +302,7 @@ fn replaced_meanwhile() {
         let old = create(Publish::Unnamed, &name, 1, false);
         let next = create(Publish::Unnamed, &other, 2, false);
         let stuck = File::options().read(true).write(true).open(path(&name)).unwrap();
-        lock_name(stuck.as_fd()).unwrap();
+        lock_name(&stuck).unwrap();
         let opened = || {
             let all = leaks::Snapshot::take().descriptors;
             all.iter().filter(|target| **target == path(&name)).count()

@@ -254,7 +254,7 @@ fn written_once(publish: Publish, commit: Commit, pages: Pages) {
         to.write(&vec![7; 3 << 20])
     };
     let spec = Spec { commit, pages, ..spec(&unique_name("once"), 3 << 17) };
-    let fill = Some(Fill::Once(&mut fill, &begun));
+    let fill = Some(Fill::InOrderOnce(&mut fill, &begun));
     let made = Posix::with_publish(publish).create(&spec, fill).map(drop);
     std::fs::remove_file(filler).unwrap();
     match made {
@@ -268,7 +268,7 @@ fn written_once(publish: Publish, commit: Commit, pages: Pages) {
     begun.set(false);
     let mut fill = |_: &mut dyn Sink| -> Result<()> { panic!("called without memory") };
     let spec = Spec { commit, pages, ..shm_conformance::spec(&unique_name("once"), 1 << 20) };
-    let fill = Some(Fill::Once(&mut fill, &begun));
+    let fill = Some(Fill::InOrderOnce(&mut fill, &begun));
     if commit != Commit::Lazy {
         assert!(Posix::with_publish(publish).create(&spec, fill).is_err());
         assert!(!begun.get());

@@ -5,7 +5,6 @@
 mod common;
 
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,7 +38,7 @@ fn collected_meanwhile() {
     let name = unique_name("asked");
     drop(Child::idle(|| std::mem::forget(create_for(Cleanup::LastOut, &name)))); // killed
     let collector = File::options().read(true).write(true).open(path(&name)).unwrap();
-    assert!(try_alone(collector.as_fd()).unwrap());
+    assert!(try_alone(&collector).unwrap());
     let error = Posix::default().create(&spec(&name, 100), None).map(drop).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Busy { .. }), "{error}");
     drop(collector);
@@ -139,7 +138,7 @@ fn changes_meanwhile() {
     let old = create(Publish::Unnamed, &name, 1, false);
     let next = create(Publish::Unnamed, &other, 2, false);
     let locked = File::options().read(true).write(true).open(path(&name)).unwrap();
-    lock_name(locked.as_fd()).unwrap();
+    lock_name(&locked).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| drop(old));
         while !somebody_is_alone() {
@@ -164,7 +163,7 @@ fn cannot_be_locked() {
             scope.spawn(move || {
                 let array = create_for(cleanup, name);
                 let file = File::options().read(true).write(true).open(path(name)).unwrap();
-                lock_name(file.as_fd()).unwrap();
+                lock_name(&file).unwrap();
                 drop(array);
                 file
             })

@@ -5,7 +5,6 @@
 mod common;
 
 use std::fs::{self, File};
-use std::os::fd::AsFd;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -81,7 +80,7 @@ fn made() {
     let reader = RawSegment::attach(&name, 9000, Access::ReadOnly, Commit::Auto).unwrap();
     assert_eq!((read(&reader, 8999), reader.region().access()), (7, Access::ReadOnly));
     let file = File::options().read(true).write(true).open(path(&name)).unwrap();
-    assert!(!ask_others(file.as_fd()).unwrap(), "nobody is present in a raw segment");
+    assert!(!ask_others(&file).unwrap(), "nobody is present in a raw segment");
     made.unlink().unwrap();
     assert_eq!(leaks::entries(), [""; 0]);
 

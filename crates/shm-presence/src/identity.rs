@@ -1,7 +1,6 @@
 //! The identity of a participant: a slot that is its own until its address space ends.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::sync::atomic::{
     AtomicU64,
     Ordering::{Acquire, Relaxed, Release},
@@ -10,9 +9,10 @@ use std::sync::atomic::{
 use shm_core::{ErrorKind, Result, SlotLocks};
 use shm_map::Anchor;
 
-use crate::fork::ForkSafe;
-use crate::ofd::{self, Bytes};
-use crate::{Owner, fork};
+use crate::bytes::Bytes;
+use crate::fork::{self, ForkSafe};
+use crate::os;
+use crate::owner::Owner;
 
 /// A slot of a segment, taken at the first need and held by this address space.
 ///
@@ -24,7 +24,7 @@ pub struct Identity {
     /// What was taken, as bits.
     owner: AtomicU64,
     /// The fork generation that it was taken in; zero before. Written after `owner`,
-    /// once in each process: who reads this process's generation here reads its owner there.
+    /// once in each process: a thread that reads this process's generation here reads its owner there.
     born: AtomicU64,
     /// What keeps the slot, since `born`.
     anchor: ForkSafe<Option<Anchor>>,
@@ -74,7 +74,7 @@ impl Identity {
             }
             let SlotLocks { file, first } = open()?;
             for slot in 0..count.min(Owner::MOST_SLOTS) {
-                if ofd::try_exclusive(file.as_fd(), Bytes::slot(first, slot)?)? {
+                if os::try_exclusive(&file, Bytes::slot(first, slot)?)? {
                     let owner = Owner::new(slot, raise(slot));
                     debug_assert_ne!(owner.generation(), 0, "that of a slot nobody has had");
                     std::mem::forget(anchor.replace(Anchor::new(file.into())?)); // a parent's, if any
@@ -112,5 +112,5 @@ impl Drop for Identity {
 /// # Errors
 /// [`ErrorKind::Os`].
 pub fn is_held(locks: SlotLocks<&File>, slot: u32) -> Result<bool> {
-    ofd::is_held_elsewhere(locks.file.as_fd(), Bytes::slot(locks.first, slot)?)
+    os::is_held_elsewhere(locks.file, Bytes::slot(locks.first, slot)?)
 }

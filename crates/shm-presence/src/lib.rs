@@ -10,18 +10,18 @@
 //! - *identity* ([`Identity`], [`Owner`], [`is_held`]): an exclusive lock on the byte of one slot,
 //!   which dies with the address space that took it, whatever forked children live on;
 //! - [`fork`]: whether this process is a forked child, and what no fork may interrupt;
-//! - [`reopen`]: a description of one's own for a descriptor that came from elsewhere;
+//! - [`os`]: the system's part; on Linux also `open` and `reopen`, for a description of one's own;
 //! - [`stamp`]: which segment it is, and who makes it when.
 //!
 //! See fcntl(2), "Open file description locks".
 #![deny(unsafe_code)]
 
+mod bytes;
 pub mod fork;
 mod identity;
-mod ofd;
+pub mod os;
 mod owner;
 mod presence;
-mod reopen;
 mod stamp;
 mod wait;
 
@@ -31,6 +31,5 @@ pub use presence::{
     ask_others, is_being_asked, is_name_locked, join, leave, lock_name, try_alone, try_join,
     unlock_name,
 };
-pub use reopen::reopen;
 pub use stamp::stamp;
 pub use wait::{PATIENCE, pause, wait_until};

@@ -1,10 +1,11 @@
 //! Presence, and the lock on what a name means.
 
-use std::os::fd::BorrowedFd;
+use std::fs::File;
 
 use shm_core::Result;
 
-use crate::ofd::{self, Bytes};
+use crate::bytes::Bytes;
+use crate::os;
 use crate::wait::wait_until;
 
 /// Becomes present in a segment, through the description that it is mapped with.
@@ -14,11 +15,11 @@ use crate::wait::wait_until;
 /// # Errors
 /// [`Busy`](shm_core::ErrorKind::Busy) if that process does not finish;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
-pub fn join(fd: BorrowedFd<'_>) -> Result<()> {
+pub fn join(file: &File) -> Result<()> {
     wait_until(
         || "a segment".into(),
         "a process that checks whether anybody is attached",
-        || try_join(fd),
+        || try_join(file),
     )
 }
 
@@ -26,8 +27,8 @@ pub fn join(fd: BorrowedFd<'_>) -> Result<()> {
 ///
 /// # Errors
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
-pub fn try_join(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::try_shared(fd, Bytes::PRESENCE)
+pub fn try_join(file: &File) -> Result<bool> {
+    os::try_shared(file, Bytes::PRESENCE)
 }
 
 /// Gives presence up, shared or exclusive, and the name if it is [locked](lock_name): also where a
@@ -36,27 +37,27 @@ pub fn try_join(fd: BorrowedFd<'_>) -> Result<bool> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
-pub fn leave(fd: BorrowedFd<'_>) -> Result<()> {
-    ofd::release(fd, Bytes::PRESENCE_AND_NAME)
+pub fn leave(file: &File) -> Result<()> {
+    os::release(file, Bytes::PRESENCE_AND_NAME)
 }
 
 /// Becomes the only one present, or tells that somebody else is.
 ///
-/// `fd`, open for writing, is of a description that is not present itself: two that are, and ask at
+/// `file`, open for writing, is of a description that is not present itself: two that are, and ask at
 /// the same time, would both see the other. Nobody can join until it leaves or is closed.
 ///
 /// # Errors
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
-pub fn try_alone(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::try_exclusive(fd, Bytes::PRESENCE)
+pub fn try_alone(file: &File) -> Result<bool> {
+    os::try_exclusive(file, Bytes::PRESENCE)
 }
 
 /// Whether anybody is present through another description than this one.
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
-pub fn ask_others(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::is_held_elsewhere(fd, Bytes::PRESENCE)
+pub fn ask_others(file: &File) -> Result<bool> {
+    os::is_held_elsewhere(file, Bytes::PRESENCE)
 }
 
 /// Whether somebody is making sure at this moment that nobody is present, and keeps others from
@@ -64,19 +65,19 @@ pub fn ask_others(fd: BorrowedFd<'_>) -> Result<bool> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
-pub fn is_being_asked(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::is_held_exclusively(fd, Bytes::PRESENCE)
+pub fn is_being_asked(file: &File) -> Result<bool> {
+    os::is_held_exclusively(file, Bytes::PRESENCE)
 }
 
 /// Whether somebody is changing at this moment what the segment's name means.
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
-pub fn is_name_locked(fd: BorrowedFd<'_>) -> Result<bool> {
-    ofd::is_held_elsewhere(fd, Bytes::NAME)
+pub fn is_name_locked(file: &File) -> Result<bool> {
+    os::is_held_elsewhere(file, Bytes::NAME)
 }
 
-/// Locks what the segment's name means, until [`unlock_name`]; `fd` is open for writing.
+/// Locks what the segment's name means, until [`unlock_name`]; `file` is open for writing.
 ///
 /// Whoever removes or replaces a name does this first, then looks again where the name leads, and
 /// only then acts. It waits for somebody else who does so.
@@ -84,11 +85,11 @@ pub fn is_name_locked(fd: BorrowedFd<'_>) -> Result<bool> {
 /// # Errors
 /// [`Busy`](shm_core::ErrorKind::Busy) if that process does not finish;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
-pub fn lock_name(fd: BorrowedFd<'_>) -> Result<()> {
+pub fn lock_name(file: &File) -> Result<()> {
     wait_until(
         || "the name of a segment".into(),
         "a process that removes or replaces it",
-        || ofd::try_exclusive(fd, Bytes::NAME),
+        || os::try_exclusive(file, Bytes::NAME),
     )
 }
 
@@ -96,6 +97,6 @@ pub fn lock_name(fd: BorrowedFd<'_>) -> Result<()> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
-pub fn unlock_name(fd: BorrowedFd<'_>) -> Result<()> {
-    ofd::release(fd, Bytes::NAME)
+pub fn unlock_name(file: &File) -> Result<()> {
+    os::release(file, Bytes::NAME)
 }

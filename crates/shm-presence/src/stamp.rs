@@ -1,13 +1,12 @@
 //! What is new with each segment: its UUID, and who makes it when.
-#![allow(unsafe_code)] // asks the clock
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use shm_core::Stamp;
 use uuid::{Builder, Uuid};
 
 use crate::fork;
+use crate::os::since_1970;
 
 /// A stamp for a new segment.
 ///
@@ -25,23 +24,6 @@ pub fn stamp() -> Stamp {
         created: in_units(1_000_000_000, now.subsec_nanos()),
         creator: fork::pid(),
     }
-}
-
-/// The time at the last tick of the kernel, some milliseconds ago: to read the clock itself takes
-/// several times as long. See `clock_gettime(2)`, `CLOCK_REALTIME_COARSE`.
-#[cfg(target_os = "linux")]
-fn since_1970() -> Duration {
-    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: a valid struct to write to. (rustix does not find the call under valgrind.)
-    unsafe { libc::clock_gettime(libc::CLOCK_REALTIME_COARSE, &raw mut now) };
-    // A clock before 1970 counts as 1970.
-    let (seconds, nanoseconds) = (u64::try_from(now.tv_sec), u32::try_from(now.tv_nsec));
-    Duration::new(seconds.unwrap_or_default(), nanoseconds.unwrap_or_default())
-}
-
-#[cfg(not(target_os = "linux"))]
-fn since_1970() -> Duration {
-    std::time::UNIX_EPOCH.elapsed().unwrap_or_default()
 }
 
 /// The bits of a UUID beside the time: each process counts from a random number.

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rustix::thread::{NanosleepRelativeResult, nanosleep};
-use rustix::time::Timespec;
 use shm_core::{ErrorKind, Result};
+
+use crate::os::sleep;
 
 /// How long to wait for another process that is about to let go. Holders need microseconds; only
 /// one that was stopped in the middle takes longer.
@@ -13,12 +13,6 @@ pub const PATIENCE: Duration = Duration::from_secs(2);
 /// Lets others run for a millisecond, where nothing can be waited for.
 pub fn pause() {
     sleep(1_000_000);
-}
-
-fn sleep(nanoseconds: i64) {
-    let request = Timespec { tv_sec: 0, tv_nsec: nanoseconds };
-    // An interrupted pause is a shorter one.
-    let _: NanosleepRelativeResult = nanosleep(&request);
 }
 
 /// Tries again until it works or [`PATIENCE`] is over.

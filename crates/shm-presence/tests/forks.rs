@@ -3,13 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 use std::fs::File;
-use std::os::fd::AsFd;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use shm_core::{Access, ErrorKind, Result, SlotLocks};
-use shm_presence::{
-    Identity, Owner, ask_others, fork, is_held, join, lock_name, reopen, try_alone,
-};
+use shm_presence::os::reopen;
+use shm_presence::{Identity, Owner, ask_others, fork, is_held, join, lock_name, try_alone};
 
 fn main() {
     let mut arguments = Arguments::from_args();
@@ -117,30 +115,30 @@ fn kept_values() {
 
 fn presence_is_inherited() {
     let segment = segment();
-    let mine = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    join(mine.as_fd()).unwrap();
+    let mine = reopen(&segment, Access::ReadWrite).unwrap();
+    join(&mine).unwrap();
     let child = Child::fork(|| true);
     drop(mine);
-    let fresh = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    assert!(ask_others(fresh.as_fd()).unwrap() && !try_alone(fresh.as_fd()).unwrap());
+    let fresh = reopen(&segment, Access::ReadWrite).unwrap();
+    assert!(ask_others(&fresh).unwrap() && !try_alone(&fresh).unwrap());
     child.kill();
-    assert!(!ask_others(fresh.as_fd()).unwrap() && try_alone(fresh.as_fd()).unwrap());
+    assert!(!ask_others(&fresh).unwrap() && try_alone(&fresh).unwrap());
 }
 
 fn presence_ends_with_its_holder() {
     let segment = segment();
     let child = Child::fork(|| {
-        let own = reopen(segment.as_fd(), Access::ReadOnly).unwrap();
-        let joined = join(own.as_fd()).is_ok();
+        let own = reopen(&segment, Access::ReadOnly).unwrap();
+        let joined = join(&own).is_ok();
         std::mem::forget(own);
         joined
     });
-    let fresh = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    assert!(!try_alone(fresh.as_fd()).unwrap());
+    let fresh = reopen(&segment, Access::ReadWrite).unwrap();
+    assert!(!try_alone(&fresh).unwrap());
     child.kill();
-    assert!(try_alone(fresh.as_fd()).unwrap());
-    let late = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    assert!(matches!(join(late.as_fd()).unwrap_err().kind(), ErrorKind::Busy { .. }));
+    assert!(try_alone(&fresh).unwrap());
+    let late = reopen(&segment, Access::ReadWrite).unwrap();
+    assert!(matches!(join(&late).unwrap_err().kind(), ErrorKind::Busy { .. }));
 }
 
 /// Where to ask who has a slot.
@@ -150,7 +148,7 @@ fn locks(segment: &File) -> SlotLocks<&File> {
 
 /// Where to take one.
 fn fresh(segment: &File) -> Result<SlotLocks> {
-    Ok(SlotLocks { file: reopen(segment.as_fd(), Access::ReadWrite)?.into(), first: 0 })
+    Ok(SlotLocks { file: reopen(segment, Access::ReadWrite)?, first: 0 })
 }
 
 fn identity_ends_with_its_holder() {
@@ -233,11 +231,11 @@ fn ranges_of_slots() {
 
 fn name_lock() {
     let segment = segment();
-    let holder = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    lock_name(holder.as_fd()).unwrap();
-    let late = reopen(segment.as_fd(), Access::ReadWrite).unwrap();
-    let error = lock_name(late.as_fd()).unwrap_err();
+    let holder = reopen(&segment, Access::ReadWrite).unwrap();
+    lock_name(&holder).unwrap();
+    let late = reopen(&segment, Access::ReadWrite).unwrap();
+    let error = lock_name(&late).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Busy { .. }), "{error}");
     drop(holder);
-    lock_name(late.as_fd()).unwrap();
+    lock_name(&late).unwrap();
 }

@@ -37,7 +37,7 @@ pub(crate) fn ls(py: Python<'_>) -> PyResult<Vec<Bound<'_, PyDict>>> {
         about.set_item("nbytes", header.layout().nbytes())?;
         about.set_item("frozen", one.is_frozen())?;
         about.set_item("guarded", header.guarded())?;
-        about.set_item("place", one.place().to_string())?;
+        about.set_item("place", one.locator().to_string())?;
         about.set_item("in_use", one.is_in_use().ok())?;
         Ok(about)
     };
@@ -59,16 +59,16 @@ pub(crate) fn set_backend(py: Python<'_>, name: Option<&str>) -> PyResult<()> {
 
 /// The backend of an array with such needs, and why.
 #[pyfunction]
-#[pyo3(signature = (nbytes, how, named, historical, /))]
+#[pyo3(signature = (nbytes, how, asked, named, /))]
 pub(crate) fn select(
     py: Python<'_>,
     nbytes: Option<u64>,
     how: Option<&str>,
-    named: Option<&str>,
-    historical: bool,
+    asked: Option<&str>,
+    named: bool,
 ) -> PyResult<(&'static str, String)> {
-    let (backend, workers) = (backend(py, named)?, workers(how)?);
-    let needs = choice::Needs { backend, bytes: nbytes, workers, historical };
+    let (backend, workers) = (backend(py, asked)?, workers(how)?);
+    let needs = choice::Needs { backend, bytes: nbytes, workers, named };
     let selection = unlocked(py, || choice::select(&needs))?;
     Ok((selection.chosen.as_str(), selection.to_string()))
 }

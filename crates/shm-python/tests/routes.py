@@ -89,7 +89,7 @@ class Routes:
 
     def by_pool_down(self) -> float:
         with self.ctx.Pool(2) as pool:
-            return sum(pool.map(total, [self.array] * 4)) / 4
+            return float(sum(pool.map(total, [self.array] * 4))) / 4
 
     def by_pool_up(self) -> float:
         with self.ctx.Pool(2) as pool:
@@ -101,7 +101,7 @@ class Routes:
 
     def by_executor_down(self) -> float:
         with ProcessPoolExecutor(2, mp_context=self.ctx) as executor:
-            return executor.submit(total, self.array).result()
+            return float(executor.submit(total, self.array).result())
 
     def by_executor_up(self) -> float:
         with ProcessPoolExecutor(2, mp_context=self.ctx) as executor:

@@ -34,7 +34,7 @@ def test_views_are_of_the_shared_memory(backend: str) -> None:
     view = np.asarray(a)
     assert view.tolist() == a.array.tolist() == np.array(a).tolist()
     assert same_memory(view, a.array) and not same_memory(np.array(a), view)
-    assert (a.backend, a.shape, a.dtype, a.ndim) == (backend, (4, 6), np.float32, 2)
+    assert (a.backend, a.shape, a.dtype, a.ndim) == (backend, (4, 6), np.dtype("f4"), 2)
     assert (a.size, a.nbytes, a.itemsize, a.strides, a.order) == (24, 96, 4, (24, 4), "C")
     assert len(a) == 4 and [row.sum() for row in a] == [0, 6, 5, 6] and 5 in a
     assert (a == view).all() and not (a != a).any()
@@ -93,11 +93,11 @@ def test_conversions() -> None:
     with pytest.raises(ValueError):
         np.asarray(a, dtype=np.int8, copy=False)
     assert np.from_dlpack(a).tolist() == [1.5, 2.5] and same_memory(np.from_dlpack(a), a.array)
-    assert (a + 1 if hasattr(a, "__add__") else np.add(a, 1)).tolist() == [2.5, 3.5]
+    assert np.add(a, 1).tolist() == [2.5, 3.5]
     assert shm.full((2, 2), 7).dtype == np.array(7).dtype
     assert shm.full((2, 2), [1, 2]).array.tolist() == [[1, 2], [1, 2]]
     like = shm.empty_like(np.zeros((2, 3), "f2"))
-    assert (like.shape, like.dtype) == ((2, 3), np.float16)
+    assert (like.shape, like.dtype) == ((2, 3), np.dtype("f2"))
     assert shm.empty_like(a, "i4").dtype == np.int32
 
 
@@ -123,10 +123,12 @@ def test_parts_are_what_numpy_says(index: Any) -> None:
 
 def test_parts_that_are_none() -> None:
     a = shm.zeros((3, 4))
-    for index in ([0, 1], np.array([True, False, True]), True, 1.0):
+    no_parts: list[Any] = [[0, 1], np.array([True, False, True]), True, 1.0]
+    for index in no_parts:
         with pytest.raises(TypeError):
             a.part[index]
-    for index in (np.s_[0, 0, 0], np.s_[..., ...], 3):
+    outside: list[Any] = [np.s_[0, 0, 0], np.s_[..., ...], 3]
+    for index in outside:
         with pytest.raises(IndexError):
             a.part[index]
     assert a.reshape(2, -1).shape == (2, 6) and a.reshape((12,)).shape == (12,)
@@ -257,8 +259,11 @@ def test_chunks() -> None:
         chunk.done()
     assert seen == {(0, 5): True, (5, 10): True}
     assert (chunks.done, chunks.total) == (2, 2)
-    sideways = [chunk.range for chunk in a.chunks(1, axis=-1, round=2) if chunk.done() is None]
-    assert sideways == [slice(0, 1), slice(1, 2)]
+    columns = []
+    for chunk in a.chunks(1, axis=-1, round=2):
+        columns.append(chunk.range)
+        chunk.done()
+    assert columns == [slice(0, 1), slice(1, 2)]
 
 
 def test_barrier_and_progress() -> None:
@@ -335,14 +340,13 @@ def test_options_that_are_none() -> None:
 
 
 def test_every_kind_of_error_has_a_class() -> None:
-    source = Path(__file__).parents[2] / "shm-core" / "src"
-    text = "".join(file.read_text() for file in sorted(source.glob("error*")) if file.is_file())
+    text = (Path(__file__).parents[2] / "shm-core/src/error/kind.rs").read_text()
     body = text[text.index("pub enum ErrorKind") :]
     kinds = re.findall(r"^    (\w+) \{$", body[: body.index("\n}\n")], re.MULTILINE)
     assert len(kinds) > 40
     for kind in kinds:
         made = getattr(shm, kind)("text", slot=3)
-        assert isinstance(made, shm.Error) and str(made) == "text" and made.slot == 3
+        assert isinstance(made, shm.Error) and str(made) == "text" and made.facts == {"slot": 3}
         again = pickle.loads(pickle.dumps(made))
         assert (type(again), str(again), again.slot) == (type(made), "text", 3)
         builtin = [base for base in type(made).__mro__[2:] if base is not Exception][0]
@@ -363,13 +367,14 @@ def test_raw_blocks_and_the_standard_library() -> None:
 
     name = shm.unique_name("raw")
     block = raw.create(name, 100)
-    view = np.frombuffer(block.memory, np.uint8)
+    view = np.frombuffer(memoryview(block.memory), np.uint8)
     theirs = shared_memory.SharedMemory(name)
+    assert theirs.buf is not None
     theirs.buf[5] = 7
     assert view[5] == 7 and view.size == 100 and raw.attach(name).size == 100
     theirs.close()
     resource_tracker.unregister("/" + name, "shared_memory")
-    readonly = np.frombuffer(raw.attach(name, readonly=True).memory, np.uint8)
+    readonly = np.frombuffer(memoryview(raw.attach(name, readonly=True).memory), np.uint8)
     with pytest.raises(ValueError):
         readonly.flags.writeable = True
     block.unlink()

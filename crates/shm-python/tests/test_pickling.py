@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from multiprocessing.reduction import ForkingPickler
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -54,9 +55,12 @@ def test_a_plain_pickle_holds_nothing() -> None:
     assert a.name not in [one.name for one in shm.outstanding()]
     del a
     late = pickle.loads(data)
-    for use in (lambda: late[0], lambda: late.shape, lambda: np.asarray(late).sum()):
+    uses: list[Callable[[], Any]] = [lambda: late[0], lambda: late.shape, lambda: late.array]
+    for use in uses:
         with pytest.raises(FileNotFoundError):
             use()
+    with pytest.raises(FileNotFoundError):
+        np.asarray(late)
     assert isinstance(late.error, shm.NotFound) and "could not be attached" in repr(late)
 
 

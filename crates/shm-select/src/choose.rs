@@ -1,17 +1,23 @@
-//! The choice, as a pure function: no system call, no environment, nothing remembered.
+//! The choice, as a pure function: it makes no system call, reads no environment and keeps no state.
 
 use shm_core::{BackendKind, Error, ErrorKind, Result};
 
-use crate::selection::{Candidate, SelectedBy, Selection, Verdict, Why};
-use crate::{Availability, Facts, Needs, Settings, Workers};
+use crate::facts::{Availability, Facts};
+use crate::needs::{Needs, Workers};
+use crate::refusal::Reach;
+use crate::selection::Selection;
+use crate::settings::{SelectedBy, Settings};
+use crate::verdict::{Candidate, Verdict, Why, nothing_left};
 
 /// Chooses a backend. See the [crate] for who decides and in which order.
 ///
 /// # Errors
-/// Where a backend is asked for: [`ErrorKind::BackendNotCompiled`], [`ErrorKind::BackendRefused`]
-/// with the system's reason, or [`ErrorKind::BackendCannot`] for `mmap` with spawned workers. Where the
-/// order is automatic and nothing is left: [`ErrorKind::NoSpace`] if `shm` is only too small for
-/// the array, and otherwise [`ErrorKind::BackendRefused`] with the reason for each candidate.
+/// If the array, the environment or the process asks for a backend:
+/// [`ErrorKind::BackendNotCompiled`], [`ErrorKind::BackendRefused`] with the system's reason, or
+/// [`ErrorKind::BackendCannot`] for `mmap` with spawned workers. If the order is automatic and no
+/// backend is left: [`ErrorKind::NoSpace`] if `shm` is too small for this array only, and otherwise
+/// [`ErrorKind::BackendRefused`] with the reason for each candidate. If only backends without names are
+/// left and the array [needs](Needs::named) one, the reason also says what to ask for.
 pub fn choose(facts: &Facts, settings: &Settings, needs: &Needs) -> Result<Selection> {
     let asked = match needs.backend {
         Some(backend) => Some((backend, SelectedBy::Named)),
@@ -19,47 +25,43 @@ pub fn choose(facts: &Facts, settings: &Settings, needs: &Needs) -> Result<Selec
     };
     let judged = order(needs).map(|backend| {
         let why = impossible(facts, needs, backend)
+            .or_else(|| unwanted(facts, needs, backend))
             .or_else(|| too_small(facts, settings, needs, backend));
         (backend, why)
     });
     let (chosen, source) = match asked {
         Some((backend, source)) => match impossible(facts, needs, backend) {
-            None => (backend, source),
+            None => (Some(backend), source),
             Some(why) => return Err(refusal(backend, &why)),
         },
-        None => match judged.iter().find(|(_, why)| why.is_none()) {
-            Some((backend, _)) => (*backend, SelectedBy::Automatic),
-            None => return Err(nothing_left(&judged)),
-        },
+        None => {
+            let first = judged.iter().find(|(_, why)| why.is_none());
+            (first.map(|(backend, _)| *backend), SelectedBy::Automatic)
+        }
     };
     let candidate = |(backend, why)| Candidate {
         backend,
         verdict: match why {
-            _ if backend == chosen => Verdict::Taken,
+            _ if Some(backend) == chosen => Verdict::Taken,
             None => Verdict::NotNeeded,
             Some(why) => Verdict::PassedOver(why),
         },
     };
-    Ok(Selection {
-        chosen,
-        source,
-        candidates: judged.map(candidate).to_vec(),
-        needs: *needs,
-        facts: facts.clone(),
-    })
+    let candidates = judged.map(candidate).to_vec();
+    let Some(chosen) = chosen else { return Err(nothing_left(&candidates)) };
+    Ok(Selection { chosen, source, candidates, needs: *needs, facts: facts.clone() })
 }
 
-/// The order of choice; for spawned workers `mmap` is listed, so that its verdict is given.
+/// The order of choice. It lists `mmap` for spawned workers too, so that `mmap` gets its verdict.
 fn order(needs: &Needs) -> [BackendKind; 3] {
     use BackendKind::{Memfd, Mmap, Shm};
     match needs.workers {
         Workers::Forked => [Shm, Mmap, Memfd],
-        Workers::Unknown if needs.historical => [Shm, Mmap, Memfd],
         Workers::Unknown | Workers::Spawned => [Shm, Memfd, Mmap],
     }
 }
 
-/// Why a backend cannot be used, even where it is asked for.
+/// Why a backend cannot be used, even if the array asks for it.
 fn impossible(facts: &Facts, needs: &Needs, backend: BackendKind) -> Option<Why> {
     match facts.availability(backend) {
         Availability::NotCompiled => Some(Why::NotCompiled { feature: backend.feature() }),
@@ -69,8 +71,23 @@ fn impossible(facts: &Facts, needs: &Needs, backend: BackendKind) -> Option<Why>
     }
 }
 
+/// Why a backend is not chosen automatically, whatever the space: the system refused to make a segment
+/// on it, or others could not find the array by its name.
+fn unwanted(facts: &Facts, needs: &Needs, backend: BackendKind) -> Option<Why> {
+    let refused = facts.refused_to_make.iter().find(|(listed, _)| *listed == backend);
+    if let Some((_, reason)) = refused {
+        return Some(Why::RefusedToMake { reason: reason.clone(), reach: Reach::Process });
+    }
+    let has_names = match backend {
+        BackendKind::Memfd => false,
+        BackendKind::Mmap => needs.workers == Workers::Forked,
+        _ => true,
+    };
+    (needs.named && !has_names).then_some(Why::NoNames)
+}
+
 /// Why a backend is not chosen automatically, though it can be used. Only `shm` has a space of its
-/// own; the others have what the machine has.
+/// own; the other backends take theirs from the memory of the machine.
 fn too_small(
     facts: &Facts,
     settings: &Settings,
@@ -92,7 +109,7 @@ fn too_small(
     }
 }
 
-/// A backend was asked for and cannot be had.
+/// The error for a backend that was asked for and cannot be used.
 fn refusal(backend: BackendKind, why: &Why) -> Error {
     match why {
         Why::NotCompiled { feature } => ErrorKind::BackendNotCompiled { backend, feature },
@@ -105,21 +122,6 @@ fn refusal(backend: BackendKind, why: &Why) -> Error {
         why => ErrorKind::BackendRefused { backend, reason: why.to_string() },
     }
     .into()
-}
-
-/// The automatic order has come to its end.
-fn nothing_left(judged: &[(BackendKind, Option<Why>); 3]) -> Error {
-    let [(backend, why), others @ ..] = judged;
-    if let Some(Why::ArrayTooLarge { free, bytes }) = why {
-        return ErrorKind::NoSpace { needs: *bytes, has: Some(*free), place: "/dev/shm".into() }
-            .into();
-    }
-    let mut reason: String = why.iter().map(ToString::to_string).collect();
-    for (other, why) in others {
-        let why: String = why.iter().map(ToString::to_string).collect();
-        reason += &format!("; nor does {other}: {why}");
-    }
-    ErrorKind::BackendRefused { backend: *backend, reason }.into()
 }
 
 #[cfg(test)]

@@ -1,25 +1,25 @@
 //! What the user has set: the environment's variables, and the process-wide choice.
 //!
-//! The variables come from outside, so they may hold anything. Every value that is not understood
-//! is an error; none is ignored.
+//! The variables come from outside and may hold anything. A value that this crate does not understand
+//! is an error; it ignores none.
 
 use std::ffi::{OsStr, OsString};
+use std::fmt;
 
 use shm_core::{BackendKind, Error, ErrorKind, Result};
-
-use crate::SelectedBy;
 
 /// The variable that names the backend: `shm`, `mmap`, `memfd` or `auto`.
 pub const BACKEND_VARIABLE: &str = "SHMARRAY_BACKEND";
 
-/// The variable that says how many bytes must be exceeded by what is free in `/dev/shm`.
+/// The variable that says how many bytes must be exceeded by the free space behind `shm`.
 pub const MIN_FREE_VARIABLE: &str = "SHMARRAY_SHM_MIN_FREE";
 
-/// The value of [`MIN_FREE_VARIABLE`] where it is not set, in bytes: 64 MiB.
+/// The value of [`MIN_FREE_VARIABLE`] if it is not set, in bytes: 64 MiB.
 pub const DEFAULT_SHM_MIN_FREE: u64 = 64 << 20;
 
 /// What the value of [`BACKEND_VARIABLE`] asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Preference {
     /// `auto`: the automatic order, whatever the process has set.
     Automatic,
@@ -27,12 +27,37 @@ pub enum Preference {
     Backend(BackendKind),
 }
 
-/// What a choice is bound by, besides the machine and the array's needs.
+/// Who decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SelectedBy {
+    /// The variable `SHMARRAY_BACKEND`.
+    Environment,
+    /// The process, for all its arrays.
+    Set,
+    /// The array names its backend.
+    Named,
+    /// The automatic order.
+    Automatic,
+}
+
+impl fmt::Display for SelectedBy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => write!(f, "as {BACKEND_VARIABLE} asks"),
+            Self::Set => f.write_str("as set for this process"),
+            Self::Named => f.write_str("as asked for this array"),
+            Self::Automatic => f.write_str("chosen automatically"),
+        }
+    }
+}
+
+/// What binds a choice, besides the machine and the array's needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settings {
-    /// What the environment asks for, if it does.
+    /// What the environment asks for, if anything.
     pub environment: Option<Preference>,
-    /// What the process has set, if it has.
+    /// What the process has set, if anything.
     pub set: Option<BackendKind>,
     /// `shm` is chosen automatically only with strictly more bytes free than this.
     pub shm_min_free: u64,
@@ -45,7 +70,8 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The backend that is asked for, and by whom: the environment goes before the process.
+    /// The backend that the environment or the process asks for, and which of the two asks; the
+    /// environment goes first.
     pub fn explicit(&self) -> Option<(BackendKind, SelectedBy)> {
         match self.environment {
             Some(Preference::Backend(backend)) => Some((backend, SelectedBy::Environment)),
@@ -55,7 +81,7 @@ impl Settings {
     }
 }
 
-/// The variables as they were found, not yet understood.
+/// The raw values of the variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Environment {
     /// The value of [`BACKEND_VARIABLE`].
@@ -73,12 +99,11 @@ impl Environment {
         }
     }
 
-    /// What the variables ask for. Blank ones count as unset; case and surrounding blanks are
-    /// ignored.
+    /// Parses the variables. A blank value counts as unset; case and surrounding blanks do not matter.
     ///
     /// # Errors
-    /// [`ErrorKind::UnknownBackend`] and [`ErrorKind::InvalidSetting`] for values that are not
-    /// understood, also where they are not Unicode.
+    /// [`ErrorKind::UnknownBackend`] and [`ErrorKind::InvalidSetting`] for any other value, Unicode or
+    /// not.
     pub fn settings(&self, set: Option<BackendKind>) -> Result<Settings> {
         Ok(Settings {
             environment: preference(self.backend.as_deref())?,
@@ -88,8 +113,8 @@ impl Environment {
     }
 }
 
-/// The text of a variable; `None` if it is blank. What is not Unicode becomes U+FFFD, which is in
-/// no valid value.
+/// The text of a variable; `None` if it is blank. Bytes that are not Unicode become U+FFFD, which no
+/// valid value contains.
 fn text(value: Option<&OsStr>) -> Option<String> {
     value.map(|value| value.to_string_lossy().trim().to_owned()).filter(|value| !value.is_empty())
 }
@@ -197,7 +222,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_not_unicode_is_an_error() {
+    fn bytes_that_are_not_unicode_are_an_error() {
         use std::os::unix::ffi::OsStringExt;
 
         let bytes = |text: &[u8]| Some(OsString::from_vec(text.to_vec()));

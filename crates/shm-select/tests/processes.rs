@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libtest_mimic::{Arguments, Failed, Trial};
-use shm_core::BackendKind;
+use shm_core::{BackendKind, Error};
 use shm_select::{Needs, Selection, Selector, Workers};
 
 static SELECTOR: Selector = Selector::new(&BackendKind::ALL);
@@ -23,13 +23,14 @@ fn main() {
     }
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let tests: [(&str, fn()); 11] = [
+    let tests: [(&str, fn()); 12] = [
         ("the_environment_decides", environment_decides),
         ("a_wrong_environment_is_an_error", wrong_environment),
         ("a_set_backend_is_used_until_taken_back", set_backend),
         ("equal_minimum_is_too_little", small_shm),
         ("a_large_array_falls_alone", large_array),
         ("the_choice_is_kept_until_set_anew", kept),
+        ("a_refusal_changes_the_choice_until_set_anew", refusals),
         ("a_read_only_shm_is_refused", read_only_shm),
         ("a_missing_shm_is_refused", missing_shm),
         ("zero_blocks_are_unlimited", zero_blocks),
@@ -56,6 +57,13 @@ fn follow(step: &str) -> String {
             SELECTOR.set_backend(value.parse().ok()).unwrap();
             return "set".into();
         }
+        "refused" => {
+            let source = std::io::Error::from_raw_os_error(value.parse().unwrap());
+            let error = Error::os("open", "/dev/shm/a", source);
+            let next =
+                SELECTOR.select(&Needs::default()).and_then(|one| SELECTOR.refused(one, error));
+            return next.map_or_else(|error| format!("error: {error}"), line);
+        }
         "fill" => {
             let bytes = vec![1; value.parse().unwrap()];
             std::fs::write("/dev/shm/filler", bytes).unwrap();
@@ -69,11 +77,12 @@ fn follow(step: &str) -> String {
         }
         _ => panic!("no such step: {step}"),
     };
-    let line = |selection: Selection| {
-        let fell = selection.fell_from().map_or("", |_| " alone");
-        format!("{} {:?}{fell}", selection.chosen, selection.source)
-    };
     SELECTOR.select(&needs).map_or_else(|error| format!("error: {error}"), line)
+}
+
+fn line(selection: Selection) -> String {
+    let fell = selection.fell_from().map_or("", |_| " alone");
+    format!("{} {:?}{fell}", selection.chosen, selection.source)
 }
 
 /// Lines that a child prints, run by `shell` (in which `"$@"` is the child) with these variables.
@@ -198,6 +207,26 @@ fn kept() {
             ]
         );
     }
+}
+
+fn refusals() {
+    let (full, denied) = (format!("refused:{}", libc::ENOSPC), format!("refused:{}", libc::EACCES));
+    assert_eq!(
+        plain("", "0", &[&full, "select", &denied, "select", "named:shm", "set:auto", "select"]),
+        [
+            "memfd Automatic alone",
+            "shm Automatic",
+            "memfd Automatic",
+            "memfd Automatic",
+            "shm Named",
+            "set",
+            "shm Automatic",
+        ]
+    );
+    // What was asked for does not fall, and nothing is remembered of it.
+    let lines = plain("shm", "0", &[&denied, "select"]);
+    assert!(lines[0].contains("Permission denied"), "{lines:?}");
+    assert_eq!(lines[1], "shm Environment");
 }
 
 fn read_only_shm() {

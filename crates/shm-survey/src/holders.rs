@@ -1,15 +1,17 @@
-//! Which processes have which segment, as far as `/proc` shows.
+//! Which processes have which segment open or mapped, as far as the system shows.
 
 use std::collections::{BTreeSet, HashMap};
 
 use shm_core::Result;
 
-use crate::SegmentInfo;
-use crate::opened::FileId;
-use crate::processes::{self, Closed};
+use crate::file::FileId;
+use crate::os;
+use crate::process::ProcessError;
+use crate::segment_info::SegmentInfo;
 
 /// A process that has a segment open or mapped.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Holder {
     /// The process, in this PID namespace.
     pub pid: u32,
@@ -17,7 +19,7 @@ pub struct Holder {
     pub command: String,
 }
 
-/// Who has what.
+/// The holders of every segment.
 #[derive(Clone, Debug, Default)]
 pub struct Holders {
     by_file: HashMap<FileId, Vec<Holder>>,
@@ -25,20 +27,19 @@ pub struct Holders {
 }
 
 impl Holders {
-    /// Who has that segment open or mapped, by process id. Forked children that still have it are
-    /// among them.
-    pub fn of(&self, specimen: &SegmentInfo) -> &[Holder] {
-        self.by_file.get(&specimen.file_id()).map_or(&[], Vec::as_slice)
+    /// The processes that have that segment open or mapped, by process id, forked children included.
+    pub fn of(&self, segment: &SegmentInfo) -> &[Holder] {
+        self.by_file.get(&segment.file_id()).map_or(&[], Vec::as_slice)
     }
 
-    /// How many processes may not be looked into, and so may have any segment as well. Those that
-    /// `/proc` does not even name are not counted: of other PID namespaces, or with `hidepid`.
+    /// How many processes this user may not look into; each may have any segment as well. It does not
+    /// count processes that `/proc` does not even name: of other PID namespaces, or with `hidepid`.
     pub fn hidden(&self) -> usize {
         self.hidden
     }
 }
 
-/// The holders of every segment: one walk through `/proc`. This process is among them if it maps
+/// Finds the holders of every segment: one walk through `/proc`. This process is among them if it maps
 /// the segment, not if it only looks at it.
 ///
 /// # Errors
@@ -46,18 +47,18 @@ impl Holders {
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if this process is out of file descriptors.
 pub fn holders() -> Result<Holders> {
     let mut all = Holders::default();
-    for pid in processes::all()? {
+    for pid in os::processes()? {
         match files_of(pid) {
             Ok(files) if files.is_empty() => {}
             Ok(files) => {
-                let holder = Holder { pid, command: processes::command(pid) };
+                let holder = Holder { pid, command: os::command(pid) };
                 for file in files {
                     all.by_file.entry(file).or_default().push(holder.clone());
                 }
             }
-            Err(Closed::Hidden) => all.hidden += 1,
-            Err(Closed::Gone) => {}
-            Err(Closed::Failed(error)) => return Err(error),
+            Err(ProcessError::Denied) => all.hidden += 1,
+            Err(ProcessError::Ended) => {}
+            Err(ProcessError::Failed(error)) => return Err(error),
         }
     }
     for holders in all.by_file.values_mut() {
@@ -66,11 +67,11 @@ pub fn holders() -> Result<Holders> {
     Ok(all)
 }
 
-/// What a process has open or mapped that may be a segment.
-fn files_of(pid: u32) -> Result<BTreeSet<FileId>, Closed> {
-    let mut files: BTreeSet<_> = processes::mappings(pid)?.into_iter().collect();
+/// The files that a process has open or mapped and that may be segments.
+fn files_of(pid: u32) -> Result<BTreeSet<FileId>, ProcessError> {
+    let mut files: BTreeSet<_> = os::mappings(pid)?.into_iter().collect();
     if pid != std::process::id() {
-        files.extend(processes::descriptors(pid)?.iter().map(|descriptor| descriptor.id));
+        files.extend(os::fds(pid)?.iter().map(|open| open.id));
     }
     Ok(files)
 }

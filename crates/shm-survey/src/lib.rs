@@ -1,32 +1,33 @@
-//! What shared arrays there are on this machine, and who has them: seen from outside.
+//! Which shared arrays this machine has, and which processes have them: seen from outside.
 //!
-//! It does not attach and does not map: everything is read by `pread`, so nothing that another
-//! process does to a file while it is looked at can be more than an error. It changes nothing, and
-//! never makes anybody believe that somebody is present.
+//! This crate does not attach and does not map. It reads everything by `pread`, so whatever another
+//! process does to a file meanwhile, the worst is an error. It changes nothing, and no process takes it
+//! for an attachment.
 //!
-//! - [`list`]: every segment, in `/dev/shm` and among what processes have open;
+//! - [`list`]: every segment, in `/dev/shm` and among the files that processes have open;
 //! - [`find`], [`find_entry`]: one of them, by what a user calls it; all give a [`SegmentInfo`];
 //! - [`holders`]: which processes have which segment open or mapped;
-//! - [`printable`]: text from outside, without what a terminal would obey.
+//! - [`printable`]: text from outside, with escapes for control characters.
 //!
-//! - `place.rs`: how a segment is called; `opened.rs`: what is refused there;
-//! - `specimen.rs`: what a segment tells; `listing.rs`, `find.rs`: which there are;
-//! - `processes.rs`: what `/proc` shows of a process; `people.rs`: the same by segment.
+//! - `locator.rs`: where a segment was found; `segment_info.rs`: what it says of itself;
+//! - `listing.rs`, `find.rs`, `holders.rs`: the three questions above;
+//! - `file.rs`, `process.rs`: what the operating system answers, as data;
+//! - `os`: asks it. Everything above is the same on every system.
 //!
-//! As long as a specimen exists, so does the memory behind it, as with any open file. What has no
-//! name here is found while a process that this user may look into has it open; an anonymous array
-//! (`mmap`), which no file has, is not found at all.
+//! As long as a [`SegmentInfo`] exists, so does the memory behind it, as with any open file. A segment
+//! without a name is found while a process has it open that this user may look into. An anonymous array
+//! (`mmap`), which has no file, is never found.
 //!
 //! See `shm_overview(7)`, proc(5).
 #![forbid(unsafe_code)]
-#![cfg(target_os = "linux")]
 
+mod file;
 mod find;
 mod holders;
 mod listing;
 mod locator;
-mod opened;
-mod processes;
+mod os;
+mod process;
 mod segment_info;
 mod text;
 

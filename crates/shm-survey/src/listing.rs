@@ -1,51 +1,53 @@
-//! Everything there is.
+//! Lists every segment.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io;
-use std::os::fd::AsFd;
 
-use rustix::io::Errno;
-use shm_core::{Error, ErrorKind, Result};
-use shm_map::system_error;
+use shm_core::{Error, ErrorKind, Header, Result};
 
-use crate::locator::TEMPORARY;
-use crate::opened::{DIRECTORY, FileId, Opened};
-use crate::processes::{self, Closed, Descriptor};
-use crate::{Locator, SegmentInfo};
+use crate::file::{FileId, OpenFile};
+use crate::locator::{Locator, TEMPORARY};
+use crate::os;
+use crate::process::{ProcessError, ProcessFd};
+use crate::segment_info::SegmentInfo;
 
-/// What was found.
+/// The segments of this machine, as far as this user can see them.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Listing {
     /// The segments, by name.
     pub segments: Vec<SegmentInfo>,
-    /// What begins like a segment, or has the name of a temporary one, and cannot be read; by place.
+    /// Files that begin like a segment, or have the name of a temporary one, and cannot be read; by
+    /// locator.
     pub unreadable: Vec<Unreadable>,
-    /// How many entries of `/dev/shm` are none of ours, or may not be looked at.
+    /// How many entries of `/dev/shm` are not ours, or this user may not read them.
     pub foreign: usize,
-    /// How many processes this user may not look into: their memfd arrays are not listed.
+    /// How many processes this user may not look into: the listing lacks their memfd arrays.
     pub hidden: usize,
-    /// Why no process could be looked into, if so: then no memfd array is listed.
+    /// Why this process could not look into any process, if so: the listing has no memfd array then.
     pub blind: Option<Error>,
 }
 
 /// A file that cannot be taken for a segment.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Unreadable {
     /// Where it is.
-    pub place: Locator,
-    /// Size of the file, in bytes; zero if it may not be opened.
+    pub locator: Locator,
+    /// Size of the file, in bytes; zero if this user may not open it.
     pub len: u64,
+    /// The user id of its owner; `None` if it was removed meanwhile.
+    pub owner: Option<u32>,
     /// Why not.
     pub error: Error,
 }
 
-/// Looks at every entry of `/dev/shm`, and at what the processes that this user may look into have
-/// open: memfds, and segments whose name is gone or in another mount namespace. Of those, the ones
-/// that somebody is present in are listed, each once, under the first process that has it.
+/// Lists the segments in `/dev/shm`, and those that a process has open which this user may look into:
+/// memfds, and segments whose name is removed or in another mount namespace. A segment of the second
+/// sort is listed once, under the first process that has it, and only if a process is present in it.
 ///
-/// What comes or goes meanwhile may be listed or not. Where there is no `/dev/shm`, it has no
-/// entries.
+/// A segment that is made or removed meanwhile may be listed or not. A missing `/dev/shm` counts as
+/// empty.
 ///
 /// # Errors
 /// [`ErrorKind::Os`] if `/dev/shm` cannot be read; [`ErrorKind::LimitReached`] if this process is
@@ -54,25 +56,19 @@ pub fn list() -> Result<Listing> {
     let mut listing = Listing::default();
     let mut seen = HashSet::new();
     listing.add_entries(&mut seen)?;
-    listing.add_descriptors(&mut seen)?;
-    let by_name = |found: &SegmentInfo| (found.header().name().clone(), found.place().clone());
+    listing.add_open_files(&mut seen)?;
+    let by_name = |found: &SegmentInfo| (found.header().name().clone(), found.locator().clone());
     listing.segments.sort_by_cached_key(by_name);
-    listing.unreadable.sort_by(|a, b| a.place.cmp(&b.place));
+    listing.unreadable.sort_by(|a, b| a.locator.cmp(&b.locator));
     Ok(listing)
 }
 
 impl Listing {
     fn add_entries(&mut self, seen: &mut HashSet<FileId>) -> Result<()> {
-        let failed = |error| processes::failed(DIRECTORY, error);
-        let entries = match std::fs::read_dir(DIRECTORY) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries.map_err(failed)?,
-        };
-        for entry in entries {
-            let name = entry.map_err(failed)?.file_name();
-            match Opened::entry(&name) {
+        for name in os::entries()? {
+            match os::open_entry(&name) {
                 Ok(opened) => {
-                    seen.insert(opened.facts.id);
+                    seen.insert(opened.stat.id);
                     self.add_entry(&name, opened);
                 }
                 Err(error) => self.add_refused(&name, error)?,
@@ -81,13 +77,13 @@ impl Listing {
         Ok(())
     }
 
-    fn add_entry(&mut self, entry: &OsStr, opened: Opened) {
-        let (place, is_possible) = Locator::listed(entry);
-        if !opened.has_magic() && !is_temporary(entry) {
+    fn add_entry(&mut self, entry: &OsStr, opened: OpenFile) {
+        let (locator, is_possible) = Locator::listed(entry);
+        if has_magic(&opened) || is_temporary(entry) {
+            self.add(locator, opened, is_possible);
+        } else {
             self.foreign += 1;
-            return;
         }
-        self.add(place, opened, is_possible);
     }
 
     fn add_refused(&mut self, entry: &OsStr, error: Error) -> Result<()> {
@@ -95,16 +91,16 @@ impl Listing {
             ErrorKind::NotFound { .. } => {} // removed meanwhile
             _ if is_limit(&error) => return Err(error),
             _ if is_temporary(entry) => {
-                let (place, _) = Locator::listed(entry);
-                self.unreadable.push(Unreadable { place, len: 0, error });
+                let ((locator, _), owner) = (Locator::listed(entry), os::entry_owner(entry));
+                self.unreadable.push(Unreadable { locator, len: 0, owner, error });
             }
             _ => self.foreign += 1,
         }
         Ok(())
     }
 
-    fn add_descriptors(&mut self, seen: &mut HashSet<FileId>) -> Result<()> {
-        let pids = match processes::all() {
+    fn add_open_files(&mut self, seen: &mut HashSet<FileId>) -> Result<()> {
+        let pids = match os::processes() {
             Ok(pids) => pids,
             Err(error) if is_limit(&error) => return Err(error),
             Err(error) => {
@@ -112,36 +108,32 @@ impl Listing {
                 return Ok(());
             }
         };
-        let device = match rustix::fs::stat(DIRECTORY) {
-            Ok(directory) => Some(directory.st_dev),
-            Err(Errno::NOENT) => None,
-            Err(errno) => return Err(system_error("stat", DIRECTORY, errno)),
-        };
+        let device = os::entries_device()?;
         for pid in pids {
-            let descriptors = match processes::descriptors(pid) {
-                Ok(descriptors) => descriptors,
-                Err(Closed::Gone) => continue,
-                Err(Closed::Hidden) => {
+            let fds = match os::fds(pid) {
+                Ok(fds) => fds,
+                Err(ProcessError::Ended) => continue,
+                Err(ProcessError::Denied) => {
                     self.hidden += 1;
                     continue;
                 }
-                Err(Closed::Failed(error)) => return Err(error),
+                Err(ProcessError::Failed(error)) => return Err(error),
             };
-            for Descriptor { fd, id, has_name } in descriptors {
-                // What has a name here by now was made since the entries were listed.
+            for ProcessFd { fd, id, has_name } in fds {
+                // An entry that is not among those seen was made since the directory was read.
                 let is_entry = has_name && Some(id.0) == device;
                 if !is_entry && !seen.contains(&id) {
-                    self.add_descriptor(pid, fd, seen)?;
+                    self.add_open_file(pid, fd, seen)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn add_descriptor(&mut self, pid: u32, fd: u32, seen: &mut HashSet<FileId>) -> Result<()> {
-        match Opened::descriptor(pid, fd) {
+    fn add_open_file(&mut self, pid: u32, fd: u32, seen: &mut HashSet<FileId>) -> Result<()> {
+        match os::open_descriptor(pid, fd) {
             Ok(opened) => {
-                if seen.insert(opened.facts.id) && opened.has_magic() && is_present(&opened) {
+                if seen.insert(opened.stat.id) && has_magic(&opened) && is_present(&opened) {
                     self.add(Locator::Descriptor { pid, fd }, opened, Ok(()));
                 }
                 Ok(())
@@ -151,19 +143,27 @@ impl Listing {
         }
     }
 
-    fn add(&mut self, place: Locator, opened: Opened, is_possible: Result<()>) {
-        let (len, keep) = (opened.facts.len, opened.leaves_room());
-        match is_possible.and_then(|()| SegmentInfo::read(place.clone(), opened, keep)) {
-            Ok(specimen) => self.segments.push(specimen),
-            Err(error) => self.unreadable.push(Unreadable { place, len, error }),
+    fn add(&mut self, locator: Locator, opened: OpenFile, is_possible: Result<()>) {
+        let (len, owner) = (opened.stat.len, Some(opened.stat.owner));
+        let keep = os::has_room_for_more(&opened.file);
+        match is_possible.and_then(|()| SegmentInfo::read(locator.clone(), opened, keep)) {
+            Ok(segment) => self.segments.push(segment),
+            Err(error) => self.unreadable.push(Unreadable { locator, len, owner, error }),
         }
     }
 }
 
-/// Whether anybody is present, or it cannot be told. Otherwise two `watch` would each list the
-/// segment that only the other holds open, for ever.
-fn is_present(opened: &Opened) -> bool {
-    shm_presence::ask_others(opened.fd.as_fd()).unwrap_or(true)
+/// Whether the file begins as every segment does.
+fn has_magic(opened: &OpenFile) -> bool {
+    let mut start = [0; Header::MAGIC.len()];
+    let read = os::read_at(&opened.file, &mut start, 0);
+    read.is_ok_and(|count| count == start.len()) && start == Header::MAGIC
+}
+
+/// Whether a process is present, or the kernel does not say. Without this check, two `watch` would each
+/// list for ever a segment that only the other one holds open.
+fn is_present(opened: &OpenFile) -> bool {
+    os::is_in_use(&opened.file).unwrap_or(true)
 }
 
 fn is_limit(error: &Error) -> bool {

@@ -1,26 +1,25 @@
-//! Where a segment was seen.
+//! Where a segment was found.
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 use std::str::FromStr;
 
 use shm_core::{Error, ErrorKind, Name, Result};
 
 use crate::text::printable_bytes;
 
-/// What temporary entries of backend `shm` begin with: arrays that were being made.
+/// The beginning of temporary entries, which backend `shm` makes for arrays that are not published yet.
 pub(crate) const TEMPORARY: &str = ".shmarray-tmp-";
 
-/// Where a segment was seen, as the command writes it and takes it back
+/// Where a segment was found, as the command writes it and takes it back
 /// ([`FromStr`], [`find`](crate::find)).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Locator {
-    /// An entry of `/dev/shm`; written as the entry. In an [`Unreadable`](crate::Unreadable), what
-    /// no name can have is written out: `\u{1b}`, `\xff`.
+    /// An entry of `/dev/shm`; written as the entry. In an [`Unreadable`](crate::Unreadable),
+    /// characters and bytes that no name can have are written as escapes: `\u{1b}`, `\xff`.
     Entry(String),
-    /// A file without a name here that a process has open: a memfd, or a segment of `/dev/shm`
-    /// whose name is gone, not given yet, or in another mount namespace; written `PID:FD`.
+    /// A file that a process has open and that has no name here: a memfd, or a segment of `/dev/shm`
+    /// whose name is removed, not given yet, or in another mount namespace; written `PID:FD`.
     Descriptor {
         /// The process, in this PID namespace.
         pid: u32,
@@ -59,19 +58,19 @@ impl FromStr for Locator {
 impl Locator {
     /// The entry of that name, if an array or a temporary entry can have it.
     pub(crate) fn entry(text: &str) -> Result<Self> {
-        // What follows the prefix obeys the rules of names, too.
+        // The rest of a temporary name follows the rules of names, too.
         Name::new(text.strip_prefix(TEMPORARY).unwrap_or(text))?;
         Ok(Self::Entry(text.into()))
     }
 
-    /// An entry that a listing of the directory gave; an error beside it if no array can have it.
+    /// The locator of an entry that the directory lists, and an error if no array can have that name.
     pub(crate) fn listed(entry: &OsStr) -> (Self, Result<()>) {
-        let shown = || Self::Entry(printable_bytes(entry.as_bytes()));
+        let shown = || Self::Entry(printable_bytes(entry.as_encoded_bytes()));
         match entry.to_str().map(Self::entry) {
-            Some(Ok(place)) => (place, Ok(())),
+            Some(Ok(locator)) => (locator, Ok(())),
             Some(Err(error)) => (shown(), Err(error)),
             None => {
-                let name = printable_bytes(entry.as_bytes()).chars().take(64).collect();
+                let name = printable_bytes(entry.as_encoded_bytes()).chars().take(64).collect();
                 let reason = "it is not UTF-8";
                 (shown(), Err(ErrorKind::InvalidName { name, reason }.into()))
             }
@@ -84,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_taken_back_as_it_was_written() {
+    fn a_locator_is_parsed_as_it_was_written() {
         for text in ["12:34", "elevation", ".shmarray-tmp-0123", "12:x", ":3", "+1:2", "a:1"] {
             assert_eq!(text.parse::<Locator>().unwrap().to_string(), text);
         }
@@ -93,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_array_can_be_called_is_refused() {
+    fn names_that_no_array_can_have_are_refused() {
         let traversals = ["../etc/passwd", "/dev/shm/a", ".", "..", "", "a/b"];
         let temporary =
             [".shmarray-tmp-", ".shmarray-tmp-../a", ".shmarray-tmp-a\n", ".shmarray-x"];

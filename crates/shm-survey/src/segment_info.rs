@@ -1,73 +1,52 @@
-//! One segment, to be looked at.
+//! What one segment says of itself, read without attaching.
 
-use std::fs;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::ffi::OsStr;
+use std::fs::File;
 use std::time::SystemTime;
 
-use rustix::fs::{SealFlags, fcntl_get_seals};
 use shm_core::{BackendKind, ErrorKind, Header, Result, SLOT_COUNT, SLOT_LEN, SYNC_LEN, SlotLocks};
-use shm_map::{read_header, system_error};
 use shm_sync::{LockState, Participant, Snapshot};
 
-use crate::Locator;
-use crate::opened::{Facts, FileId, Opened, read_at};
+use crate::file::{FileId, FileStat, OpenFile};
+use crate::locator::Locator;
+use crate::os;
 
-/// What the kernel enforces of a frozen segment.
-const FROZEN: SealFlags =
-    SealFlags::SHRINK.union(SealFlags::GROW).union(SealFlags::WRITE).union(SealFlags::SEAL);
-
-/// A segment to be looked at. Nobody counts it as present.
+/// A segment to be looked at. It does not count as an attachment: nobody is present by it.
 ///
-/// It is open, and stays readable when its name is removed. Only in a [listing](crate::list) of
-/// more segments than half of what this process may open, the later ones are opened anew when they
-/// are looked at, and may be gone.
+/// It has the segment's file open, which stays readable when its name is removed. In a
+/// [listing](crate::list) of more segments than half of the files that this process may have open,
+/// the later ones are closed and opened again at each look. They may be gone by then.
 #[derive(Debug)]
 pub struct SegmentInfo {
-    place: Locator,
+    locator: Locator,
     header: Header,
     backend: BackendKind,
-    facts: Facts,
+    stat: FileStat,
     is_frozen: bool,
-    file: Option<fs::File>,
-}
-
-/// The file of a specimen, open.
-enum File<'a> {
-    Kept(&'a fs::File),
-    OpenedAnew(fs::File),
-}
-
-impl File<'_> {
-    fn as_file(&self) -> &fs::File {
-        match self {
-            Self::Kept(file) => file,
-            Self::OpenedAnew(file) => file,
-        }
-    }
-}
-
-impl AsFd for File<'_> {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.as_file().as_fd()
-    }
+    file: Option<File>,
 }
 
 impl SegmentInfo {
-    /// Reads what a file says of itself; keeps it open or not.
-    pub(crate) fn read(place: Locator, opened: Opened, keep: bool) -> Result<Self> {
-        let Opened { fd, backend, facts } = opened;
-        let header = read_header(fd.as_fd(), facts.len)?;
-        let is_frozen = backend == BackendKind::Memfd
-            && fcntl_get_seals(&fd).is_ok_and(|seals| seals.contains(FROZEN));
-        Ok(Self { place, header, backend, facts, is_frozen, file: keep.then(|| fd.into()) })
+    /// Opens the segment at that place.
+    pub(crate) fn open(locator: Locator) -> Result<Self> {
+        let opened = open(&locator)?;
+        Self::read(locator, opened, true)
     }
 
-    /// Where it was seen.
-    pub fn place(&self) -> &Locator {
-        &self.place
+    /// Reads what a file says of itself; `keep` leaves the file open.
+    pub(crate) fn read(locator: Locator, opened: OpenFile, keep: bool) -> Result<Self> {
+        let OpenFile { file, backend, stat } = opened;
+        let header = os::read_header(&file, stat.len)?;
+        let is_frozen = backend == BackendKind::Memfd && os::is_frozen(&file);
+        Ok(Self { locator, header, backend, stat, is_frozen, file: keep.then_some(file) })
     }
 
-    /// What it says of itself, checked. The name in it need not be that of its entry.
+    /// Where it was found.
+    pub fn locator(&self) -> &Locator {
+        &self.locator
+    }
+
+    /// Its header, checked. The name in the header need not be that of the entry.
     pub fn header(&self) -> &Header {
         &self.header
     }
@@ -80,28 +59,28 @@ impl SegmentInfo {
     /// Size of the file when it was found, in bytes.
     #[allow(clippy::len_without_is_empty)] // it has a header
     pub fn len(&self) -> u64 {
-        self.facts.len
+        self.stat.len
     }
 
     /// Bytes of memory that it had taken when it was found.
     pub fn allocated(&self) -> u64 {
-        self.facts.allocated
+        self.stat.allocated
     }
 
-    /// The user it belongs to.
+    /// The user id of its owner.
     pub fn owner(&self) -> u32 {
-        self.facts.owner
+        self.stat.owner
     }
 
-    /// When it was last written to by a system call, usually when it was made.
+    /// When a system call last wrote to it, usually when it was made.
     pub fn modified(&self) -> SystemTime {
-        self.facts.modified
+        self.stat.modified
     }
 
-    /// Whether it had a name when it was found. A memfd has none; a segment of backend `shm` without
-    /// one was removed, or is being made, and its memory goes with its last holder.
+    /// Whether it had a name when it was found. A memfd has none. A segment of backend `shm` without a
+    /// name was removed, or is being made; its memory goes with its last holder.
     pub fn has_name(&self) -> bool {
-        self.facts.has_name
+        self.stat.has_name
     }
 
     /// Whether the kernel refuses every writer (memfd only). See fcntl(2), "File Sealing".
@@ -109,48 +88,39 @@ impl SegmentInfo {
         self.is_frozen
     }
 
-    /// Whether anybody has it attached, in whatever container or PID namespace. For a moment, also
-    /// while somebody makes sure that nobody has.
+    /// Whether any process has it attached, in whatever container or PID namespace. For a moment it is
+    /// also true while a process makes sure that no other has it.
     ///
     /// # Errors
-    /// [`ErrorKind::Os`]; where it is [opened anew](Self), what [`find`](crate::find) yields.
+    /// [`ErrorKind::Os`]; if it is [opened again](Self), those of [`find`](crate::find).
     pub fn is_in_use(&self) -> Result<bool> {
-        shm_presence::ask_others(self.file()?.as_fd())
+        self.with_file(os::is_in_use)
     }
 
-    /// Who has or had a slot: see [`Participant`]. Their PIDs are of their own PID namespaces.
+    /// The processes that have or had a slot: see [`Participant`]. Their PIDs are of their own PID
+    /// namespaces.
     ///
     /// # Errors
-    /// [`ErrorKind::Truncated`] if the file became shorter; [`ErrorKind::Os`]; where it is
-    /// [opened anew](Self), what [`find`](crate::find) yields.
+    /// [`ErrorKind::Truncated`] if the file became shorter; [`ErrorKind::Os`]; if it is
+    /// [opened again](Self), those of [`find`](crate::find).
     pub fn participants(&self) -> Result<Vec<Participant>> {
-        self.seen(|seen| seen.participants())
+        self.with_snapshot(|snapshot| snapshot.participants())
     }
 
-    /// Who has the lock of a guarded array, and whether the array may be torn.
+    /// The holders of a guarded array's lock, and whether the array is poisoned.
     ///
     /// # Errors
     /// As [`participants`](Self::participants).
     pub fn lock_state(&self) -> Result<LockState> {
-        self.seen(|seen| seen.lock_state())
+        self.with_snapshot(|snapshot| snapshot.lock_state())
     }
 
-    fn seen<T>(&self, look: impl FnOnce(Snapshot<'_>) -> Result<T>) -> Result<T> {
-        let file = self.file()?;
-        let mut area = [0; SYNC_LEN as usize];
-        let mut table = vec![0; (self.header.slot_count().min(SLOT_COUNT) * SLOT_LEN) as usize];
-        read_all(file.as_fd(), &mut area, self.header.sync_offset())?;
-        read_all(file.as_fd(), &mut table, self.header.slots_offset())?;
-        look(Snapshot::new(&area, &table, SlotLocks { file: file.as_file(), first: 0 }))
-    }
-
-    /// Reads bytes of the array's data; `offset` counts bytes from the first element. The bytes are
-    /// those of different moments if somebody writes meanwhile.
+    /// Reads bytes of the array's data; `offset` counts bytes from the first element. If a process
+    /// writes meanwhile, the bytes are those of different moments.
     ///
     /// # Errors
     /// [`ErrorKind::OutOfBounds`] beyond the data; [`ErrorKind::Truncated`] if the file became
-    /// shorter; [`ErrorKind::Os`]; where it is [opened anew](Self), what [`find`](crate::find)
-    /// yields.
+    /// shorter; [`ErrorKind::Os`]; if it is [opened again](Self), those of [`find`](crate::find).
     pub fn read_at(&self, to: &mut [u8], offset: u64) -> Result<()> {
         let nbytes = self.header.layout().nbytes() as u64;
         let end = offset.checked_add(to.len() as u64);
@@ -161,29 +131,47 @@ impl SegmentInfo {
             );
             return Err(ErrorKind::OutOfBounds { reason }.into());
         }
-        read_all(self.file()?.as_fd(), to, self.header.data_offset() + offset)
+        self.with_file(|file| read_all(file, to, self.header.data_offset() + offset))
     }
 
     pub(crate) fn file_id(&self) -> FileId {
-        self.facts.id
+        self.stat.id
     }
 
-    fn file(&self) -> Result<File<'_>> {
+    fn with_snapshot<T>(&self, look: impl FnOnce(Snapshot<'_>) -> Result<T>) -> Result<T> {
+        self.with_file(|file| {
+            let mut area = [0; SYNC_LEN as usize];
+            let mut table = vec![0; (self.header.slot_count().min(SLOT_COUNT) * SLOT_LEN) as usize];
+            read_all(file, &mut area, self.header.sync_offset())?;
+            read_all(file, &mut table, self.header.slots_offset())?;
+            look(Snapshot::new(&area, &table, SlotLocks { file, first: 0 }))
+        })
+    }
+
+    /// Looks at the file, which is opened again if it is not open.
+    fn with_file<T>(&self, look: impl FnOnce(&File) -> Result<T>) -> Result<T> {
         if let Some(file) = &self.file {
-            return Ok(File::Kept(file));
+            return look(file);
         }
-        let opened = Opened::at(&self.place)?;
-        if opened.facts.id != self.facts.id {
-            let (name, backend) = (self.place.to_string(), self.backend);
+        let opened = open(&self.locator)?;
+        if opened.stat.id != self.stat.id {
+            let (name, backend) = (self.locator.to_string(), self.backend);
             let hint = "it was removed, and something else is there now";
             return Err(ErrorKind::NotFound { name, backend, hint }.into());
         }
-        Ok(File::OpenedAnew(opened.fd.into()))
+        look(&opened.file)
     }
 }
 
-fn read_all(fd: BorrowedFd<'_>, to: &mut [u8], offset: u64) -> Result<()> {
-    let has = read_at(fd, to, offset).map_err(|errno| system_error("pread", "a segment", errno))?;
+fn open(locator: &Locator) -> Result<OpenFile> {
+    match locator {
+        Locator::Entry(entry) => os::open_entry(OsStr::new(entry)),
+        Locator::Descriptor { pid, fd } => os::open_descriptor(*pid, *fd),
+    }
+}
+
+fn read_all(file: &File, to: &mut [u8], offset: u64) -> Result<()> {
+    let has = os::read_at(file, to, offset)?;
     if has < to.len() {
         let needs = offset.saturating_add(to.len() as u64);
         let has = offset.saturating_add(has as u64);

@@ -1,17 +1,17 @@
-//! Text from outside, as a terminal may have it.
+//! Text from outside, made safe for a terminal.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// The text on one line and without control characters, which are written out (`\u{1b}`): so no
-/// name, dtype or message that another process chose moves the cursor or changes a terminal.
+/// The text on one line, with escapes (`\u{1b}`) for control characters: so no name, dtype or message
+/// that another process chose moves the cursor or changes a terminal.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    if !text.contains(is_obeyed) {
+    if !text.contains(is_control) {
         return Cow::Borrowed(text);
     }
     let mut plain = String::with_capacity(text.len() + 16);
     for char in text.chars() {
-        if is_obeyed(char) {
+        if is_control(char) {
             plain.extend(char.escape_default());
         } else {
             plain.push(char);
@@ -21,13 +21,13 @@ pub fn printable(text: &str) -> Cow<'_, str> {
 }
 
 /// Control characters, and those that reorder or hide the text around them.
-fn is_obeyed(char: char) -> bool {
+fn is_control(char: char) -> bool {
     let is_format = matches!(char, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
         | '\u{2060}'..='\u{206f}' | '\u{feff}');
     char.is_control() || is_format
 }
 
-/// The same of bytes that may not be text; what is not UTF-8 is written out (`\xff`).
+/// The same for bytes that may not be text, with escapes (`\xff`) for those that are not UTF-8.
 pub(crate) fn printable_bytes(bytes: &[u8]) -> String {
     let mut plain = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_is_written_out() {
+    fn control_characters_become_escapes() {
         assert!(matches!(printable("elevation æøå 数"), Cow::Borrowed(_)));
         assert_eq!(printable("\u{1b}[2J\r\n"), "\\u{1b}[2J\\r\\n");
         assert_eq!(printable("\u{9b}2J\u{7f}"), "\\u{9b}2J\\u{7f}");

@@ -1,5 +1,5 @@
-//! Looking changes nothing: nobody seems present who is not, and whoever is to be removed, frozen
-//! or collected still is.
+//! Looking changes nothing: no looker counts as present, and a segment that is looked at can still be
+//! removed, frozen and collected.
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
 #[allow(dead_code)] // some of it is for the other tests
@@ -45,14 +45,14 @@ fn no_lock() {
     let inode = fs::metadata(path(name.as_str())).unwrap().ino();
     let before = locks(inode);
     assert_eq!(before.len(), 1, "presence: {before:?}");
-    let specimen = find(name.as_str()).unwrap();
-    assert!(specimen.is_in_use().unwrap());
-    assert_eq!(specimen.participants().unwrap(), []);
-    assert!(specimen.lock_state().unwrap().holder.is_none());
+    let segment = find(name.as_str()).unwrap();
+    assert!(segment.is_in_use().unwrap());
+    assert_eq!(segment.participants().unwrap(), []);
+    assert!(segment.lock_state().unwrap().holder.is_none());
     let listing = list().unwrap();
     assert_eq!(locks(inode), before);
 
-    // Nobody is left but those who look, and they do not count each other.
+    // Only lookers are left, and they do not count each other.
     let orphan = unique_name("orphan");
     drop(Child::idle(|| std::mem::forget(named(&orphan, 1)))); // killed
     let looks = [find(orphan.as_str()).unwrap(), find(orphan.as_str()).unwrap()];
@@ -63,7 +63,7 @@ fn no_lock() {
     let inode = fs::metadata(path(orphan.as_str())).unwrap().ino();
     assert_eq!(locks(inode), [""; 0]);
     assert!(Posix::default().delete(&orphan).unwrap());
-    drop((array, specimen, listing));
+    drop((array, segment, listing));
     assert_eq!(leaks::entries(), [""; 0]);
 }
 
@@ -78,24 +78,24 @@ fn file_is_unchanged() {
     let bytes = || fs::read(path(name.as_str())).unwrap();
     let before = (facts(), bytes());
     for _ in 0..10 {
-        let specimen = only(&name);
-        assert_eq!(data(&specimen), [7; 800]);
-        specimen.participants().unwrap();
-        specimen.lock_state().unwrap();
-        specimen.is_in_use().unwrap();
+        let segment = only(&name);
+        assert_eq!(data(&segment), [7; 800]);
+        segment.participants().unwrap();
+        segment.lock_state().unwrap();
+        segment.is_in_use().unwrap();
     }
     assert!((facts(), bytes()) == before);
 }
 
-/// A process that does nothing but look, and keeps what it looks at until it looks again.
+/// A process that does nothing but look, and keeps each listing open until the next.
 fn watcher() -> Child {
     let look = || {
         process::die_if_hanging(100);
         let mut kept = list().unwrap();
         loop {
-            for specimen in &kept.segments {
+            for segment in &kept.segments {
                 // What is going is not always there to be read.
-                let _ = (specimen.participants(), specimen.lock_state(), specimen.is_in_use());
+                let _ = (segment.participants(), segment.lock_state(), segment.is_in_use());
             }
             holders().unwrap();
             kept = list().unwrap();
@@ -166,9 +166,9 @@ fn look_at_frozen() {
     let array = memfd(&name, 3);
     drop(array.region);
     let frozen = array.segment.freeze().unwrap();
-    let specimen = only(&name);
-    assert!(specimen.is_frozen());
-    assert_eq!(data(&specimen), [3; 800]);
+    let segment = only(&name);
+    assert!(segment.is_frozen());
+    assert_eq!(data(&segment), [3; 800]);
     // One that is sealed by half is not.
     let half = Memfd.create(&spec(&unique_name("half"), 100), None).unwrap();
     drop(half.region);
@@ -183,10 +183,10 @@ fn look_at_frozen() {
 fn stays_readable() {
     let name = unique_name("removed");
     let array = named(&name, 9);
-    let specimen = find(name.as_str()).unwrap();
+    let segment = find(name.as_str()).unwrap();
     drop(array);
     assert!(!path(name.as_str()).exists());
-    assert!(!specimen.is_in_use().unwrap());
-    assert_eq!(data(&specimen), [9; 800]);
+    assert!(!segment.is_in_use().unwrap());
+    assert_eq!(data(&segment), [9; 800]);
     find(name.as_str()).unwrap_err();
 }

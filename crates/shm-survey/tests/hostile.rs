@@ -1,4 +1,4 @@
-//! A `/dev/shm`, and memfds, full of what is no segment, or not what it seems.
+//! A `/dev/shm` and memfds that are not segments, or garbled ones.
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 #[allow(dead_code)] // some of it is for the other tests
@@ -6,7 +6,7 @@ mod common;
 
 use std::ffi::OsStr;
 use std::fs::{self, File, Permissions};
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -45,7 +45,7 @@ fn main() {
     );
 }
 
-/// Bytes that nobody could have meant.
+/// Random bytes.
 struct Random(u64);
 
 impl Random {
@@ -73,36 +73,36 @@ fn look() -> Listing {
     drop(list().unwrap());
     before.assert_unchanged("looking");
     let mut listing = list().unwrap();
-    listing.segments.retain(|found| is_of_this_test(found.place()));
-    listing.unreadable.retain(|found| is_of_this_test(&found.place));
-    for specimen in &listing.segments {
-        let place = specimen.place().to_string();
-        assert!(!place.contains(char::is_control), "{place:?}");
-        assert!(!specimen.header().name().as_str().contains(char::is_control));
-        assert_eq!(find(&place).unwrap().header(), specimen.header());
-        specimen.is_in_use().unwrap();
-        specimen.participants().unwrap();
-        specimen.lock_state().unwrap();
-        let nbytes = specimen.header().layout().nbytes() as u64;
+    listing.segments.retain(|found| is_of_this_test(found.locator()));
+    listing.unreadable.retain(|found| is_of_this_test(&found.locator));
+    for segment in &listing.segments {
+        let locator = segment.locator().to_string();
+        assert!(!locator.contains(char::is_control), "{locator:?}");
+        assert!(!segment.header().name().as_str().contains(char::is_control));
+        assert_eq!(find(&locator).unwrap().header(), segment.header());
+        segment.is_in_use().unwrap();
+        segment.participants().unwrap();
+        segment.lock_state().unwrap();
+        let nbytes = segment.header().layout().nbytes() as u64;
         let mut byte = [0];
-        assert!(specimen.read_at(&mut byte, nbytes).is_err(), "{place}");
+        assert!(segment.read_at(&mut byte, nbytes).is_err(), "{locator}");
         if nbytes > 0 {
-            specimen.read_at(&mut byte, nbytes - 1).unwrap();
+            segment.read_at(&mut byte, nbytes - 1).unwrap();
         }
     }
-    for Unreadable { place, error, .. } in &listing.unreadable {
-        for text in [place.to_string(), error.to_string()] {
+    for Unreadable { locator, error, .. } in &listing.unreadable {
+        for text in [locator.to_string(), error.to_string()] {
             assert!(!text.contains(char::is_control), "{text:?}");
         }
-        assert!(find(&place.to_string()).is_err(), "{place}: {error}");
+        assert!(find(&locator.to_string()).is_err(), "{locator}: {error}");
     }
     process::die_if_hanging(0);
     listing
 }
 
-/// Whether it is not what another program on this machine has open.
-fn is_of_this_test(place: &Locator) -> bool {
-    match place {
+/// Whether this test made it, and no other program on this machine.
+fn is_of_this_test(locator: &Locator) -> bool {
+    match locator {
         Locator::Entry(_) => true,
         Locator::Descriptor { pid, .. } => *pid == std::process::id(),
     }
@@ -153,13 +153,13 @@ fn cut_segments() {
     for len in &lens {
         fs::write(path(&format!("cut-{len}")), &bytes[..*len]).unwrap();
     }
-    let longer = [&bytes[..], &[7; 5000]].concat(); // nobody forbids that
+    let longer = [&bytes[..], &[7; 5000]].concat(); // any process of this user may append
     fs::write(path("longer"), longer).unwrap();
     let listing = look();
     assert_eq!(listing.foreign, 1, "only what is shorter than the magic");
     assert_eq!(listing.unreadable.len(), lens.len() - 1);
-    for Unreadable { place, len, error } in &listing.unreadable {
-        assert_eq!(place.to_string(), format!("cut-{len}"));
+    for Unreadable { locator, len, error, .. } in &listing.unreadable {
+        assert_eq!(locator.to_string(), format!("cut-{len}"));
         assert!(matches!(error.kind(), ErrorKind::Truncated { has, .. } if has == len), "{error}");
     }
     assert_eq!(listing.segments.len(), 1);
@@ -300,8 +300,11 @@ fn no_permissions() {
         close(".shmarray-tmp-0");
         let listing = look();
         assert_eq!((listing.segments.len(), listing.foreign), (0, 2));
-        let [Unreadable { place, len: 0, error }] = &listing.unreadable[..] else { panic!() };
-        assert_eq!(place.to_string(), ".shmarray-tmp-0");
+        let [Unreadable { locator, len: 0, owner, error, .. }] = &listing.unreadable[..] else {
+            panic!()
+        };
+        assert_eq!(*owner, Some(rustix::process::geteuid().as_raw()));
+        assert_eq!(locator.to_string(), ".shmarray-tmp-0");
         assert!(matches!(error.kind(), ErrorKind::AccessDenied { .. }), "{error}");
         let error = find("my own").unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::AccessDenied { .. }), "{error}");
@@ -341,7 +344,7 @@ fn impossible_names() {
         matches!(found.error.kind(), ErrorKind::InvalidName { .. }) && found.len == 13_088
     };
     assert_eq!(listing.unreadable.iter().filter(is_invalid).count(), names.len());
-    let shown: Vec<_> = listing.unreadable.iter().map(|found| found.place.to_string()).collect();
+    let shown: Vec<_> = listing.unreadable.iter().map(|found| found.locator.to_string()).collect();
     assert!(shown.contains(&"\\u{1b}[31mred".into()), "{shown:?}");
     assert!(shown.contains(&"not \\xff UTF-8".into()), "{shown:?}");
     for traversal in ["", ".", "..", "../shm/x", "/dev/shm/x", "x/", "x\0", "\u{1b}[31mred"] {
@@ -363,13 +366,14 @@ fn temporary_entries() {
     fs::create_dir(path(".shmarray-tmp-folder")).unwrap();
     let listing = look();
     assert_eq!(listing.foreign, 0);
-    let places: Vec<_> = listing.unreadable.iter().map(|found| found.place.to_string()).collect();
+    let locators: Vec<_> =
+        listing.unreadable.iter().map(|found| found.locator.to_string()).collect();
     let all = ["empty", "folder", "notes", "zeros"].map(|what| format!(".shmarray-tmp-{what}"));
-    assert_eq!(places, all);
+    assert_eq!(locators, all);
     let draft = find(".shmarray-tmp-whole").unwrap();
-    assert_eq!(draft.place(), &Locator::Entry(".shmarray-tmp-whole".into()));
+    assert_eq!(draft.locator(), &Locator::Entry(".shmarray-tmp-whole".into()));
     assert_eq!(draft.header().name(), &name);
-    assert_eq!(draft.place(), listing.segments[0].place());
+    assert_eq!(draft.locator(), listing.segments[0].locator());
     clear();
 }
 
@@ -396,17 +400,17 @@ fn memfds_with_garbage() {
         made("magic", b"SHMARRAY", 8),
     ];
     let whole = made("not its name", &bytes, 13_088);
-    let place = |file: &File| format!("{}:{}", std::process::id(), file.as_raw_fd());
+    let locator = |file: &File| format!("{}:{}", std::process::id(), file.as_raw_fd());
     let count = || {
         let listing = look();
         assert_eq!(listing.foreign, 0);
-        let mut errors = listing.unreadable.iter().map(|found| found.place.to_string());
-        assert!(foreign.iter().all(|file| errors.all(|error| error != place(file))));
-        let is_whole = |found: &SegmentInfo| found.place().to_string() == place(&whole);
+        let mut errors = listing.unreadable.iter().map(|found| found.locator.to_string());
+        assert!(foreign.iter().all(|file| errors.all(|error| error != locator(file))));
+        let is_whole = |found: &SegmentInfo| found.locator().to_string() == locator(&whole);
         (listing.unreadable.len(), listing.segments.iter().any(is_whole))
     };
     assert_eq!(count(), (0, false), "nobody is present");
-    ours.iter().chain([&whole]).for_each(|file| join(file.as_fd()).unwrap());
+    ours.iter().chain([&whole]).for_each(|file| join(&file).unwrap());
     assert_eq!(count(), (3, true));
 
     // What is no memfd at all, and nothing.

@@ -31,7 +31,7 @@ fn main() {
 }
 
 /// Looks at it in every way, and tells how many of them failed: each for a good reason.
-fn look(specimen: &SegmentInfo) -> usize {
+fn look(segment: &SegmentInfo) -> usize {
     let is_expected = |result: Result<()>| match result {
         Ok(()) => 0,
         Err(error) => {
@@ -40,11 +40,11 @@ fn look(specimen: &SegmentInfo) -> usize {
             1
         }
     };
-    let mut to = vec![0; specimen.header().layout().nbytes().min(1 << 16)];
-    is_expected(specimen.read_at(&mut to, 0))
-        + is_expected(specimen.participants().map(drop))
-        + is_expected(specimen.lock_state().map(drop))
-        + is_expected(specimen.is_in_use().map(drop))
+    let mut to = vec![0; segment.header().layout().nbytes().min(1 << 16)];
+    is_expected(segment.read_at(&mut to, 0))
+        + is_expected(segment.participants().map(drop))
+        + is_expected(segment.lock_state().map(drop))
+        + is_expected(segment.is_in_use().map(drop))
 }
 
 /// A process that does this again and again.
@@ -90,21 +90,21 @@ fn changing_files() {
     while round < 60 || read == 0 || failed == 0 || refused == 0 {
         round += 1;
         let mut listing = list().unwrap();
-        listing.segments.retain(|found| matches!(found.place(), Locator::Entry(_)));
-        listing.unreadable.retain(|found| matches!(found.place, Locator::Entry(_)));
+        listing.segments.retain(|found| matches!(found.locator(), Locator::Entry(_)));
+        listing.unreadable.retain(|found| matches!(found.locator, Locator::Entry(_)));
         for unreadable in &listing.unreadable {
             let kind = unreadable.error.kind();
             assert!(!matches!(kind, ErrorKind::Os { .. }), "{}", unreadable.error);
         }
         refused += listing.unreadable.len();
-        for specimen in &listing.segments {
-            let faults = look(specimen);
+        for segment in &listing.segments {
+            let faults = look(segment);
             read += 1;
             failed += faults;
         }
         for entry in ["rewritten", "cut", "garbled", "replaced"] {
             match find(entry) {
-                Ok(specimen) => failed += look(&specimen),
+                Ok(segment) => failed += look(&segment),
                 Err(error) => {
                     assert!(!matches!(error.kind(), ErrorKind::Os { .. }), "{error}");
                     refused += 1;
@@ -125,24 +125,23 @@ fn changing_files() {
 fn cut_file() {
     let name = unique_name("cut");
     fs::write(path(name.as_str()), whole(&unique_name("whole"))).unwrap();
-    let specimen = find(name.as_str()).unwrap();
+    let segment = find(name.as_str()).unwrap();
     let file = File::options().write(true).open(path(name.as_str())).unwrap();
     let mut to = [0; 800];
     for (len, needs) in [(13_087, 13_088), (12_288, 13_088), (0, 13_088)] {
         file.set_len(len).unwrap();
-        let error = specimen.read_at(&mut to, 0).unwrap_err();
+        let error = segment.read_at(&mut to, 0).unwrap_err();
         let ErrorKind::Truncated { what: "segment", needs: n, has } = *error.kind() else {
             panic!("{error}")
         };
         assert_eq!((n, has), (needs, len.max(12_288)), "{error}");
     }
-    for error in [
-        specimen.participants().map(drop).unwrap_err(),
-        specimen.lock_state().map(drop).unwrap_err(),
-    ] {
+    for error in
+        [segment.participants().map(drop).unwrap_err(), segment.lock_state().map(drop).unwrap_err()]
+    {
         assert!(matches!(error.kind(), ErrorKind::Truncated { .. }), "{error}");
     }
-    assert_eq!(look(&specimen), 3);
+    assert_eq!(look(&segment), 3);
     fs::remove_file(path(name.as_str())).unwrap();
 }
 
@@ -167,11 +166,11 @@ fn coming_and_going() {
         assert!(listing.blind.is_none());
         let holders = holders().unwrap();
         let is_ours = |found: &&SegmentInfo| found.header().name().as_str().ends_with("-coming");
-        for specimen in listing.segments.iter().filter(is_ours) {
-            assert_eq!(look(specimen), 0);
-            seen[usize::from(specimen.backend() == shm_core::BackendKind::Memfd)] += 1;
-            with_holders += usize::from(!holders.of(specimen).is_empty());
-            match find(&specimen.place().to_string()) {
+        for segment in listing.segments.iter().filter(is_ours) {
+            assert_eq!(look(segment), 0);
+            seen[usize::from(segment.backend() == shm_core::BackendKind::Memfd)] += 1;
+            with_holders += usize::from(!holders.of(segment).is_empty());
+            match find(&segment.locator().to_string()) {
                 Ok(again) => drop(again),
                 // Gone, or the descriptor is another one's already, which is not finished.
                 Err(error) => assert!(!matches!(error.kind(), ErrorKind::Os { .. }), "{error}"),

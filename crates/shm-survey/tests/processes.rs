@@ -1,4 +1,4 @@
-//! What `/proc` tells: arrays that have no name here, and who has what.
+//! What `/proc` tells: arrays that have no name here, and the holders of each array.
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 #[allow(dead_code)] // some of it is for the other tests
@@ -29,7 +29,8 @@ fn main() {
             ("whoever_only_maps_it_is_a_holder", only_mapped),
             ("commands_are_printable", commands),
             ("processes_that_may_not_be_looked_into_are_counted", hidden),
-            ("a_memfd_is_found_by_its_name_and_by_its_place", memfd_by_name),
+            ("a_memfd_is_found_by_its_name_and_by_its_locator", memfd_by_name),
+            ("the_superuser_sees_whose_each_array_is", arrays_of_others),
             ("an_entry_comes_before_a_memfd", entry_comes_first),
             ("a_segment_whose_name_is_removed", removed),
             ("a_segment_that_is_being_made", being_made),
@@ -44,38 +45,39 @@ fn me() -> u32 {
 }
 
 /// The processes that have it, but this one.
-fn others(specimen: &SegmentInfo) -> Vec<Holder> {
+fn others(segment: &SegmentInfo) -> Vec<Holder> {
     let all = holders().unwrap();
-    all.of(specimen).iter().filter(|holder| holder.pid != me()).cloned().collect()
+    all.of(segment).iter().filter(|holder| holder.pid != me()).cloned().collect()
 }
 
-/// The process of the first place that is listed under that name.
-fn descriptor(specimen: &SegmentInfo) -> (u32, u32) {
-    let Locator::Descriptor { pid, fd } = *specimen.place() else { panic!("{specimen:?}") };
+/// Process and file descriptor of a segment without a name.
+fn descriptor(segment: &SegmentInfo) -> (u32, u32) {
+    let Locator::Descriptor { pid, fd } = *segment.locator() else { panic!("{segment:?}") };
     (pid, fd)
 }
 
 fn holders_of<S: Segment>(make: fn(&Name, u8) -> Attached<S>) {
     let name = unique_name("held");
     let array = make(&name, 1);
-    let specimen = only(&name);
-    assert_eq!(others(&specimen), []);
+    let segment = only(&name);
+    assert_eq!(others(&segment), []);
     let command = fs::read_to_string("/proc/self/comm").unwrap();
-    let mine = Holder { pid: me(), command: command.trim_end().into() };
-    assert_eq!(holders().unwrap().of(&specimen), std::slice::from_ref(&mine), "it is mapped here");
+    let all = holders().unwrap();
+    let [mine] = all.of(&segment) else { panic!("it is mapped here, and only here: {all:?}") };
+    assert_eq!((mine.pid, mine.command.as_str()), (me(), command.trim_end()));
 
     let children = [Child::idle(|| {}), Child::idle(|| {})]; // they have inherited it
-    let all = others(&specimen);
-    assert_eq!(all.len(), 2);
-    assert!(all.iter().all(|holder| holder.command == mine.command && holder.pid > 0));
-    let mut pids: Vec<_> = holders().unwrap().of(&specimen).iter().map(|it| it.pid).collect();
+    let inherited = others(&segment);
+    assert_eq!(inherited.len(), 2);
+    assert!(inherited.iter().all(|holder| holder.command == mine.command && holder.pid > 0));
+    let mut pids: Vec<_> = holders().unwrap().of(&segment).iter().map(|it| it.pid).collect();
     assert!(pids.is_sorted());
     pids.dedup();
     assert_eq!(pids.len(), 3, "each once");
     drop(children);
-    assert_eq!(others(&specimen), []);
+    assert_eq!(others(&segment), []);
     drop(array);
-    assert!(holders().unwrap().of(&specimen).is_empty(), "it is only looked at");
+    assert!(holders().unwrap().of(&segment).is_empty(), "it is only looked at");
 }
 
 fn only_mapped() {
@@ -130,8 +132,8 @@ fn hidden() {
         assert_eq!(listed(list().unwrap(), &other).len(), 1);
     });
     let child = Child::idle(become_nobody);
-    let specimen = only(&name);
-    assert_eq!(others(&specimen).len(), 1, "the superuser looks into everybody");
+    let segment = only(&name);
+    assert_eq!(others(&segment).len(), 1, "the superuser looks into everybody");
     drop(child);
 }
 
@@ -145,20 +147,20 @@ fn memfd_by_name() {
     assert!(!found.has_name());
     assert_eq!(data(&found), [5; 800]);
     assert_eq!(descriptor(&found).0, me());
-    let place = format!("{}:{}", me(), array.segment.file().as_raw_fd());
-    let again = find(&place).unwrap();
-    assert_eq!(again.place().to_string(), place);
+    let locator = format!("{}:{}", me(), array.segment.file().as_raw_fd());
+    let again = find(&locator).unwrap();
+    assert_eq!(again.locator().to_string(), locator);
     assert_eq!(again.header(), found.header());
 
-    // Two of one name: whoever asks has to say which.
+    // Two have the same name: the caller has to say which.
     let third = memfd(&twin, 5);
     let mut twins = listed(list().unwrap(), &twin);
     assert_eq!(twins.len(), 2);
     let error = find(twin.as_str()).unwrap_err();
-    let ErrorKind::Ambiguous { places, .. } = error.kind() else { panic!("{error}") };
-    let mut values: Vec<_> = places.split(", ").map(|it| data(&find(it).unwrap())[0]).collect();
+    let ErrorKind::Ambiguous { places: locators, .. } = error.kind() else { panic!("{error}") };
+    let mut values: Vec<_> = locators.split(", ").map(|it| data(&find(it).unwrap())[0]).collect();
     values.sort_unstable();
-    assert_eq!(values, [5, 7], "{places}");
+    assert_eq!(values, [5, 7], "{locators}");
     drop((array, found, again, third));
     assert_eq!(data(&find(twin.as_str()).unwrap()), [7; 800], "the other is only looked at");
     twins.retain(|twin| descriptor(twin).0 != me());
@@ -171,34 +173,34 @@ fn memfd_by_name() {
 /// Also one that looks like `PID:FD`.
 fn entry_comes_first() {
     let array = memfd(&unique_name("fd"), 5);
-    let place = format!("{}:{}", me(), array.segment.file().as_raw_fd());
-    let same = memfd(&Name::new(place.clone()).unwrap(), 6);
-    assert_eq!(data(&find(&place).unwrap()), [5; 800]);
-    let entry = named(&Name::new(place.clone()).unwrap(), 8);
-    let found = find(&place).unwrap();
+    let locator = format!("{}:{}", me(), array.segment.file().as_raw_fd());
+    let same = memfd(&Name::new(locator.clone()).unwrap(), 6);
+    assert_eq!(data(&find(&locator).unwrap()), [5; 800]);
+    let entry = named(&Name::new(locator.clone()).unwrap(), 8);
+    let found = find(&locator).unwrap();
     assert_eq!(data(&found), [8; 800]);
-    assert_eq!(found.place(), &Locator::Entry(place));
+    assert_eq!(found.locator(), &Locator::Entry(locator));
     drop((entry, same));
 }
 
 fn removed() {
     let name = unique_name("removed");
     let array = named(&name, 2);
-    let specimen = only(&name);
-    assert!(specimen.has_name());
-    assert_eq!(specimen.place(), &Locator::Entry(name.to_string()));
+    let segment = only(&name);
+    assert!(segment.has_name());
+    assert_eq!(segment.locator(), &Locator::Entry(name.to_string()));
     assert!(Posix::default().delete(&name).unwrap());
-    drop(specimen);
-    let specimen = only(&name);
-    assert_eq!(specimen.backend(), BackendKind::Shm);
-    assert!(!specimen.has_name());
-    assert!(specimen.is_in_use().unwrap());
-    assert!(!specimen.is_frozen());
+    drop(segment);
+    let segment = only(&name);
+    assert_eq!(segment.backend(), BackendKind::Shm);
+    assert!(!segment.has_name());
+    assert!(segment.is_in_use().unwrap());
+    assert!(!segment.is_frozen());
     assert_eq!(
-        descriptor(&specimen),
+        descriptor(&segment),
         (me(), u32::try_from(array.segment.file().as_raw_fd()).unwrap())
     );
-    assert_eq!(data(&find(&specimen.place().to_string()).unwrap()), [2; 800]);
+    assert_eq!(data(&find(&segment.locator().to_string()).unwrap()), [2; 800]);
     let error = find(name.as_str()).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::NotFound { .. }), "{error}");
 
@@ -206,7 +208,7 @@ fn removed() {
     let successor = named(&name, 3);
     assert_eq!(listed(list().unwrap(), &name).len(), 2);
     assert_eq!(data(&find(name.as_str()).unwrap()), [3; 800]);
-    drop((array, specimen));
+    drop((array, segment));
     assert_eq!(data(&only(&name)), [3; 800]);
     drop(successor);
     assert!(listed(list().unwrap(), &name).is_empty());
@@ -216,14 +218,14 @@ fn being_made() {
     let name = unique_name("being-made");
     let mut looked = false;
     let mut fill = |_: &Header, _: &dyn Region| -> shm_core::Result<()> {
-        let specimen = only(&name);
-        assert!(!specimen.has_name() && specimen.is_in_use().unwrap());
+        let segment = only(&name);
+        assert!(!segment.has_name() && segment.is_in_use().unwrap());
         looked = true;
         Ok(())
     };
     let array = Posix::default().create(&spec(&name, 100), Some(Fill::InPlace(&mut fill))).unwrap();
     assert!(looked);
-    assert_eq!(only(&name).place(), &Locator::Entry(name.to_string()));
+    assert_eq!(only(&name).locator(), &Locator::Entry(name.to_string()));
     drop(array);
 }
 
@@ -241,8 +243,8 @@ fn elsewhere() {
     let mut both = listed(list().unwrap(), &name);
     assert_eq!(both.len(), 2, "{both:?}");
     both.sort_by_key(|found| data(found)[0]);
-    assert_eq!(both[0].place(), &Locator::Entry(name.to_string()));
-    assert!(matches!(both[1].place(), Locator::Descriptor { .. }), "{both:?}");
+    assert_eq!(both[0].locator(), &Locator::Entry(name.to_string()));
+    assert!(matches!(both[1].locator(), Locator::Descriptor { .. }), "{both:?}");
     assert!(both.iter().all(|found| found.has_name() && found.is_in_use().unwrap()));
     let [of_mine, of_other] = [&both[0], &both[1]].map(others);
     assert_eq!((of_mine.len(), of_other.len()), (1, 1), "the child has inherited mine");
@@ -263,9 +265,9 @@ fn without_proc() {
     assert_eq!(listed(listing, &name).len(), 1);
     let error = holders().unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Path { .. }), "{error}");
-    let specimen = find(name.as_str()).unwrap();
-    assert_eq!(specimen.participants().unwrap(), []);
-    assert!(specimen.is_in_use().unwrap());
+    let segment = find(name.as_str()).unwrap();
+    assert_eq!(segment.participants().unwrap(), []);
+    assert!(segment.is_in_use().unwrap());
     for nowhere in [other.as_str(), "1:1"] {
         let error = find(nowhere).unwrap_err();
         assert!(
@@ -282,4 +284,25 @@ impl Memfd {
     fn create(spec: &Spec) -> impl Sized + use<> {
         shm_memfd::Memfd.create(spec, None).unwrap()
     }
+}
+
+fn arrays_of_others() {
+    const OTHER: u32 = 4242;
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (name, garbage) = (unique_name("other"), format!(".shmarray-tmp-{}", me()));
+    let array = named(&name, 1);
+    fs::write(path(&garbage), b"x").unwrap();
+    assert_eq!(only(&name).owner(), 0);
+    for file in [path(name.as_str()), path(&garbage)] {
+        std::os::unix::fs::chown(file, Some(OTHER), None).unwrap();
+    }
+    assert_eq!(only(&name).owner(), OTHER);
+    let unreadable = list().unwrap().unreadable;
+    let found = unreadable.iter().find(|file| file.locator.to_string() == garbage).unwrap();
+    assert_eq!(found.owner, Some(OTHER));
+    drop(array);
+    fs::remove_file(path(&garbage)).unwrap();
+    let _ = fs::remove_file(path(name.as_str())); // another user's now, so its name may stay
 }

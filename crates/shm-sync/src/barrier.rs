@@ -1,17 +1,21 @@
-//! The barrier: so many participants wait until all have come, again and again.
+//! The barrier: so many participants wait until all have arrived, phase after phase.
 //!
-//! The state word has the phase that is waited for, and how many have arrived in it: each counts
-//! itself, and the last one moves the phase on, in one compare-and-swap. So whoever dies has come or
-//! has not, and nobody else's count is wrong for it. Who takes part is on the places, a word each
-//! that names its owner and the phase that is next for it. A place whose owner is dead, or has left, or
-//! gave up waiting, breaks the barrier, and the state then names it. Once nobody has a place any more,
-//! the next to come begins anew, in a phase that no old place can be taken for one of.
+//! The state word has the phase that is waited for, and how many participants have arrived in it. Each
+//! participant counts itself, and the last one moves the phase on, with one compare-and-swap. So a
+//! participant that dies has arrived or has not, and the count of no other is wrong for it.
 //!
-//! Whoever takes a place or leaves counts in the state too, after its place is written: so who has
-//! seen the state before and the places after changes nothing, and does not sleep, without seeing it. And
-//! who finds that count as it was need not look at the places, which others' caches have.
+//! The seats tell which participants there are: a word each, which names its owner and the owner's next
+//! phase. A seat whose owner is dead, has left or gave up waiting breaks the barrier, and the state then
+//! names that owner. Once no seat is taken any more, the next participant begins anew, in a phase that
+//! no old seat can be taken for one of.
 //!
-//! Whoever goes to sleep says so in the state; who changes the low half wakes all, if anybody does.
+//! A participant that takes a seat or leaves it counts that in the state too, after it has written the
+//! seat. So another participant that loads the state first and the seats afterwards cannot change the
+//! state, or sleep, without seeing the seat. And one that finds that count unchanged need not load the
+//! seats, which are in other cores' caches.
+//!
+//! A participant that goes to sleep says so in the state. A participant that changes the low half wakes
+//! all sleepers, if there are any.
 
 use shm_presence::Owner;
 
@@ -19,8 +23,11 @@ use crate::atomic::{
     Ordering::{Release, SeqCst},
     store_before_load,
 };
+use crate::liveness::System;
+use crate::sleep::Whom;
 use crate::spin::AdaptiveSpin;
-use crate::system::{Stop, System, Timeout, Wait, Waiter, Whom};
+use crate::wait::{Timeout, Wait};
+use crate::waiter::{Stop, Waiter};
 use crate::words::{BarrierWords, Line, low_half};
 
 mod state;
@@ -28,7 +35,7 @@ mod state;
 mod tests;
 
 pub(crate) use state::{Broken, How};
-use state::{GONE, State, after, has_arrived, is_of, is_taken, place_bits};
+use state::{GONE, State, after, has_arrived, is_of, is_taken, seat_bits};
 
 /// Why there is no way through a barrier.
 #[derive(Debug)]
@@ -36,7 +43,7 @@ pub(crate) enum Blocked {
     Broken(Broken),
     /// It is in use by another number of participants.
     Size(u32),
-    /// All places are taken.
+    /// All seats are taken.
     Full,
     Stop(Stop),
 }
@@ -47,11 +54,11 @@ impl From<Stop> for Blocked {
     }
 }
 
-/// A place that is taken, with what its holder remembers.
+/// A seat that is taken, with what its holder remembers.
 #[derive(Debug)]
 pub(crate) struct Taken {
     at: usize,
-    /// The state when it came through last, or took the place: mostly it is still so when it comes
+    /// The state when it came through last, or took the seat: mostly it is still so when it comes
     /// again.
     seen: u64,
     /// With what of the state it found the barrier whole.
@@ -67,7 +74,7 @@ pub(crate) struct Barrier<'a> {
 }
 
 impl Barrier<'_> {
-    /// Takes a place. Where the barrier is broken, it waits until those who were told have left.
+    /// Takes a seat. Where the barrier is broken, it waits until the participants that were told have left.
     pub(crate) fn join(
         &self,
         me: Owner,
@@ -78,7 +85,7 @@ impl Barrier<'_> {
         loop {
             let mut word = self.words.state.load(SeqCst);
             let mut state = State::of(word);
-            if self.anybody_has_a_place(system)? {
+            if self.is_anybody_seated(system)? {
                 if self.members() != state.members() {
                     continue; // they may have begun anew
                 }
@@ -97,9 +104,9 @@ impl Barrier<'_> {
                     continue;
                 }
                 word = state.word();
-                self.clear_old_places(state, system)?;
+                self.clear_old_seats(state, system)?;
             }
-            if let Some(at) = self.take_place(me, state, system) {
+            if let Some(at) = self.take_seat(me, state, system) {
                 let seen = self.words.state.load(SeqCst);
                 return Ok(Taken { at, seen, whole: None, patience: AdaptiveSpin::default() });
             }
@@ -111,23 +118,23 @@ impl Barrier<'_> {
         }
     }
 
-    /// Gives a place up. Whoever waits for it is told.
+    /// Leaves a seat. The participants that wait for its owner are told.
     pub(crate) fn leave(&self, me: Owner, taken: &Taken, system: &impl System) {
         let Some(line) = self.lines.get(taken.at) else { return };
-        let place = line.place.load(SeqCst);
-        if place & Owner::BITS == me.bits() {
-            let _ = line.place.compare_exchange(place, place | GONE, SeqCst, SeqCst);
+        let seat = line.seat.load(SeqCst);
+        if seat & Owner::BITS == me.bits() {
+            let _ = line.seat.compare_exchange(seat, seat | GONE, SeqCst, SeqCst);
         }
         self.tell_departure(system, |state| {
-            // Its wait failed: who took the place would be counted beside it.
-            let is_counted = place & Owner::BITS == me.bits() && has_arrived(place, state);
+            // Its wait failed: the next owner of the seat would be counted beside it.
+            let is_counted = seat & Owner::BITS == me.bits() && has_arrived(seat, state);
             let broken = Broken { slot: me.slot(), how: How::Left };
             let breaks = is_counted && state.broken.is_none();
             if breaks { state.broken_by(broken) } else { state.moved() }
         });
     }
 
-    /// Changes the state, so that nobody goes to sleep who has not seen the place.
+    /// Changes the state, so that no participant goes to sleep that has not seen the seat.
     fn tell_departure(&self, system: &impl System, then: impl Fn(State) -> State) {
         loop {
             let word = self.words.state.load(SeqCst);
@@ -137,8 +144,8 @@ impl Barrier<'_> {
         }
     }
 
-    /// Waits until all have arrived; tells whether this one was the last. If it gives up, it
-    /// breaks the barrier: the others would count on it.
+    /// Waits until all have arrived. Tells whether this participant was the last. If it gives up, it breaks
+    /// the barrier: the others would count on it.
     pub(crate) fn wait(
         &self,
         me: Owner,
@@ -147,7 +154,7 @@ impl Barrier<'_> {
         wait: Wait<'_>,
     ) -> Result<bool, Blocked> {
         let Some(phase) = self.arrive(me, taken, system)? else { return Ok(true) };
-        let timeout = wait.timeout();
+        let timeout = wait.timeout;
         let mut waiter = Waiter::often(wait);
         loop {
             let word = self.words.state.load(SeqCst);
@@ -182,8 +189,8 @@ impl Barrier<'_> {
         }
     }
 
-    /// Counts itself in, once, in the phase that the state has now, which it returns unless that is
-    /// over with it.
+    /// Counts the participant in, once, in the phase that the state has now. Returns that phase, unless the
+    /// participant was the last to arrive in it.
     fn arrive(
         &self,
         me: Owner,
@@ -201,7 +208,7 @@ impl Barrier<'_> {
                 }
             }
             let state = State::of(word);
-            if has_arrived(line.place.load(SeqCst), state) {
+            if has_arrived(line.seat.load(SeqCst), state) {
                 return Ok(Some(state.phase)); // in a wait that failed
             }
             let counted = state.with_one_more();
@@ -209,8 +216,8 @@ impl Barrier<'_> {
             let next = State { asleep: state.asleep && !is_last, ..counted }.word();
             match self.words.state.compare_exchange(word, next, SeqCst, SeqCst) {
                 Ok(_) => {
-                    // Only this one changes its place, and it tells the others in the state.
-                    line.place.store(place_bits(me, after(state.phase)), Release);
+                    // Only this one changes its seat, and it tells the others in the state.
+                    line.seat.store(seat_bits(me, after(state.phase)), Release);
                     if is_last && state.asleep {
                         system.wake(&self.words.state, Whom::Readers, u32::MAX);
                     }
@@ -222,8 +229,8 @@ impl Barrier<'_> {
         }
     }
 
-    /// Whether all who take part are still there, as far as they have said so. An error if the
-    /// barrier is broken or of another size; no if this has just broken it.
+    /// Whether no participant has left. An error if the barrier is broken or of another size; no if this
+    /// call has broken it.
     fn is_whole(
         &self,
         word: u64,
@@ -248,8 +255,8 @@ impl Barrier<'_> {
         Ok(true)
     }
 
-    /// Says that somebody sleeps, so that whoever changes the low half wakes all. The word as it is
-    /// then; none if it has changed from what `word` says.
+    /// Says in the state that a participant sleeps, so that the next change of the low half wakes all.
+    /// Returns the word as it is then; none if it was no longer `word`.
     fn say_asleep(&self, word: u64) -> Option<u64> {
         let asleep = State { asleep: true, ..State::of(word) }.word();
         let is_said = word == asleep
@@ -261,12 +268,12 @@ impl Barrier<'_> {
         State::of(self.words.state.load(SeqCst)).members()
     }
 
-    /// Takes the first place that nobody has, unless the state changes in a way that matters.
-    fn take_place(&self, me: Owner, state: State, system: &impl System) -> Option<usize> {
-        let mine = place_bits(me, state.phase);
-        let (at, line) = self.places().find(|(_, line)| {
-            let place = line.place.load(SeqCst);
-            !is_taken(place) && line.place.compare_exchange(place, mine, SeqCst, SeqCst).is_ok()
+    /// Takes the first free seat, unless the state changes in a way that matters.
+    fn take_seat(&self, me: Owner, state: State, system: &impl System) -> Option<usize> {
+        let mine = seat_bits(me, state.phase);
+        let (at, line) = self.seats().find(|(_, line)| {
+            let seat = line.seat.load(SeqCst);
+            !is_taken(seat) && line.seat.compare_exchange(seat, mine, SeqCst, SeqCst).is_ok()
         })?;
         store_before_load();
         loop {
@@ -275,32 +282,32 @@ impl Barrier<'_> {
             if (now.phase, now.broken, now.size) != (state.phase, state.broken, state.size) {
                 break;
             }
-            // With this, nobody begins anew who has not seen the place.
+            // With this, no participant begins anew that has not seen the seat.
             if self.change(word, now.moved(), system) {
                 return Some(at);
             }
         }
-        let _ = line.place.compare_exchange(mine, 0, SeqCst, SeqCst);
+        let _ = line.seat.compare_exchange(mine, 0, SeqCst, SeqCst);
         self.tell_departure(system, State::moved);
         None
     }
 
-    fn places(&self) -> impl Iterator<Item = (usize, &Line)> {
+    fn seats(&self) -> impl Iterator<Item = (usize, &Line)> {
         self.lines.iter().enumerate().take(self.size as usize)
     }
 
-    /// Whoever left before this phase was over.
+    /// A participant that left before this phase was over.
     fn anybody_gone(&self, state: State) -> Option<Broken> {
-        self.places().find_map(|(_, line)| {
-            let place = line.place.load(SeqCst);
-            let owner = Owner::in_word(place)?;
-            let gone = place & GONE != 0 && is_of(place, state);
+        self.seats().find_map(|(_, line)| {
+            let seat = line.seat.load(SeqCst);
+            let owner = Owner::in_word(seat)?;
+            let gone = seat & GONE != 0 && is_of(seat, state);
             gone.then_some(Broken { slot: owner.slot(), how: How::Left })
         })
     }
 
     fn anybody_dead(&self, system: &impl System) -> Result<Option<Broken>, Stop> {
-        for owner in holders(self.places().map(|(_, line)| line)) {
+        for owner in holders(self.seats().map(|(_, line)| line)) {
             if !system.is_alive(owner)? {
                 return Ok(Some(Broken { slot: owner.slot(), how: How::Died }));
             }
@@ -308,8 +315,8 @@ impl Barrier<'_> {
         Ok(None)
     }
 
-    /// Whether somebody alive has a place, whatever the size is.
-    fn anybody_has_a_place(&self, system: &impl System) -> Result<bool, Stop> {
+    /// Whether a living participant has a seat, whatever the size is.
+    fn is_anybody_seated(&self, system: &impl System) -> Result<bool, Stop> {
         for owner in holders(self.lines.iter()) {
             if system.is_alive(owner)? {
                 return Ok(true);
@@ -318,21 +325,21 @@ impl Barrier<'_> {
         Ok(false)
     }
 
-    /// The places of those who died before it began anew, with `state`, can be had again.
-    fn clear_old_places(&self, state: State, system: &impl System) -> Result<(), Stop> {
+    /// The seats of those who died before it began anew, with `state`, can be had again.
+    fn clear_old_seats(&self, state: State, system: &impl System) -> Result<(), Stop> {
         for line in self.lines {
-            let place = line.place.load(SeqCst);
-            if let Some(owner) = Owner::in_word(place)
-                && !is_of(place, state)
+            let seat = line.seat.load(SeqCst);
+            if let Some(owner) = Owner::in_word(seat)
+                && !is_of(seat, state)
                 && !system.is_alive(owner)?
             {
-                let _ = line.place.compare_exchange(place, 0, SeqCst, SeqCst);
+                let _ = line.seat.compare_exchange(seat, 0, SeqCst, SeqCst);
             }
         }
         Ok(())
     }
 
-    /// Changes the state, and wakes all who sleep. It tells whether it was still what `word` says.
+    /// Changes the state from `word`, and wakes all sleepers. Tells whether the state was still `word`.
     fn change(&self, word: u64, state: State, system: &impl System) -> bool {
         let next = State { asleep: false, ..state }.word();
         let changed = self.words.state.compare_exchange(word, next, SeqCst, SeqCst).is_ok();
@@ -348,8 +355,8 @@ impl Barrier<'_> {
     }
 }
 
-/// Who has one of these places, alive or dead.
+/// The owners of these seats, alive or dead.
 fn holders<'a>(lines: impl Iterator<Item = &'a Line>) -> impl Iterator<Item = Owner> {
-    let places = lines.map(|line| line.place.load(SeqCst));
-    places.filter(|place| is_taken(*place)).filter_map(Owner::in_word)
+    let seats = lines.map(|line| line.seat.load(SeqCst));
+    seats.filter(|seat| is_taken(*seat)).filter_map(Owner::in_word)
 }

@@ -2,11 +2,11 @@
 //!
 //! Three kinds of words say everything. The *plan*: which round this is, and how the array is
 //! divided. The *cursor*: which chunk is next, and which entry took the one before. The *entries*:
-//! whose each is, and what it is about, its *task*.
+//! the owner of each, and the chunk that it is about, its *task*.
 //!
 //! A chunk is taken in two steps, so that nothing is lost between them: an owner writes into its
-//! entry which chunk it wants, then moves the cursor on in its name. Whoever comes next first sees
-//! to it that the entry says *holds* ([`Claims::settle`]), whether its owner lives or not. A chunk
+//! entry which chunk it wants, then moves the cursor on in its name. The next worker first makes
+//! the entry say *holds* ([`Claims::settle`]), whether its owner lives or not. A chunk
 //! is done once the cursor is past it and no entry holds it. The entry of a dead owner is taken
 //! over, with the chunk it holds, by one compare-and-swap of its owner.
 //!
@@ -17,13 +17,12 @@
 //! ```text
 //! task: idle -> wants c -> holds c -> idle          done
 //!          ^      |           |  ^
-//!          +------+           +--+ holds c again    given back, or taken over from the dead
+//!          +------+           +--+ holds c, retry   given back, or taken over from the dead
 //!        another was first
 //! ```
 //!
 //! Rounds have numbers that only grow, and a round and chunk are taken from the cursor once: so no
-//! word ever returns to what somebody saw who was stopped in the middle, and nothing done late has
-//! an effect.
+//! word ever returns to a value that a worker saw before it was stopped, and a late step has no effect.
 
 use std::cmp::Ordering::{Equal, Greater, Less};
 
@@ -32,7 +31,9 @@ use shm_presence::Owner;
 
 use crate::atomic::Ordering::SeqCst;
 use crate::event::Event;
-use crate::system::{Liveness, Sleep};
+use crate::liveness::Liveness;
+use crate::lock::Lock;
+use crate::sleep::Sleep;
 use crate::words::{ClaimWords, Entry, Line};
 
 mod bits;
@@ -44,18 +45,18 @@ pub(crate) use bits::{Cursor, Plan, Task};
 pub(crate) struct Claim {
     pub(crate) entry: usize,
     pub(crate) chunk: u32,
-    /// Whether somebody held it before, who may have written to it.
-    pub(crate) again: bool,
+    /// Whether another worker held it before, and may have written to it.
+    pub(crate) is_retry: bool,
 }
 
-/// What a look for a chunk found.
+/// The outcome of a search for a chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Found {
     /// A chunk, held now.
     Chunk(Claim),
     /// Every chunk of the round is done.
     Done,
-    /// The rest is held by others.
+    /// Other workers hold the rest.
     Held,
 }
 
@@ -107,7 +108,7 @@ impl Claims<'_> {
                     plan.number()
                 )));
             }
-            // Whether this one or another begins it, the next round sees.
+            // Whether this worker or another has begun it, the next turn of the loop sees.
             let _ = self.words.plan.compare_exchange(word, wanted.word(), SeqCst, SeqCst);
         }
     }
@@ -121,7 +122,7 @@ impl Claims<'_> {
         }
     }
 
-    /// How far the present round is. While others work it is what was so a moment ago.
+    /// How far the present round is, or was a moment ago while others work.
     pub(crate) fn count(&self) -> Result<Counts> {
         let plan = Plan::of(self.words.plan.load(SeqCst));
         self.follow(plan);
@@ -135,6 +136,21 @@ impl Claims<'_> {
             Greater => return Ok(Counts { round: plan.round, held: 0, done: chunks, chunks }),
         };
         Ok(Counts { round: plan.round, held, done: begun.saturating_sub(held), chunks })
+    }
+
+    /// Whether every chunk of that round is done. Once it is so, it stays so.
+    pub(crate) fn is_over(&self, plan: Plan) -> Result<bool> {
+        let counts = self.count()?;
+        Ok(counts.round != plan.round || counts.done >= counts.chunks)
+    }
+
+    /// For a worker that has done a chunk: if it was the last, this wakes the claimers that wait for
+    /// the lock. They may hold a lock that the holder of this one waits for.
+    pub(crate) fn tell_if_over(&self, plan: Plan, lock: &Lock<'_>, system: &impl Sleep) {
+        // The waiters find corrupt words themselves.
+        if lock.words.is_waited_for() && self.is_over(plan).unwrap_or(false) {
+            lock.words.wake_all(system);
+        }
     }
 
     /// Takes a chunk of that round, if one can be had at once. The caller holds the lock shared.
@@ -172,7 +188,7 @@ impl Claims<'_> {
 
     fn end(&self, me: Owner, round: u32, claim: Claim, then: Task, system: &impl Sleep) {
         let Ok(entry) = self.entry(claim.entry) else { return };
-        let held = Task::holds(round, claim.chunk, claim.again).word();
+        let held = Task::holds(round, claim.chunk, claim.is_retry).word();
         if entry.task.compare_exchange(held, then.word(), SeqCst, SeqCst).is_ok() {
             self.release(entry, me);
         }
@@ -187,12 +203,12 @@ impl Claims<'_> {
         })
     }
 
-    /// What has happened to chunks, as a count that can be waited on.
+    /// The event that chunks are done or given back.
     pub(crate) fn events(&self) -> Event<'_> {
         Event(&self.words.events)
     }
 
-    /// Sees to it that whoever moved the cursor last holds its chunk. Returns the cursor.
+    /// Makes the entry that moved the cursor last say that it holds its chunk. Returns the cursor.
     fn settle(&self) -> Result<Cursor> {
         let cursor = Cursor::of(self.words.cursor.load(SeqCst));
         if let Some(chunk) = cursor.next.checked_sub(1) {
@@ -210,8 +226,8 @@ impl Claims<'_> {
         Ok(cursor)
     }
 
-    /// Takes the next chunk from the cursor, with an entry that is idle. None if others had the
-    /// rest; the entry is given up then.
+    /// Takes the next chunk from the cursor, with an entry that is idle. None if other workers took the
+    /// rest; the entry is released then.
     fn take_next(&self, at: usize, me: Owner, round: u32, chunks: u32) -> Result<Option<Claim>> {
         let entry = self.entry(at)?;
         loop {
@@ -226,7 +242,7 @@ impl Claims<'_> {
             let cursor = cursor.word();
             if self.words.cursor.compare_exchange(cursor, moved.word(), SeqCst, SeqCst).is_ok() {
                 self.settle()?;
-                return Ok(Some(Claim { entry: at, chunk, again: false }));
+                return Ok(Some(Claim { entry: at, chunk, is_retry: false }));
             }
         }
     }
@@ -250,7 +266,7 @@ impl Claims<'_> {
             if !self.take_over(entry, me, system)? {
                 continue;
             }
-            // As nobody else changes it now, it says what is held.
+            // Only this worker changes it now, so it says which chunk is held.
             let word = entry.task.load(SeqCst);
             let task = Task::of(word);
             if !task.is_held_in(cursor.round) {
@@ -262,14 +278,14 @@ impl Claims<'_> {
                 self.release(entry, me);
                 return Err(corrupt(format!("chunk {chunk} of {chunks} is held twice or too far")));
             }
-            let again = Task::holds(cursor.round, chunk, true).word();
-            let _ = entry.task.compare_exchange(word, again, SeqCst, SeqCst);
-            return Ok(Found::Chunk(Claim { entry: at, chunk, again: true }));
+            let retry = Task::holds(cursor.round, chunk, true).word();
+            let _ = entry.task.compare_exchange(word, retry, SeqCst, SeqCst);
+            return Ok(Found::Chunk(Claim { entry: at, chunk, is_retry: true }));
         }
         Ok(rest)
     }
 
-    /// What no step of these algorithms leads to: but the words may be anybody's.
+    /// Whether no step of these algorithms leads to this task: other programs may have written the words.
     fn is_impossible(&self, task: Task) -> bool {
         let same = |line: &&Line| {
             let other = Task::of(line.entry.task.load(SeqCst));
@@ -289,17 +305,17 @@ impl Claims<'_> {
             if Task::of(entry.task.load(SeqCst)).is_held() || !self.take_over(entry, me, system)? {
                 continue;
             }
-            // The one who had it may have moved the cursor in its name.
+            // Its last owner may have moved the cursor in its name.
             self.settle()?;
             if !Task::of(entry.task.load(SeqCst)).is_held() {
                 return Ok(Some(at));
             }
-            self.release(entry, me); // with its chunk, for whoever comes
+            self.release(entry, me); // with its chunk, for the next worker
         }
         Ok(None)
     }
 
-    /// Becomes the owner of an entry that is nobody's, or a dead owner's.
+    /// Becomes the owner of an entry that has none, or a dead one.
     fn take_over(&self, entry: &Entry, me: Owner, system: &impl Liveness) -> Result<bool> {
         let word = entry.owner.load(SeqCst);
         if let Some(owner) = Owner::in_word(word) {

@@ -3,10 +3,12 @@
 use shm_core::Result;
 
 use crate::atomic::{AtomicU64, Ordering::SeqCst};
-use crate::system::{Sleep, Stop, Wait, Waiter, Whom};
+use crate::sleep::{Sleep, Whom};
+use crate::wait::Wait;
+use crate::waiter::{Stop, Waiter};
 
-/// A count in the upper 63 bits of a word; the lowest bit says that somebody waits, so that
-/// counting costs a system call only then.
+/// A count in the upper 63 bits of a word. The lowest bit says that a waiter sleeps, so that counting
+/// makes a system call only then.
 pub(crate) struct Event<'a>(pub(crate) &'a AtomicU64);
 
 const WAITED_FOR: u64 = 1;
@@ -17,20 +19,20 @@ impl Event<'_> {
         self.0.load(SeqCst) >> 1
     }
 
-    /// It has happened `times` more. Returns the count before.
+    /// Counts `times` more, and wakes the waiters. Returns the count before.
     pub(crate) fn raise(&self, system: &impl Sleep, times: u64) -> u64 {
-        // Not after a look: the line is another's mostly, and would be asked for twice.
+        // Without a load first: another core mostly has the line, and would be asked for it twice.
         let seen = self.0.fetch_add(times << 1, SeqCst);
         if seen & WAITED_FOR != 0 {
-            // Whoever has gone to sleep since is woken too, and says so again.
+            // A waiter that has gone to sleep since is woken too, and sets the bit again.
             self.0.fetch_and(!WAITED_FOR, SeqCst);
             system.wake(self.0, Whom::Readers, u32::MAX);
         }
         seen >> 1
     }
 
-    /// Sleeps once, unless the count is no longer `seen`; tells whether it is time to ask the
-    /// kernel who lives. It may return for no reason.
+    /// Sleeps once, unless the count differs from `seen`. Tells whether it is time to ask the kernel which
+    /// owners live. It may return early for no reason.
     pub(crate) fn sleep(
         &self,
         system: &impl Sleep,
@@ -49,7 +51,7 @@ impl Event<'_> {
         waiter.sleep(system, self.0, waited_for, Whom::Readers)
     }
 
-    /// Waits until the count is no longer `seen`, and returns it.
+    /// Waits until the count differs from `seen`, and returns it.
     pub(crate) fn wait_past(
         &self,
         system: &impl Sleep,

@@ -1,4 +1,4 @@
-//! The lock of an array, held: given up on drop, and by the kernel's word when its holder dies.
+//! Guards: the lock of an array, held until they are dropped or their process dies.
 
 use std::fmt;
 
@@ -6,14 +6,15 @@ use shm_core::Result;
 use shm_presence::Owner;
 
 use crate::claims::Claims;
-use crate::futex::Futex;
+use crate::kernel::Kernel;
 use crate::lock::{Class, Granted, Lock, STATE};
-use crate::system::{Stop, Wait};
-use crate::{Shared, SharedWords};
+use crate::shared::{Shared, SharedWords};
+use crate::wait::Wait;
+use crate::waiter::Stop;
 
 impl<A: SharedWords> Shared<A> {
     #[inline]
-    fn lock(&self) -> Lock<'_> {
+    pub(crate) fn lock(&self) -> Lock<'_> {
         Lock { words: &self.area().lock, lines: self.lines() }
     }
 
@@ -28,64 +29,81 @@ impl<A: SharedWords> Shared<A> {
         })
     }
 
-    /// Waits until nobody else holds the lock, and holds it alone. Threads of this process exclude
-    /// each other as processes do: whoever holds it already and asks again waits for itself.
+    /// Acquires the lock exclusively. Threads of this process exclude each other as processes do: a
+    /// thread that holds the lock already may deadlock.
     ///
     /// # Errors
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
     /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up;
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
     /// slots; [`Os`](shm_core::ErrorKind::Os).
-    // Whatever is put on the stack before the first access to the lock holds it up: registers, a return
-    // address.
+    // Inlined: a return address or a register that is put on the stack first delays the access to the
+    // lock.
     #[inline(always)]
     pub fn exclusive<'w>(self, wait: impl Into<Wait<'w>>) -> Result<ExclusiveGuard<A>> {
         if let Some(me) = self.identity().owner()
-            && let Some(granted) = self.lock().enter_at_once(me)
+            && let Some(granted) = self.lock().try_exclusive(me)
         {
-            return Ok(self.alone(me, granted));
+            return Ok(self.exclusive_guard(me, granted));
         }
-        self.wait_for_all(wait)
+        self.wait_exclusive(wait)
     }
 
-    /// The rest of [`exclusive`](Self::exclusive), for who has no slot yet or is not alone at once.
+    /// The rest of [`exclusive`](Self::exclusive): without a slot yet, or where the fast path fails.
     #[cold]
     #[inline(never)]
-    fn wait_for_all<'w>(self, wait: impl Into<Wait<'w>>) -> Result<ExclusiveGuard<A>> {
+    fn wait_exclusive<'w>(self, wait: impl Into<Wait<'w>>) -> Result<ExclusiveGuard<A>> {
         let me = self.me()?;
-        match self.lock().wait_to_be_alone(me, self.kernel(), wait.into()) {
-            Ok(granted) => Ok(self.alone(me, granted)),
+        match self.lock().wait_exclusive(me, self.kernel(), wait.into()) {
+            Ok(granted) => Ok(self.exclusive_guard(me, granted)),
             Err(stop) => Err(self.locked(stop)),
         }
     }
 
     #[inline]
-    fn alone(self, me: Owner, granted: Granted) -> ExclusiveGuard<A> {
-        ExclusiveGuard { shared: self, held: Held::new(me, granted, std::thread::panicking()) }
+    fn exclusive_guard(self, me: Owner, granted: Granted) -> ExclusiveGuard<A> {
+        ExclusiveGuard {
+            shared: self,
+            grant: PackedGrant::new(me, granted, std::thread::panicking()),
+        }
     }
 
-    /// Waits until nobody holds the lock alone or holds chunks, and holds it with other readers.
+    /// Acquires the lock shared with other readers, once no writer holds it and no worker holds chunks.
     ///
     /// # Errors
     /// As for [`exclusive`](Self::exclusive).
     #[inline]
     pub fn reading<'w>(self, wait: impl Into<Wait<'w>>) -> Result<SharedGuard<A>> {
-        self.together(Class::Readers, wait)
+        let me = self.me()?;
+        let (inside, needless) = (|| false, || Ok(false));
+        let lock = self.lock();
+        match lock.lock_shared(me, Class::Readers, self.kernel(), wait, inside, needless) {
+            Ok(granted) => Ok(self.shared_guard(me, granted)),
+            Err(stop) => Err(self.locked(stop)),
+        }
+    }
+
+    /// Waits until no reader and no writer holds the lock, and holds it with other claimers. None once
+    /// `is_over` says that there is nothing left to claim.
+    #[inline]
+    pub(crate) fn claiming<'w>(
+        self,
+        wait: impl Into<Wait<'w>>,
+        is_over: impl Fn() -> Result<bool>,
+    ) -> Result<Option<SharedGuard<A>>> {
+        let me = self.me()?;
+        let inside = || self.holds_chunks();
+        let lock = self.lock();
+        match lock.lock_shared(me, Class::Claimers, self.kernel(), wait, inside, is_over) {
+            Ok(granted) => Ok(Some(self.shared_guard(me, granted))),
+            Err(Stop::Needless) => Ok(None),
+            Err(stop) => Err(self.locked(stop)),
+        }
     }
 
     #[inline]
-    pub(crate) fn together<'w>(
-        self,
-        class: Class,
-        wait: impl Into<Wait<'w>>,
-    ) -> Result<SharedGuard<A>> {
-        let me = self.me()?;
-        let inside = || class == Class::Claimers && self.holds_chunks();
-        let granted = self.lock().lock_shared(me, class, self.kernel(), wait, inside);
-        match granted {
-            Ok(granted) => Ok(SharedGuard { shared: self, held: Held::new(me, granted, false) }),
-            Err(stop) => Err(self.locked(stop)),
-        }
+    fn shared_guard(self, me: Owner, granted: Granted) -> SharedGuard<A> {
+        SharedGuard { shared: self, grant: PackedGrant::new(me, granted, false) }
     }
 
     fn holds_chunks(&self) -> bool {
@@ -93,59 +111,59 @@ impl<A: SharedWords> Shared<A> {
         self.identity().owner().is_some_and(|me| claims.holds_any(me))
     }
 
-    /// Whether a holder of the exclusive lock died or panicked, and nobody has mended the data.
+    /// Whether a writer died or panicked, and no later one has cleared the poison.
     pub fn is_poisoned(&self) -> bool {
-        if let Err(error) = self.lock().let_go_if_dead(self.kernel()) {
+        if let Err(error) = self.lock().release_if_dead(self.kernel()) {
             tracing::warn!(%error, "cannot tell whether the holder of a lock lives");
         }
         self.lock().is_poisoned()
     }
 }
 
-/// The lock, held alone.
+/// The lock, held exclusively.
 ///
-/// Dropped while panicking, it leaves the data poisoned. A forked child does not hold what its parent
-/// does: dropping its copy does nothing.
-#[must_use = "the lock is given up at once if it is dropped"]
+/// Dropped in a panic, it leaves the data poisoned. A forked child does not hold the locks of its
+/// parent: dropping its copy does nothing.
+#[must_use = "the lock is released at once if the guard is dropped"]
 pub struct ExclusiveGuard<A: SharedWords> {
     shared: Shared<A>,
-    held: Held,
+    grant: PackedGrant,
 }
 
 impl<A: SharedWords> ExclusiveGuard<A> {
-    /// Whether somebody died or panicked while it held the lock alone, and nobody has mended that.
+    /// Whether a writer died or panicked, and no later one has cleared the poison.
     pub fn is_poisoned(&self) -> bool {
-        self.held.granted().is_poisoned()
+        self.grant.granted().is_poisoned()
     }
 
-    /// Says whether the data are poisoned, from now on and for those who come after.
+    /// Says whether the data are poisoned, from now on and for later holders.
     pub fn set_poisoned(&mut self, poisoned: bool) {
-        self.held.set_poisoned(poisoned);
+        self.grant.set_poisoned(poisoned);
     }
 }
 
 impl<A: SharedWords> Drop for ExclusiveGuard<A> {
     #[inline]
     fn drop(&mut self) {
-        let Some(me) = self.held.owner() else { return };
+        let Some(me) = self.grant.owner() else { return };
         if !self.shared.is_mine(me) {
             return;
         }
-        if std::thread::panicking() && !self.held.was_panicking() {
-            self.held.set_poisoned(true);
+        if std::thread::panicking() && !self.grant.was_panicking() {
+            self.grant.set_poisoned(true);
         }
-        let granted = self.held.granted();
-        if !self.shared.lock().leave_at_once(me, granted) {
-            self.shared.lock().words.leave_and_wake(me, &Futex, granted);
+        let granted = self.grant.granted();
+        if !self.shared.lock().try_unlock(me, granted) {
+            self.shared.lock().words.unlock_and_wake(me, &Kernel, granted);
         }
     }
 }
 
-/// The lock, held together with others of the same kind.
-#[must_use = "the lock is given up at once if it is dropped"]
+/// The lock, shared with other readers, or with other workers that hold chunks.
+#[must_use = "the lock is released at once if the guard is dropped"]
 pub struct SharedGuard<A: SharedWords> {
     shared: Shared<A>,
-    held: Held,
+    grant: PackedGrant,
 }
 
 impl<A: SharedWords> SharedGuard<A> {
@@ -153,31 +171,31 @@ impl<A: SharedWords> SharedGuard<A> {
         &self.shared
     }
 
-    /// Whether the data may be torn.
+    /// Whether the data are poisoned: a writer died or panicked.
     pub fn is_poisoned(&self) -> bool {
-        self.held.granted().is_poisoned()
+        self.grant.granted().is_poisoned()
     }
 }
 
 impl<A: SharedWords> Drop for SharedGuard<A> {
     #[inline]
     fn drop(&mut self) {
-        if let Some(me) = self.held.owner().filter(|me| self.shared.is_mine(*me)) {
-            self.shared.lock().unlock_shared(me, &Futex);
+        if let Some(me) = self.grant.owner().filter(|me| self.shared.is_mine(*me)) {
+            self.shared.lock().unlock_shared(me, &Kernel);
         }
     }
 }
 
-/// Who holds a lock, and what was granted, in one word: with the attachment it
-/// makes a guard of two words, which stays in registers.
+/// The owner of a guard, and what it was granted, in one word. With a borrowed attachment that makes a
+/// guard of two words, which stays in registers.
 #[derive(Clone, Copy)]
-struct Held(u64);
+struct PackedGrant(u64);
 
-/// Beside the bits of the owner and of what was granted.
+/// The guard was made in a panic. A bit beside those of the owner and of what was granted.
 const WAS_PANICKING: u64 = 1 << 31;
 const _: () = assert!(WAS_PANICKING & (STATE | Owner::BITS) == 0);
 
-impl Held {
+impl PackedGrant {
     #[inline]
     fn new(me: Owner, granted: Granted, panicking: bool) -> Self {
         Self(me.bits() | granted.bits() | if panicking { WAS_PANICKING } else { 0 })
@@ -208,12 +226,14 @@ impl Held {
 
 impl<A: SharedWords> fmt::Debug for ExclusiveGuard<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ExclusiveGuard").field("holder", &self.held.owner()).finish_non_exhaustive()
+        f.debug_struct("ExclusiveGuard")
+            .field("holder", &self.grant.owner())
+            .finish_non_exhaustive()
     }
 }
 
 impl<A: SharedWords> fmt::Debug for SharedGuard<A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedGuard").field("holder", &self.held.owner()).finish_non_exhaustive()
+        f.debug_struct("SharedGuard").field("holder", &self.grant.owner()).finish_non_exhaustive()
     }
 }

@@ -1,23 +1,23 @@
 //! Locks, claims, barriers and progress in shared bytes, which survive the death of their holders.
 //!
-//! [`Shared`] is where everything begins: the words of a mapped segment ([`Words`]), and who this
-//! process is in them ([`SharedWords`]). From it come
-//! - [`ExclusiveGuard`] and [`SharedGuard`]: the lock of an array, held alone or with others
+//! Everything begins with [`Shared`]: the words of a mapped segment ([`Words`]), and the slot of this
+//! process ([`SharedWords`]). From it come
+//! - [`ExclusiveGuard`] and [`SharedGuard`]: the lock of an array, held exclusively or shared
 //!   (`lock.rs`);
 //! - [`Round`] and [`Claim`]: an array chunk by chunk, each chunk handed out until it is done
 //!   (`claims.rs`);
-//! - [`Seat`]: a place at the barrier (`barrier.rs`);
+//! - [`Seat`]: a seat at the barrier (`barrier.rs`);
 //! - [`ProgressCounter`]: a counter to wait on (`event.rs`);
-//! - [`Participant`]: who has a slot, and lives.
+//! - [`Participant`]: a process that has a slot, and whether it lives.
 //!
-//! Who looks without attaching has the same from a copy of the bytes ([`Snapshot`]).
+//! A process that is not attached reads the same from a copy of the bytes ([`Snapshot`]).
 //!
-//! The algorithms (the files in brackets) know atomics, waiting and who is alive, through
-//! `atomic.rs` and the two traits of `system.rs`; the model checker puts its own in their place
-//! (`cargo xtask loom`). `words.rs` is the layout in memory, `shared.rs` the only cast from bytes,
-//! `futex.rs` the system for real.
+//! The algorithms (the files in brackets) use atomics, sleep, and ask which owners live through
+//! `atomic.rs` and the traits in `sleep.rs` and `liveness.rs`. The model checker puts its own in their
+//! place (`cargo xtask loom`). `waiter.rs` is one thread's wait, `words.rs` the layout in memory,
+//! `shared.rs` the only cast from bytes, `kernel.rs` the system for real, through `os`.
 //!
-//! Whoever waits asks the kernel at least every 50 milliseconds whether those it waits for live.
+//! A waiter asks the kernel at least every 50 milliseconds whether those it waits for live.
 //!
 //! This crate does not map anything, makes no view of elements, and decides nothing about what is
 //! done under a lock.
@@ -28,12 +28,15 @@ mod barrier;
 mod claims;
 mod event;
 #[cfg(not(loom))]
-mod futex;
-#[cfg(not(loom))]
 mod guard;
+#[cfg(not(loom))]
+mod kernel;
+mod liveness;
 mod lock;
 #[cfg(all(loom, test))]
 mod models;
+#[cfg(not(loom))]
+mod os;
 #[cfg(not(loom))]
 mod participant;
 #[cfg(not(loom))]
@@ -44,13 +47,15 @@ mod round;
 mod seat;
 #[cfg(not(loom))]
 mod shared;
+mod sleep;
 #[cfg(not(loom))]
 mod snapshot;
 mod spin;
-mod system;
+mod wait;
+mod waiter;
 mod words;
 
-pub use system::{Timeout, Wait};
+pub use wait::{Timeout, Wait};
 #[cfg(not(loom))]
 pub use {
     guard::{ExclusiveGuard, SharedGuard},

@@ -1,61 +1,64 @@
-//! The lock: one holder alone, or any number together who are of one class.
+//! The lock: one exclusive holder, or any number of sharers of one class.
 //!
-//! Whoever wants to be alone writes itself into the word. Whoever shares marks its own slot's line,
-//! so that sharers do not slow each other, and looks at the word afterwards; whoever is alone looks
-//! at the marks after it has written the word. So at least one of two sees the other. Marks are
-//! looked for only if [`MARKED`] in the word says that there may be some.
+//! A writer puts itself into the word. A sharer marks the line of its own slot, so that sharers do not
+//! slow each other, and loads the word afterwards. A writer loads the marks after it has changed the
+//! word. So at least one of the two sees the other. A writer loads the marks only if [`MARKED`] in the
+//! word says that there may be some.
 //!
-//! The two classes of sharers, readers and claimers, exclude each other: the word has the class
-//! whose turn it is, and only who is alone changes it.
+//! The two classes of sharers, readers and claimers, exclude each other. The word names the class whose
+//! turn it is, and only an exclusive holder changes the turn.
 //!
-//! | whoever shares | whoever wants to be alone |
+//! | a sharer | a writer |
 //! |---|---|
-//! | marks its line | writes itself into the word |
-//! | says in the word that there are marks, if it does not | finds that it says none: it is alone |
-//! | finds that the word was free, and of its class: it shares | takes that away, looks at all lines: none marked, and it is alone; else says it again |
+//! | marks its line | puts itself into the word |
+//! | sets [`MARKED`] in the word, if it is not set | finds it clear: it holds the lock |
+//! | finds that the word was free, and of its class: it shares | clears it and loads all lines: without a mark it holds the lock; otherwise it sets [`MARKED`] again |
 //!
 //! Both change one word before they look, so one of them comes first there.
 //!
-//! Of the word, the high half is the generation of who is alone, and the bits of the low half are
+//! Of the word, the high half is the generation of the exclusive holder, and the bits of the low half are
 //! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`POISONED`] (10), [`CLAIMS`] (11),
 //! [`INTENT`] (12) and [`MARKED`] (13).
 //!
-//! A dead holder is found by those who wait, and leaves the word by one compare-and-swap. If it was
-//! alone and may have been writing, [`POISONED`] stays until somebody alone takes it away.
-//! That is meant widely: also of one who died before it had looked for sharers.
+//! A waiter finds that the holder is dead, and takes it out of the word with one compare-and-swap. If
+//! the dead holder may have been writing, [`POISONED`] stays until an exclusive holder clears it. A
+//! holder that died before it had looked for sharers counts as one that may have been writing.
 
 use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
 use crate::atomic::{Ordering::SeqCst, store_before_load};
-use crate::system::{Sleep, Stop, System, Wait, Waiter, Whom};
+use crate::liveness::System;
+use crate::sleep::{Sleep, Whom};
+use crate::wait::Wait;
+use crate::waiter::{Stop, Waiter};
 use crate::words::{Line, LockWords, low_half};
 
-/// Somebody waits to be alone.
+/// A writer sleeps.
 const WRITERS_WAIT: u64 = 1 << 8;
-/// Somebody waits to share.
+/// A sharer sleeps.
 const READERS_WAIT: u64 = 1 << 9;
-/// Somebody died while it may have been writing.
+/// A holder died while it may have been writing.
 const POISONED: u64 = 1 << 10;
 /// It is the claimers' turn to share.
 const CLAIMS: u64 = 1 << 11;
-/// Whoever is alone has not begun to write.
+/// The exclusive holder has not begun to write.
 const INTENT: u64 = 1 << 12;
-/// Lines may be marked. Only who is alone takes it away, and looks at them afterwards.
+/// Lines may be marked. Only a writer in the word clears it, and loads them afterwards.
 const MARKED: u64 = 1 << 13;
-/// What outlasts a holder, beside [`MARKED`].
+/// The bits that outlast a holder, beside [`MARKED`].
 pub(crate) const STATE: u64 = POISONED | CLAIMS;
 const _: () = assert!((STATE | MARKED | INTENT | WRITERS_WAIT | READERS_WAIT) & Owner::BITS == 0);
 
 /// The most shared locks that one slot can hold at a time.
 const MAX_MARKS: u32 = u32::MAX / 2;
 
-/// Who shares.
+/// The two kinds of sharers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Class {
-    /// Whoever only reads.
+    /// They only read.
     Readers,
-    /// Whoever writes what nobody else does.
+    /// Each writes elements of its own.
     Claimers,
 }
 
@@ -68,7 +71,7 @@ impl Class {
     }
 }
 
-/// A lock that was given: what is to be known of the data.
+/// The state of the data, as the lock was granted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Granted {
     state: u64,
@@ -86,7 +89,7 @@ impl Granted {
         Self { state: word & STATE }
     }
 
-    /// Whether somebody died or panicked while it was writing, and nobody has mended that.
+    /// Whether a writer died or panicked, and no later one has cleared the poison.
     #[inline]
     pub(crate) fn is_poisoned(self) -> bool {
         self.state & POISONED != 0
@@ -99,8 +102,8 @@ impl Granted {
     }
 }
 
-/// The lock of an array. What is called from where nobody waits takes it by value, so that it stays in
-/// registers there.
+/// The lock of an array. Calls on cold paths take it by value, so that it stays in registers on the
+/// hot ones.
 #[derive(Clone, Copy)]
 pub(crate) struct Lock<'a> {
     pub(crate) words: &'a LockWords,
@@ -108,17 +111,18 @@ pub(crate) struct Lock<'a> {
 }
 
 impl Lock<'_> {
-    /// Becomes the only one, if that can be had with one access: mostly it is free, whole, and without
-    /// marks. Otherwise nothing is done, and [`wait_to_be_alone`](Self::wait_to_be_alone) is to do it.
+    /// Fast path: acquires exclusively with one compare-and-swap. Fails without side effects if the lock is
+    /// contended, poisoned or marked by sharers; then it is for [`wait_exclusive`](Self::wait_exclusive).
     #[inline(always)]
-    pub(crate) fn enter_at_once(&self, me: Owner) -> Option<Granted> {
+    pub(crate) fn try_exclusive(&self, me: Owner) -> Option<Granted> {
         let entered = self.words.word.compare_exchange(0, me.bits(), SeqCst, SeqCst);
         entered.ok().map(|_| Granted { state: 0 })
     }
 
-    /// The same after a look: where the data are poisoned, or it is the claimers' turn, it is free as well.
+    /// As [`try_exclusive`](Self::try_exclusive), after a load: a lock that is poisoned, or of the claimers'
+    /// turn, may be free as well.
     #[inline]
-    fn enter_after_a_look(&self, me: Owner) -> Option<Granted> {
+    fn try_exclusive_after_load(&self, me: Owner) -> Option<Granted> {
         let state = self.words.word.load(SeqCst);
         if state & !STATE != 0 {
             return None;
@@ -127,37 +131,38 @@ impl Lock<'_> {
         entered.ok().map(|_| Granted { state })
     }
 
-    /// Lets go of what was granted, if that can be had with one access: mostly nobody waits, has marked a
-    /// line or tore the data. Otherwise nothing is done, which [`leave_and_wake`](LockWords::leave_and_wake) is for.
+    /// Fast path: releases with one compare-and-swap. Fails without side effects if a waiter sleeps, a
+    /// sharer has come or the poison has changed; then it is for
+    /// [`unlock_and_wake`](LockWords::unlock_and_wake).
     #[inline]
-    pub(crate) fn leave_at_once(&self, me: Owner, granted: Granted) -> bool {
+    pub(crate) fn try_unlock(&self, me: Owner, granted: Granted) -> bool {
         let (mine, free) = (granted.state | me.bits(), granted.state);
         self.words.word.compare_exchange(mine, free, SeqCst, SeqCst).is_ok()
     }
 
     /// Both steps, as `guard.rs` does them.
     #[cfg(loom)]
-    pub(crate) fn lock_alone<'w>(
+    pub(crate) fn lock_exclusive<'w>(
         self,
         me: Owner,
         system: &impl System,
         wait: impl Into<Wait<'w>>,
     ) -> Result<Granted, Stop> {
-        match self.enter_at_once(me) {
+        match self.try_exclusive(me) {
             Some(granted) => Ok(granted),
-            None => self.wait_to_be_alone(me, system, wait.into()),
+            None => self.wait_exclusive(me, system, wait.into()),
         }
     }
 
-    /// Becomes the only one.
+    /// Acquires exclusively, and waits for that as long as `wait` says.
     #[cold]
-    pub(crate) fn wait_to_be_alone(
+    pub(crate) fn wait_exclusive(
         self,
         me: Owner,
         system: &impl System,
         wait: Wait<'_>,
     ) -> Result<Granted, Stop> {
-        if let Some(granted) = self.enter_after_a_look(me) {
+        if let Some(granted) = self.try_exclusive_after_load(me) {
             return Ok(granted);
         }
         let mut waiter = Waiter::new(wait);
@@ -170,7 +175,7 @@ impl Lock<'_> {
                 Ok(Granted { state })
             }
             Err(stop) => {
-                self.leave(me, system, Granted { state });
+                self.unlock(me, system, Granted { state });
                 Err(stop)
             }
         }
@@ -178,9 +183,10 @@ impl Lock<'_> {
 
     /// Shares with others of that class.
     ///
-    /// `is_inside` tells whether another thread of this process shares for certain: then nobody is
-    /// alone, and whoever waits to be lets this one in too. So a process that holds one chunk can
-    /// have another.
+    /// `is_inside` tells whether another thread of this process shares for certain. Then no writer holds
+    /// the lock, and one that waits for it lets this thread in too. So a process that holds one chunk
+    /// can have another. `is_needless` tells whether there is nothing left to share the lock for, which
+    /// stops the wait: a waiter for a turn keeps others out, for whom it may have to let go elsewhere.
     #[inline]
     pub(crate) fn lock_shared<'w>(
         &self,
@@ -189,16 +195,19 @@ impl Lock<'_> {
         system: &impl System,
         wait: impl Into<Wait<'w>>,
         is_inside: impl Fn() -> bool,
+        is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
         let word = self.mark(me)?;
         if Owner::in_word(word).is_none() && word & CLAIMS == class.bit() {
             return Ok(Granted { state: word & STATE });
         }
-        self.wait_to_share(me, class, system, wait, word, is_inside)
+        self.wait_to_share(me, class, system, wait, word, is_inside, is_needless)
     }
 
-    /// Shares with others of that class. The own line is marked already; `word` was found afterwards.
+    /// The rest of [`lock_shared`](Self::lock_shared). The own line is marked already; `word` was loaded
+    /// afterwards.
     #[cold]
+    #[allow(clippy::too_many_arguments)] // what `lock_shared` was asked, and what it found
     fn wait_to_share<'w>(
         self,
         me: Owner,
@@ -207,14 +216,19 @@ impl Lock<'_> {
         wait: impl Into<Wait<'w>>,
         mut word: u64,
         is_inside: impl Fn() -> bool,
+        is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
-        let mut waiter = Waiter::new(wait.into());
+        let mut wait = wait.into();
+        let mut waiter = Waiter::new(wait.reborrow()).unless(&is_needless);
         loop {
             let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
                 return Ok(Granted { state: word & STATE });
             }
             self.unlock_shared(me, system);
+            if is_needless()? {
+                return Err(Stop::Needless);
+            }
             if free {
                 return self.take_turn(me, class, system, &mut waiter);
             }
@@ -232,33 +246,33 @@ impl Lock<'_> {
         line.marks.fetch_sub(1, SeqCst);
         store_before_load();
         if Owner::in_word(self.words.word.load(SeqCst)).is_some() {
-            self.tell_who_drains(system);
+            self.wake_drainer(system);
         }
     }
 
     #[cold]
-    fn tell_who_drains(self, system: &impl Sleep) {
-        self.words.unmarked.fetch_add(1, SeqCst);
-        system.wake(&self.words.unmarked, Whom::Writers, u32::MAX);
+    fn wake_drainer(self, system: &impl Sleep) {
+        self.words.departures.fetch_add(1, SeqCst);
+        system.wake(&self.words.departures, Whom::Writers, u32::MAX);
     }
 
-    /// The word, while somebody is alone.
+    /// The word, while it names an exclusive holder.
     fn held(&self) -> Option<u64> {
         let word = self.words.word.load(SeqCst);
         Owner::in_word(word).map(|_| word)
     }
 
-    /// Who holds it alone, if anybody does.
+    /// The exclusive holder, if there is one.
     pub(crate) fn holder(&self) -> Option<Owner> {
         self.held().and_then(Owner::in_word)
     }
 
-    /// Whether a holder died while it may have been writing, and nobody has mended that.
+    /// Whether a writer died or panicked, and no later one has cleared the poison.
     pub(crate) fn is_poisoned(&self) -> bool {
         self.words.word.load(SeqCst) & POISONED != 0
     }
 
-    /// Changes the turn to `class` and shares: alone first, then together.
+    /// Changes the turn to `class` and shares: acquires exclusively first.
     fn take_turn(
         &self,
         me: Owner,
@@ -272,11 +286,11 @@ impl Lock<'_> {
             Ok(_) => state & POISONED | class.bit(),
             Err(_) => state,
         };
-        self.leave(me, system, Granted { state });
+        self.unlock(me, system, Granted { state });
         marked.map(|_| Granted { state })
     }
 
-    /// Marks the own line, and says that there are marks. Returns the word, as it was found after that.
+    /// Marks the own line, and sets [`MARKED`]. Returns the word as it was after the mark.
     #[inline]
     fn mark(&self, me: Owner) -> Result<u64> {
         let Some(line) = self.lines.get(me.slot() as usize) else { return Err(too_many(0)) };
@@ -290,7 +304,7 @@ impl Lock<'_> {
         if word & MARKED != 0 { Ok(word) } else { Ok(self.words.word.fetch_or(MARKED, SeqCst)) }
     }
 
-    /// Writes the own name into the word as soon as nobody else's is there.
+    /// Puts `me` into the word as soon as no other owner is there.
     fn enter(
         &self,
         me: Owner,
@@ -298,7 +312,7 @@ impl Lock<'_> {
         waiter: &mut Waiter<'_>,
         intent: u64,
     ) -> Result<u64, Stop> {
-        // Whoever has slept may not be the only one whom a wake-up was meant for.
+        // A writer that has slept may not be the only sleeper: it wakes the next when it unlocks.
         let mut others = 0;
         loop {
             let word = self.words.word.load(SeqCst);
@@ -316,8 +330,8 @@ impl Lock<'_> {
         }
     }
 
-    /// Waits until nobody shares; the word keeps newcomers out. Tells whether it had to look for
-    /// them, which leaves [`INTENT`] in the word.
+    /// Waits until no sharer is left; the word keeps newcomers out. Tells whether it had to look for
+    /// sharers, which leaves [`INTENT`] in the word.
     fn drain(&self, system: &impl System, waiter: &mut Waiter<'_>) -> Result<bool, Stop> {
         if self.words.word.load(SeqCst) & MARKED == 0 {
             return Ok(false);
@@ -325,7 +339,7 @@ impl Lock<'_> {
         self.words.word.fetch_or(INTENT, SeqCst);
         waiter.for_others();
         loop {
-            let seen = self.words.unmarked.load(SeqCst);
+            let seen = self.words.departures.load(SeqCst);
             self.words.word.fetch_and(!MARKED, SeqCst);
             store_before_load();
             if !self.lines.iter().any(is_marked) {
@@ -335,7 +349,7 @@ impl Lock<'_> {
             if waiter.spins() {
                 continue;
             }
-            if waiter.sleep(system, &self.words.unmarked, seen, Whom::Writers)? {
+            if waiter.sleep(system, &self.words.departures, seen, Whom::Writers)? {
                 self.clear_dead_marks(system)?;
             }
         }
@@ -349,14 +363,14 @@ impl Lock<'_> {
                 // It fails if somebody has taken the slot, and cleared them, meanwhile.
                 let cleared = marks & !u64::from(u32::MAX);
                 if line.marks.compare_exchange(marks, cleared, SeqCst, SeqCst).is_ok() {
-                    tracing::info!(slot, count = low_half(marks), "a dead reader is let go");
+                    tracing::info!(slot, count = low_half(marks), "a dead reader is released");
                 }
             }
         }
         Ok(())
     }
 
-    /// Waits for the holder that `word` names, in whatever way it goes. Tells whether it slept.
+    /// Waits until the holder that `word` names has unlocked or is dead. Tells whether it slept.
     fn wait_for_holder(
         &self,
         system: &impl System,
@@ -378,7 +392,7 @@ impl Lock<'_> {
             return Ok(false);
         }
         match waiter.sleep(system, &self.words.word, flagged, whom) {
-            Ok(true) => self.let_go_if_dead(system)?,
+            Ok(true) => self.release_if_dead(system)?,
             Ok(false) => {}
             Err(stop) => {
                 if let (Stop::Interrupted { .. }, Whom::Writers) = (&stop, whom) {
@@ -391,38 +405,38 @@ impl Lock<'_> {
         Ok(true)
     }
 
-    /// Ends the lock of a dead holder. Of two that find it dead, one succeeds.
-    pub(crate) fn let_go_if_dead(&self, system: &impl System) -> Result<()> {
+    /// Releases the lock if its holder is dead. Of two waiters that find it so, one succeeds.
+    pub(crate) fn release_if_dead(&self, system: &impl System) -> Result<()> {
         let word = self.words.word.load(SeqCst);
         let Some(holder) = Owner::in_word(word) else { return Ok(()) };
         if system.is_alive(holder)? {
             return Ok(());
         }
         let poisoned = if word & INTENT == 0 { POISONED } else { 0 };
-        // It may have died in `drain`, while it said for the time being that there are no marks.
+        // It may have died in `drain`, where it clears `MARKED` for a moment.
         let free = word & STATE | poisoned | MARKED;
         if self.words.word.compare_exchange(word, free, SeqCst, SeqCst).is_ok() {
             let (slot, generation) = (holder.slot(), holder.generation());
-            tracing::info!(slot, generation, poisoned = poisoned != 0, "a dead holder is let go");
+            tracing::info!(slot, generation, poisoned = poisoned != 0, "a dead holder is released");
             self.words.wake(system, word);
         }
         Ok(())
     }
 
-    /// Takes the own name out of the word. If it is not there any more, it is left as it is.
-    pub(crate) fn leave(&self, me: Owner, system: &impl Sleep, granted: Granted) {
-        if !self.leave_at_once(me, granted) {
-            self.words.leave_and_wake(me, system, granted);
+    /// Takes `me` out of the word. A word that names another owner stays as it is.
+    pub(crate) fn unlock(&self, me: Owner, system: &impl Sleep, granted: Granted) {
+        if !self.try_unlock(me, granted) {
+            self.words.unlock_and_wake(me, system, granted);
         }
     }
 }
 
 impl LockWords {
-    /// The rest of [`Lock::leave`], where other bits are set: wakes those who wait.
+    /// The rest of [`Lock::unlock`], where other bits are set: wakes those who wait.
     // A method of the words alone, so that no guard has to be in memory for the call.
     #[cold]
     #[inline(never)]
-    pub(crate) fn leave_and_wake(&self, me: Owner, system: &impl Sleep, granted: Granted) {
+    pub(crate) fn unlock_and_wake(&self, me: Owner, system: &impl Sleep, granted: Granted) {
         let mut word = self.word.load(SeqCst);
         while word & Owner::BITS == me.bits() {
             let free = granted.state | word & MARKED;
@@ -433,7 +447,23 @@ impl LockWords {
         }
     }
 
-    /// Wakes those whom the word said to be waiting: all who can share, and one who cannot.
+    /// Whether a waiter sleeps until the exclusive holder lets go.
+    #[inline]
+    pub(crate) fn is_waited_for(&self) -> bool {
+        is_waited_for(self.word.load(SeqCst))
+    }
+
+    /// Wakes all waiters, so that each looks whether it still needs the lock. If two waiters are about to
+    /// sleep, and one sets the waiting bit again in between, the other sleeps on for a tick.
+    #[cold]
+    pub(crate) fn wake_all(&self, system: &impl Sleep) {
+        // A waiter that is about to sleep finds that the word has changed.
+        self.word.fetch_and(!(WRITERS_WAIT | READERS_WAIT), SeqCst);
+        system.wake(&self.word, Whom::Writers, u32::MAX);
+        system.wake(&self.word, Whom::Readers, u32::MAX);
+    }
+
+    /// Wakes the sleepers that `word` tells of: all sharers, and one writer.
     fn wake(&self, system: &impl Sleep, word: u64) {
         if word & WRITERS_WAIT != 0 {
             system.wake(&self.word, Whom::Writers, 1);
@@ -451,16 +481,21 @@ fn too_many(count: u32) -> shm_core::Error {
     ErrorKind::LimitReached { limit, value, hint }.into()
 }
 
-/// Whether a lock's word says that somebody died while it may have been writing.
+/// Whether a lock's word says that a holder died while it may have been writing.
 #[cfg(not(loom))]
 pub(crate) fn is_poisoned(word: u64) -> bool {
     word & POISONED != 0
 }
 
-/// Whether whoever a lock's word names has been given the lock, and may write.
+/// Whether the holder that a lock's word names has acquired the lock, and may write.
 #[cfg(not(loom))]
 pub(crate) fn is_begun(word: u64) -> bool {
     word & INTENT == 0
+}
+
+/// Whether a lock's word says that others wait for its holder.
+pub(crate) fn is_waited_for(word: u64) -> bool {
+    word & (WRITERS_WAIT | READERS_WAIT) != 0
 }
 
 fn is_marked(line: &Line) -> bool {

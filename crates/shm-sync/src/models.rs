@@ -20,6 +20,7 @@ mod barrier;
 mod claims;
 mod event;
 mod lock;
+mod ping_pong;
 mod round;
 mod world;
 

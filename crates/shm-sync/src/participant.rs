@@ -1,16 +1,16 @@
-//! Who has a slot.
+//! The processes that have a slot.
 
 use std::time::{Duration, SystemTime};
 
 use shm_core::Result;
 use shm_presence::is_held;
 
-use crate::SharedWords;
 use crate::atomic::Ordering::Relaxed;
+use crate::shared::SharedWords;
 use crate::words::{Line, low_half};
 
-/// Who took a slot of a segment. A slot is taken at the first use of a lock, a claim, a barrier;
-/// so whoever only reads and writes elements has none.
+/// A process that took a slot of a segment. It takes the slot at its first use of a lock, a claim or a
+/// barrier, so a process that only reads and writes elements has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Participant {
@@ -18,19 +18,19 @@ pub struct Participant {
     pub slot: u32,
     /// How often the slot has been taken.
     pub generation: u32,
-    /// Process id, as its own PID namespace tells it: in another one it names somebody else.
+    /// Process id in its own PID namespace: in another one it names another process.
     pub pid: u32,
     /// When it took the slot, by the clock of the machine.
     pub since: SystemTime,
-    /// Whether it lives, by the kernel's word. The dead are listed until their slot is taken.
+    /// Whether it lives, by the kernel's word. A dead one is listed until its slot is taken again.
     pub alive: bool,
     /// Whether it is this attachment.
     pub is_me: bool,
 }
 
 impl Participant {
-    /// Whom the words of a slot name, if it was ever taken; not alive and not this attachment,
-    /// unless somebody says so.
+    /// The process that the words of a slot name, if it was ever taken. The caller finds out whether it
+    /// lives and whether it is this attachment.
     pub(crate) fn of(slot: u32, holder: u64, since: u64) -> Option<Self> {
         let (generation, pid) = (low_half(holder), low_half(holder >> 32));
         let since = SystemTime::UNIX_EPOCH.checked_add(Duration::from_nanos(since));
@@ -40,7 +40,7 @@ impl Participant {
     }
 }
 
-/// Everybody who has or had a slot. Relaxed loads only: the words may be in read-only memory.
+/// All processes that have or had a slot. Relaxed loads only: the words may be in read-only memory.
 pub(crate) fn list(lines: &[Line], attachment: &impl SharedWords) -> Result<Vec<Participant>> {
     let me = attachment.identity().owner();
     let found = (0..).zip(lines).filter_map(|(slot, line)| {

@@ -5,8 +5,8 @@ use std::fmt;
 use shm_core::Result;
 
 use crate::event::Event;
-use crate::system::Wait;
-use crate::{Shared, SharedWords};
+use crate::shared::{Shared, SharedWords};
+use crate::wait::Wait;
 
 impl<A: SharedWords> Shared<A> {
     /// The array's progress counter.
@@ -15,8 +15,8 @@ impl<A: SharedWords> Shared<A> {
     }
 }
 
-/// The progress counter of an array: it only grows, and nobody has to ask again and again. What it
-/// counts is for those who share the array to say. It starts at 0, and has 63 bits.
+/// The progress counter of an array: it starts at 0, only grows, and has 63 bits. The processes that
+/// share the array agree on what it counts. Watchers sleep until it changes.
 #[derive(Clone, Copy)]
 pub struct ProgressCounter<A> {
     shared: Shared<A>,
@@ -28,13 +28,13 @@ impl<A: SharedWords> ProgressCounter<A> {
         self.event().count()
     }
 
-    /// Counts `steps` more, and wakes those who wait. Returns the count before. A system call is
-    /// made only if somebody waits.
+    /// Counts `steps` more, and wakes the watchers. Returns the count before. Makes a system call only if
+    /// a watcher sleeps.
     pub fn add(&self, steps: u64) -> u64 {
         self.event().raise(self.shared.kernel(), steps)
     }
 
-    /// Waits until the count is not `seen` any more, and returns it.
+    /// Waits until the count differs from `seen`, and returns it.
     ///
     /// # Errors
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;

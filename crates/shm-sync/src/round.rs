@@ -8,15 +8,15 @@ use shm_core::Result;
 use shm_presence::Owner;
 
 use crate::claims::{self, Claims, Counts, Found, Plan};
-use crate::futex::Futex;
 use crate::guard::SharedGuard;
-use crate::lock::Class;
-use crate::system::{Timeout, Wait, Waiter};
-use crate::{Shared, SharedWords};
+use crate::kernel::Kernel;
+use crate::shared::{Shared, SharedWords};
+use crate::wait::{Timeout, Wait};
+use crate::waiter::Waiter;
 
 impl<A: SharedWords> Shared<A> {
     /// Begins or joins round `number`, counted from 0, which divides `axis` into chunks of `rows`
-    /// (the last may have fewer). All who take part say the same. A round that is over stays over.
+    /// (the last may have fewer). All participants say the same. A round that is over stays over.
     ///
     /// # Errors
     /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for an axis that is not there, chunks of
@@ -42,7 +42,7 @@ pub struct Round<A> {
 pub struct RoundProgress {
     /// Chunks that are done. It may be more by now, never less.
     pub done: u32,
-    /// Chunks that somebody holds, and those that were given back or whose holder died.
+    /// Chunks that a worker holds, and those that were given back or whose holder died.
     pub held: u32,
     /// Chunks of the round.
     pub chunks: u32,
@@ -56,14 +56,15 @@ impl<A: SharedWords> Shared<A> {
 }
 
 impl<A: SharedWords> Round<A> {
-    /// Takes the next chunk: one that nobody has had, or one that was given back, or that a dead
-    /// worker held. Where all are held by others it waits for these. None if every chunk is done.
+    /// Takes the next chunk: a new one, one that was given back, or one of a dead worker. Where other
+    /// workers hold all the rest, it waits for these. None if every chunk is done: that needs no lock, so
+    /// it waits for no holder of the lock then.
     ///
     /// # Errors
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
     /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up;
-    /// [`Corrupt`](shm_core::ErrorKind::Corrupt) for words that nobody can have written by these
-    /// rules; those of [`Shared::exclusive`].
+    /// [`Corrupt`](shm_core::ErrorKind::Corrupt) for words that these algorithms cannot have
+    /// written; those of [`Shared::exclusive`].
     pub fn claim<'w>(&self, wait: impl Into<Wait<'w>>) -> Result<Option<Claim<A>>>
     where
         A: Clone,
@@ -71,11 +72,14 @@ impl<A: SharedWords> Round<A> {
         let kernel = self.shared.kernel();
         let claims = self.shared.claims();
         let wait = wait.into();
-        let began = matches!(wait.timeout(), Timeout::After(_)).then(Instant::now);
+        let began = matches!(wait.timeout, Timeout::After(_)).then(Instant::now);
         let mut waiter = Waiter::since(wait, began);
         loop {
             let seen = claims.events().count();
-            let lock = self.shared.clone().together(Class::Claimers, waiter.rest_of_wait())?;
+            let is_over = || claims.is_over(self.plan);
+            let Some(lock) = self.shared.clone().claiming(waiter.rest_of_wait(), is_over)? else {
+                return Ok(None);
+            };
             let me = self.shared.me()?;
             match claims.find(me, self.plan, kernel)? {
                 Found::Chunk(claim) => {
@@ -91,7 +95,7 @@ impl<A: SharedWords> Round<A> {
         }
     }
 
-    /// How far it is. Others go on meanwhile.
+    /// How far the round is. Other workers go on meanwhile.
     ///
     /// # Errors
     /// [`Corrupt`](shm_core::ErrorKind::Corrupt).
@@ -104,7 +108,7 @@ impl<A: SharedWords> Round<A> {
         Ok(RoundProgress { done: chunks, held: 0, chunks })
     }
 
-    /// Waits until more than `seen` chunks are done, or all are, and tells how far it is.
+    /// Waits until more than `seen` chunks are done, or all are, and tells how far the round is.
     ///
     /// # Errors
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
@@ -127,15 +131,15 @@ impl<A: SharedWords> Round<A> {
 
 /// A chunk, held until it is [`done`](Self::done) or dropped, which gives it back.
 ///
-/// While it is held nobody reads or writes the array as a whole, and nobody else has this chunk.
-/// A forked child does not hold what its parent does: dropping its copy does nothing.
+/// While it is held no other thread reads or writes the array as a whole, or has this chunk. A forked
+/// child does not hold the chunks of its parent: dropping its copy does nothing.
 #[must_use = "a chunk that is dropped is handed out again"]
 pub struct Claim<A: SharedWords> {
     plan: Plan,
     me: Owner,
     claim: claims::Claim,
     ended: bool,
-    // Given up last: while the entry says that a chunk is held, the lock is shared.
+    // Dropped last: while the entry says that a chunk is held, the lock is shared.
     lock: SharedGuard<A>,
 }
 
@@ -150,16 +154,19 @@ impl<A: SharedWords> Claim<A> {
         self.plan.range(self.shared().header().layout().shape(), self.claim.chunk)
     }
 
-    /// Whether somebody held it before and did not finish: what is in it is anything between
+    /// Whether another worker held it before and did not finish: its elements are anything between
     /// untouched and done.
     pub fn is_retry(&self) -> bool {
-        self.claim.again
+        self.claim.is_retry
     }
 
     /// The chunk is done: it is never handed out again in this round.
     pub fn done(mut self) {
         if let Some(me) = self.end() {
-            self.shared().claims().done(me, self.plan.round, self.claim, &Futex);
+            let (shared, plan) = (self.shared(), self.plan);
+            let claims = shared.claims();
+            claims.done(me, plan.round, self.claim, &Kernel);
+            claims.tell_if_over(plan, &shared.lock(), &Kernel);
         }
     }
 
@@ -167,7 +174,7 @@ impl<A: SharedWords> Claim<A> {
         self.lock.shared()
     }
 
-    /// Who ends it, unless that has happened, or this is a forked child's copy.
+    /// Marks it ended, and gives its owner; none if it was ended, or is a forked child's copy.
     fn end(&mut self) -> Option<Owner> {
         let ended = std::mem::replace(&mut self.ended, true);
         (!ended && self.shared().is_mine(self.me)).then_some(self.me)
@@ -177,7 +184,7 @@ impl<A: SharedWords> Claim<A> {
 impl<A: SharedWords> Drop for Claim<A> {
     fn drop(&mut self) {
         if let Some(me) = self.end() {
-            self.shared().claims().give_back(me, self.plan.round, self.claim, &Futex);
+            self.shared().claims().give_back(me, self.plan.round, self.claim, &Kernel);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A place at the barrier of an array.
+//! A seat at the barrier of an array.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
 use crate::barrier::{Barrier, Blocked, Taken};
-use crate::system::Wait;
-use crate::{Shared, SharedWords};
+use crate::shared::{Shared, SharedWords};
+use crate::wait::Wait;
 
 impl<A: SharedWords> Shared<A> {
-    /// Takes a place at the array's barrier, which is for `size` participants. Each thread that
-    /// waits takes one of its own. If the barrier is broken, this waits until all who were told
-    /// have given up their places.
+    /// Takes a seat at the array's barrier, which is for `size` participants. Each thread that waits
+    /// takes a seat of its own. If the barrier is broken, this waits until all participants that were
+    /// told have left their seats.
     ///
     /// # Errors
     /// [`InvalidBarrier`](shm_core::ErrorKind::InvalidBarrier) for 0 participants, or more than
-    /// there are slots; if others use it for another number; if all places are taken.
+    /// there are slots; if others use it for another number; if all seats are taken.
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
     /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up.
     pub fn seat<'w>(self, size: u32, wait: impl Into<Wait<'w>>) -> Result<Seat<A>> {
@@ -40,7 +40,7 @@ impl<A: SharedWords> Shared<A> {
             Blocked::Size(other) => {
                 self.invalid(format!("{size} participants, others use it for {other}"))
             }
-            Blocked::Full => self.invalid(format!("all {size} places are taken")),
+            Blocked::Full => self.invalid(format!("all {size} seats are taken")),
             Blocked::Broken(broken) => {
                 let name = self.header().name().to_string();
                 let how = broken.how.as_str();
@@ -51,8 +51,8 @@ impl<A: SharedWords> Shared<A> {
     }
 }
 
-/// A place at a barrier. Dropping it gives it up; whoever waits then, or comes to wait before
-/// somebody else has taken it, is told that the barrier is broken.
+/// A seat at a barrier. Dropping it leaves it. A participant that waits then, or comes to wait before
+/// the seat is taken again, is told that the barrier is broken.
 #[must_use = "a seat that is dropped breaks the barrier for the others"]
 pub struct Seat<A: SharedWords> {
     shared: Shared<A>,
@@ -62,8 +62,8 @@ pub struct Seat<A: SharedWords> {
 }
 
 impl<A: SharedWords> Seat<A> {
-    /// Waits until all participants wait. What they wrote before, this one sees afterwards. True
-    /// in exactly one of them: the last to come.
+    /// Waits until all participants wait. What they wrote before, this one sees afterwards. True in
+    /// exactly one of them: the last to arrive.
     ///
     /// # Errors
     /// [`BarrierBroken`](shm_core::ErrorKind::BarrierBroken), with the slot, if one of them died,
@@ -73,7 +73,7 @@ impl<A: SharedWords> Seat<A> {
     /// a forked child.
     pub fn wait<'w>(&mut self, wait: impl Into<Wait<'w>>) -> Result<bool> {
         if !self.shared.is_mine(self.me) {
-            let operation = "waiting at a barrier on its parent's place";
+            let operation = "waiting at a barrier on its parent's seat";
             return Err(ErrorKind::ForkedChild { operation }.into());
         }
         let barrier = barrier(&self.shared, self.size);

@@ -1,4 +1,4 @@
-//! From segment bytes to shared words: the one cast, and who this process is in them.
+//! From a segment's bytes to its shared words: the one cast, and this process's slot in them.
 #![allow(unsafe_code)] // makes references to the words of a mapped segment
 
 use std::fmt;
@@ -9,9 +9,9 @@ use std::time::Duration;
 use shm_core::{ErrorKind, Header, Region, Result, SYNC_LEN, SlotLocks};
 use shm_presence::{Identity, Owner};
 
-use crate::Participant;
 use crate::atomic::Ordering::SeqCst;
-use crate::system::Stop;
+use crate::participant::Participant;
+use crate::waiter::Stop;
 use crate::words::{Line, MAX_LINES, SyncArea, low_half};
 
 /// An attachment to a segment, for the words that processes share in it.
@@ -97,11 +97,12 @@ pub struct Words<'a> {
 }
 
 impl<'a> Words<'a> {
-    /// Finds them. Whatever they contain, using them is sound, ends, and gives at worst an error.
+    /// Finds the words in a mapped segment. Their use is sound and ends whatever they contain; at worst it
+    /// is an error.
     ///
     /// # Safety
-    /// `region` maps the segment whose header this is, from its first byte. Nobody uses the bytes
-    /// of the sync area and the slot table but through this crate, in any process.
+    /// `region` maps the segment whose header this is, from its first byte. No process uses the
+    /// bytes of the sync area and the slot table but through this crate.
     ///
     /// # Errors
     /// [`ErrorKind::Truncated`] if the region ends before the slot table does.
@@ -137,7 +138,7 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Who has slots in a segment, which may be mapped for reading only.
+/// Lists the participants of a segment, which may be mapped for reading only.
 ///
 /// # Errors
 /// [`ErrorKind::Os`].
@@ -184,7 +185,7 @@ impl<A: SharedWords> Shared<A> {
         &self.0
     }
 
-    /// Who this process is in the segment. The first call takes a slot.
+    /// The owner that this process is in the segment. The first call takes a slot.
     #[inline]
     pub(crate) fn me(&self) -> Result<Owner> {
         match self.identity().owner() {
@@ -206,7 +207,7 @@ impl<A: SharedWords> Shared<A> {
                 generation
             },
         )?;
-        // Not while forks are kept out: whoever listens may do anything.
+        // Not under the lock that forks take: a subscriber may do anything.
         let (slot, generation) = (me.slot(), me.generation());
         tracing::debug!(slot, generation, disowned, "took a slot");
         Ok(me)
@@ -229,10 +230,10 @@ impl<A: SharedWords> Shared<A> {
         generation
     }
 
-    /// Nobody can have been this owner before: whatever words name it are garbage, and would be
-    /// waited for as long as it lives. Tells how many there were.
+    /// Clears words that name a new owner, and tells how many there were. No process can have been this
+    /// owner before, so these words are garbage; others would wait for it as long as it lives.
     fn disown(&self, new: Owner) -> usize {
-        let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.place]);
+        let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.seat]);
         let words = of_lines.chain([&self.area().lock.word]);
         let of_new = words.filter(|word| {
             let bits = word.load(SeqCst);
@@ -242,7 +243,7 @@ impl<A: SharedWords> Shared<A> {
         of_new.count()
     }
 
-    /// The error that tells why an algorithm stopped: what was waited for in vain.
+    /// The error of a wait that stopped early; `reason` says what it waited for.
     #[cold]
     pub(crate) fn stopped(&self, stop: Stop, reason: impl FnOnce() -> String) -> shm_core::Error {
         let name = || self.header().name().to_string();
@@ -251,6 +252,10 @@ impl<A: SharedWords> Shared<A> {
             Stop::Failed(error) => error,
             Stop::TimedOut { waited } => {
                 let (name, reason, waited_ms) = (name(), reason(), ms(waited));
+                ErrorKind::TimedOut { name, reason, waited_ms }.into()
+            }
+            Stop::Needless => {
+                let (name, reason, waited_ms) = (name(), reason(), 0);
                 ErrorKind::TimedOut { name, reason, waited_ms }.into()
             }
             Stop::Interrupted { waited } => {

@@ -1,4 +1,4 @@
-//! The words of a segment, read from a copy of its bytes: for who looks without attaching.
+//! The words of a segment, read from a copy of its bytes: for a process that is not attached.
 
 use std::fs::File;
 use std::mem::offset_of;
@@ -6,21 +6,25 @@ use std::mem::offset_of;
 use shm_core::{Result, SlotLocks};
 use shm_presence::{Owner, is_held};
 
-use crate::Participant;
-use crate::lock::{is_begun, is_poisoned};
+use crate::lock::{is_begun, is_poisoned, is_waited_for};
+use crate::participant::Participant;
 use crate::words::{Line, LockWords, MAX_LINES, SyncArea, low_half};
 
 /// The lock of an array, as it was at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LockState {
-    /// The slot of who has it alone, alive or dead: whoever wants the lock next removes the dead.
+    /// The slot of the exclusive holder, alive or dead: the next waiter releases the lock of a dead one.
     pub holder: Option<u32>,
-    /// Whether that one lives, by the kernel's word.
+    /// Whether that holder lives, by the kernel's word.
     pub holder_alive: bool,
-    /// The slots of the living who share it: guards for reading, or claims of chunks.
+    /// Whether that holder keeps others out, but itself waits until the sharers have let go.
+    pub holder_waits: bool,
+    /// Whether others sleep until that holder has let go. The words do not say which.
+    pub is_waited_for: bool,
+    /// The slots of the living sharers: with guards for reading, or with chunks.
     pub sharers: Vec<u32>,
-    /// Whether somebody died or panicked while it may have been writing, and nobody has mended that.
+    /// Whether a writer died or panicked, and no later one has cleared the poison.
     pub poisoned: bool,
 }
 
@@ -37,12 +41,12 @@ pub struct Snapshot<'a> {
 
 impl<'a> Snapshot<'a> {
     /// From private copies of the sync area and the slot table; either may be short, as if zeros
-    /// followed. Who lives is asked with `locks`, whose file may be open for reading only.
+    /// followed. `locks` tells which owners live; its file may be open for reading only.
     pub fn new(sync_area: &'a [u8], slot_table: &'a [u8], locks: SlotLocks<&'a File>) -> Self {
         Self { sync_area, slot_table, locks }
     }
 
-    /// Everybody who has or had a slot. None [is this attachment](Participant::is_me), as there is
+    /// All processes that have or had a slot. None [is this attachment](Participant::is_me), as there is
     /// none.
     ///
     /// # Errors
@@ -81,7 +85,14 @@ impl<'a> Snapshot<'a> {
         }
         let left_poisoned = holder.is_some() && !holder_alive && is_begun(lock);
         let poisoned = is_poisoned(lock) || left_poisoned;
-        Ok(LockState { holder: holder.map(Owner::slot), holder_alive, sharers, poisoned })
+        Ok(LockState {
+            holder: holder.map(Owner::slot),
+            holder_alive,
+            holder_waits: holder_alive && !is_begun(lock) && !sharers.is_empty(),
+            is_waited_for: holder.is_some() && is_waited_for(lock),
+            sharers,
+            poisoned,
+        })
     }
 
     fn is_alive(&self, owner: Owner) -> Result<bool> {

@@ -1,35 +1,34 @@
-//! When spinning pays, as the waits before have taught.
+//! Adaptive spinning: each waiter learns from its own waits whether to spin.
 //!
-//! Looking again and again costs nothing where the others come meanwhile on cores of their own, and
-//! saves what it takes to put a thread to sleep and wake it. Where they need this core, or come much
-//! later, it is lost. Which it is cannot be asked: a process that may run on one core only may have
-//! it for itself. So each waiter keeps count for itself of how its waits went.
+//! Spinning costs nothing where the others arrive meanwhile on cores of their own, and it saves putting
+//! a thread to sleep and waking it. Where the others need this core, or arrive much later, it is wasted.
+//! The kernel cannot say whether spinning will pay, so each waiter adapts from its own history.
 
 use std::time::{Duration, Instant};
 
 use crate::atomic::spin_loop;
 
-/// As long as it takes to wake somebody on a sleeping core: two who both sleep, and wake each other in
-/// turn, find out of it only if one is still looking when the other has woken.
+/// How long a waiter spins: as long as it takes to wake a thread on a sleeping core. Two threads that
+/// wake each other in turn stop doing so only if one still spins when the other has woken.
 const ENOUGH: Duration = Duration::from_micros(50);
 
-/// The clock is looked at every so many times.
+/// The clock is read once in so many turns.
 const TURNS: u32 = 32;
 
-/// The most waits that are not spun in after one that was in vain.
+/// The most waits without spinning after one in which it was in vain.
 const MOST: u32 = 1023;
 
 /// What a waiter has learnt.
 #[derive(Debug, Default)]
 pub(crate) struct AdaptiveSpin {
-    /// So many waits are not spun in from now on.
+    /// So many waits from now on do without spinning.
     skips: u32,
-    /// So many were not, after the last that was in vain; less a quarter for each that was not.
+    /// How many did after the last spin in vain; less a quarter for each spin that paid.
     skipped: u32,
 }
 
 impl AdaptiveSpin {
-    /// Looks until it is over, for as long as that is worth it; tells whether it is.
+    /// Spins until the wait is over, for as long as that may pay. Tells whether it is over.
     pub(crate) fn spin_until(&mut self, is_over: impl Fn() -> bool) -> bool {
         if cfg!(loom) {
             return false;
@@ -63,7 +62,7 @@ mod tests {
 
     use super::*;
 
-    /// Waits in vain; tells whether it looked at all.
+    /// Waits in vain. Tells whether the waiter spun.
     fn is_spun_in(patience: &mut AdaptiveSpin) -> bool {
         let looked = Cell::new(false);
         let is_over = patience.spin_until(|| {

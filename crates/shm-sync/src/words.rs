@@ -5,7 +5,7 @@
 //!
 //! | in the sync area, at byte | what |
 //! |---|---|
-//! | 0 | lock: its word; at 8 the event "a reader left" |
+//! | 0 | lock: its word; at 8 the event "a sharer left" |
 //! | 64 | barrier: its state |
 //! | 128 | claims: the plan; at 136 the cursor; at 144 the event "a chunk is done or back" |
 //! | 192 | progress: a counter that is an event |
@@ -17,10 +17,10 @@
 //! | 8 | since when it is held, in nanoseconds since 1970 |
 //! | 16 | read marks: how many shared locks the holder has (low half), its generation (high half) |
 //! | 24 | claim entry: owner; at 32 its task |
-//! | 40 | barrier place |
+//! | 40 | barrier seat |
 //! | 48 | zeros |
 //!
-//! Claim entry `i` and place `i` merely lie in line `i`: they belong to whom their word names.
+//! Claim entry `i` and seat `i` merely lie in line `i`: they belong to the owner that their word names.
 
 use crate::atomic::AtomicU64;
 
@@ -38,7 +38,7 @@ pub(crate) struct SyncArea {
 #[derive(Debug)]
 pub(crate) struct LockWords {
     pub(crate) word: AtomicU64,
-    pub(crate) unmarked: AtomicU64,
+    pub(crate) departures: AtomicU64,
 }
 
 #[repr(C, align(64))]
@@ -69,10 +69,10 @@ pub(crate) struct Line {
     pub(crate) since: AtomicU64,
     pub(crate) marks: AtomicU64,
     pub(crate) entry: Entry,
-    pub(crate) place: AtomicU64,
+    pub(crate) seat: AtomicU64,
 }
 
-/// Who holds which chunk.
+/// A claim's entry: its owner, and the chunk that it is about.
 #[repr(C)]
 #[derive(Debug)]
 pub(crate) struct Entry {

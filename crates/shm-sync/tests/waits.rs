@@ -6,7 +6,6 @@ use std::alloc::{Layout as Memory, alloc_zeroed, handle_alloc_error};
 use std::fmt::Debug;
 use std::fs::File;
 use std::ops::ControlFlow::{Break, Continue};
-use std::os::fd::AsFd;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, mpsc};
@@ -16,7 +15,7 @@ use std::time::Duration;
 use shm_core::{
     Access, Element, ErrorKind, Header, Layout, Order, Region, Result, SlotLocks, Spec, Stamp,
 };
-use shm_presence::{Identity, fork::ForkSafe, reopen};
+use shm_presence::{Identity, fork::ForkSafe, os::reopen};
 use shm_sync::{Shared, SharedWords, Timeout, Wait, Words};
 
 /// Zeroed memory, which is never freed.
@@ -117,7 +116,7 @@ impl SharedWords for Member {
     }
 
     fn open_locks(&self) -> Result<SlotLocks> {
-        let file = reopen(self.segment.locks.as_fd(), Access::ReadWrite)?.into();
+        let file = reopen(&self.segment.locks, Access::ReadWrite)?;
         Ok(SlotLocks { file, first: 0 })
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use shm_core::{Access, BackendKind, DType, Name, Region};
 use shm_presence::fork::ForkSafe;
 
-use crate::backends::AnySegment;
+use crate::backends::segment::AnySegment;
 
 /// Where a view lies, as [`containing`](crate::memory::containing) tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]

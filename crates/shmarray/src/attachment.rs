@@ -11,7 +11,7 @@ use shm_presence::Identity;
 use shm_sync::Words;
 
 use crate::addresses::{Belongs, Registration};
-use crate::backends::{AnySegment, Mapped};
+use crate::backends::segment::{AnySegment, Mapped};
 
 /// A mapped region, with the segment that it is of. All clones of a handle share one.
 pub struct Attachment {

@@ -8,11 +8,11 @@ use shm_core::{Access, BackendKind, Error, ErrorKind, Fill, Name, Origin, Result
 mod memfd;
 #[cfg(all(feature = "mmap", unix))]
 mod mmap;
-mod segment;
+pub(crate) mod segment;
 #[cfg(all(feature = "shm", target_os = "linux"))]
 mod shm;
 
-pub(crate) use segment::{AnySegment, Mapped};
+use segment::Mapped;
 
 /// The backends that are compiled into this build.
 pub(crate) const COMPILED: &[BackendKind] = &[

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::fmt;
 
 use shm_core::{
-    Align, BackendKind, Cleanup, Commit, DType, Error, ErrorKind, Fill, Header, Layout, Name,
-    Order, Pages, Result, Spec, Stamp,
+    Align, BackendKind, Cleanup, Commit, DType, ErrorKind, Fill, Header, Layout, Name, Order,
+    Pages, Result, Spec, Stamp,
 };
-use shm_select::{Needs, Selection, Workers};
+use shm_select::{Needs, Workers};
 
 use crate::any_array::AnyArray;
 use crate::backends::{self, backend_cannot};
 use crate::erased::ErasedArray;
-use crate::names::unique_name;
+use crate::names::unique::unique_name;
 use crate::select;
 
 mod erased;
@@ -196,13 +196,14 @@ impl<A: Buildable> Builder<A> {
                 (selection.chosen, Some(selection))
             }
         };
-        let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::again)) {
+        let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::reborrow)) {
             Ok(made) => made,
             Err(error) => {
                 let is_used_up = fill.as_ref().is_some_and(Fill::is_used_up);
-                let selection = selection.filter(|_| !is_used_up);
-                let Some(next) = next_choice(&error, selection) else { return Err(error) };
-                tracing::warn!(from = %backend, to = %next.chosen, %error, "fell to the next backend");
+                let is_full = matches!(error.kind(), ErrorKind::NoSpace { .. });
+                let selection = selection.filter(|_| is_full && !is_used_up);
+                let Some(selection) = selection else { return Err(error) };
+                let next = select::refused(selection, error)?;
                 let made = backends::create(next.chosen, &spec, fill)?;
                 return ErasedArray::new(made, Some(next));
             }
@@ -236,12 +237,6 @@ impl<A: Buildable> Builder<A> {
         };
         (name, self.backend)
     }
-}
-
-/// The next candidate, if space ran out between the choice and the creation.
-fn next_choice(error: &Error, selection: Option<Selection>) -> Option<Selection> {
-    let ErrorKind::NoSpace { has, .. } = error.kind() else { return None };
-    selection?.fall(has.unwrap_or_default())
 }
 
 /// Size of the segment that would be made, in bytes.

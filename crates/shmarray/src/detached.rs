@@ -8,7 +8,7 @@ use shm_core::{Element, Name, Result};
 
 use crate::any_array::AnyArray;
 use crate::array::Array;
-use crate::backends::AnySegment;
+use crate::backends::segment::AnySegment;
 use crate::erased::details::Details;
 use crate::erased::{ErasedArray, describe};
 use crate::mode::Mode;

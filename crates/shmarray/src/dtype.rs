@@ -2,5 +2,5 @@
 
 pub use shm_core::{
     AtomicElement, Bool, ByteOrder, DType, DateTime64, Element, Field, Scalar, ScalarKind,
-    TimeDelta64, TimeUnit, Unit, element, unit,
+    TimeDelta64, TimeUnit, TooLong, Unicode, Unit, element, unit,
 };

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use shm_core::{
@@ -14,11 +13,12 @@ use shm_select::Selection;
 use shm_sync::Participant;
 
 use crate::attachment::Attachment;
-use crate::backends::{self, AnySegment, COMPILED, Mapped};
+use crate::backends::segment::{AnySegment, Mapped};
+use crate::backends::{self, COMPILED};
 
 mod chunks;
 pub(crate) mod details;
-mod elements;
+pub(crate) mod elements;
 mod guard;
 
 pub use chunks::{ErasedChunk, ErasedChunks};
@@ -205,7 +205,7 @@ impl ErasedArray {
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.segment().file().map(|file| shm_presence::ask_others(file.as_fd())).transpose()
+        self.segment().file().map(shm_presence::ask_others).transpose()
     }
 
     /// A part of it, as [`Array::slice`](crate::Array::slice): `s![..]` for as many axes as there are, or a slice of

@@ -17,16 +17,17 @@ use crate::backends;
 use crate::builder::Builder;
 use crate::erased::ErasedArray;
 
-mod loadable;
+pub(crate) mod loadable;
 
-pub use loadable::Loadable;
+use loadable::Loadable;
 use loadable::dtype_mismatch;
 
 /// How a file becomes an array `A`: a [`SharedArray`], a [`GuardedArray`] or an [`ErasedArray`].
 /// [`create`](Self::create) or [`attach_or_create`](Self::attach_or_create) does it.
 ///
 /// The elements go into the shared memory itself: there is no second copy. Nobody else sees
-/// the array before it is whole. It has the file's order, C or Fortran.
+/// the array before it is whole. It has the file's order, C or Fortran, and always this machine's byte
+/// order.
 ///
 /// ```
 /// use shmarray::prelude::*;
@@ -49,6 +50,8 @@ pub struct Load<'p, A> {
     path: PathBuf,
     #[cfg(feature = "npz")]
     member: Option<String>,
+    /// Whether elements of the other byte order are converted.
+    native: bool,
     /// Everything but type and shape, which the file has.
     options: Builder<ErasedArray>,
     progress: Box<dyn FnMut(u64, u64) + 'p>,
@@ -92,6 +95,7 @@ impl<'p, A: Loadable> Load<'p, A> {
             path: path.into(),
             #[cfg(feature = "npz")]
             member: None,
+            native: false,
             options: ErasedArray::builder(u8::dtype(), &[]),
             progress: Box::new(|_, _| {}),
             array: PhantomData,
@@ -107,6 +111,13 @@ impl<'p, A: Loadable> Load<'p, A> {
     #[cfg(feature = "npz")]
     pub fn member(mut self, name: impl Into<String>) -> Self {
         self.member = Some(name.into());
+        self
+    }
+
+    /// If the file has the other byte order, each number gets this machine's while it is read: as files
+    /// from other machines need. Without this, such a file is refused.
+    pub fn native(mut self) -> Self {
+        self.native = true;
         self
     }
 
@@ -168,8 +179,9 @@ impl<'p, A: Loadable> Load<'p, A> {
     ///
     /// # Errors
     /// [`AlreadyExists`](ErrorKind::AlreadyExists); [`DTypeMismatch`](ErrorKind::DTypeMismatch) and
-    /// [`NdimMismatch`](ErrorKind::NdimMismatch) if the file has another type of array; those of
-    /// [`NpyFile::open`] and [`NpyFile::copy_to`]; those of [`Builder::zeros`]. Whatever fails,
+    /// [`NdimMismatch`](ErrorKind::NdimMismatch) if the file has another type of array;
+    /// [`InvalidDType`](ErrorKind::InvalidDType) for the other byte order without
+    /// [`native`](Self::native); those of [`NpyFile::open`] and [`NpyFile::copy_to`]; those of [`Builder::zeros`]. Whatever fails,
     /// nothing is left behind.
     pub fn create(mut self) -> Result<A> {
         let mut file = self.open()?;
@@ -219,6 +231,9 @@ impl<'p, A: Loadable> Load<'p, A> {
         };
         #[cfg(not(feature = "npz"))]
         let file = NpyFile::open(&self.path)?;
+        if !self.native {
+            file.header().require_native()?;
+        }
         A::check(file.header())?;
         Ok(file)
     }

@@ -9,7 +9,8 @@ use shm_select::Workers;
 
 use crate::any_array::AnyArray;
 use crate::array::SharedArray;
-use crate::backends::{self, AnySegment};
+use crate::backends::segment::AnySegment;
+use crate::backends::{self};
 use crate::builder::Builder;
 
 /// Keeps arrays until it is dropped, also by a panic, or [cleared](Self::clear): then it frees them.

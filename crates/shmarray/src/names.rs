@@ -7,7 +7,7 @@ pub use shm_posix::Abandoned;
 
 use crate::backends;
 
-mod unique;
+pub(crate) mod unique;
 
 pub use unique::unique_name;
 

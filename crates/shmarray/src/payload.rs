@@ -1,5 +1,6 @@
 //! Payloads: from an array to the description that rebuilds it in another process, and back.
 
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use shm_core::{
@@ -7,7 +8,8 @@ use shm_core::{
 };
 use shm_presence::fork;
 
-use crate::backends::{self, Mapped, backend_cannot};
+use crate::backends::segment::Mapped;
+use crate::backends::{self, backend_cannot};
 use crate::erased::ErasedArray;
 
 impl ErasedArray {
@@ -115,18 +117,14 @@ impl ErasedArray {
         Ok(array)
     }
 
-    /// A payload, and the file descriptor to go with it, for an operation that needs them.
-    pub(crate) fn handover(
-        &self,
-        operation: &'static str,
-    ) -> Result<(PayloadRef<'_>, BorrowedFd<'_>)> {
+    /// A payload, and the file to go with it, for an operation that needs them.
+    pub(crate) fn handover(&self, operation: &'static str) -> Result<(PayloadRef<'_>, &File)> {
         let (segment, backend) = (self.segment(), self.backend());
         let Some(file) = segment.file() else { return Err(backend_cannot(operation, backend)) };
-        let fd = file.as_fd();
         let origin = (backend == BackendKind::Memfd)
-            .then(|| Origin { pid: fork::pid(), fd: fd.as_raw_fd().cast_unsigned() });
+            .then(|| Origin { pid: fork::pid(), fd: file.as_raw_fd().cast_unsigned() });
         let (header, frozen) = (segment.header(), segment.is_frozen());
-        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), fd))
+        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), file))
     }
 }
 

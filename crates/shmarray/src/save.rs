@@ -18,15 +18,15 @@ impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
     /// Writes what it shows to a `.npy` file, through a buffer of a mebibyte: in Fortran order if it
     /// lies so in memory, otherwise in C order, as NumPy does.
     ///
-    /// The file appears under its path in one step, when its bytes are on the disk; until then, and
-    /// if anything fails, what stood there before stays. A link stays a link, and the file behind
-    /// it is replaced. Others may write to the array meanwhile: elements of up to 8 bytes are not
-    /// poisoned.
+    /// The file appears under its path in one step, when its bytes are on the disk. Until then, and
+    /// if anything fails, the old file stays. A symbolic link stays, and the file behind it is replaced, or
+    /// made if there is none. Other hard links of the old file keep its contents. Others may write to the
+    /// array meanwhile: elements of up to 8 bytes are not torn.
     ///
     /// # Errors
-    /// [`NoSpace`](shm_core::ErrorKind::NoSpace); [`Path`](shm_core::ErrorKind::Path) if something other than a
-    /// regular file stands there; [`InvalidDType`](shm_core::ErrorKind::InvalidDType) for field names with
-    /// control characters; [`Os`](shm_core::ErrorKind::Os).
+    /// [`NoSpace`](ErrorKind::NoSpace); [`Path`](ErrorKind::Path) if what stands there is not a
+    /// regular file, or is a shared array; [`AccessDenied`](ErrorKind::AccessDenied) if it may not be
+    /// written to; [`Os`](ErrorKind::Os).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save(self.as_erased(), path.as_ref())
     }

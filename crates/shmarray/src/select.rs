@@ -1,6 +1,6 @@
 //! Which backend an array gets that does not name one, and why.
 
-use shm_core::{BackendKind, Result};
+use shm_core::{BackendKind, Error, Result};
 use shm_select::Selector;
 pub use shm_select::{Candidate, Facts, Needs, SelectedBy, Selection, Verdict, Why, Workers};
 
@@ -27,4 +27,9 @@ pub fn set_backend(backend: Option<BackendKind>) -> Result<()> {
 /// [`BackendRefused`](shm_core::ErrorKind::BackendRefused) if what was asked for cannot be had.
 pub fn select(needs: &Needs) -> Result<Selection> {
     SELECTOR.select(needs)
+}
+
+/// The choice that is left for an array, after making it on the chosen backend failed.
+pub(crate) fn refused(selection: Selection, error: Error) -> Result<Selection> {
+    SELECTOR.refused(selection, error)
 }

@@ -42,8 +42,8 @@ use crate::payload::access_of;
 /// [`Transport`](shm_core::ErrorKind::Transport) for the key;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached).
 pub fn inherit(command: &mut Command, key: &str, array: &impl AnyArray) -> Result<()> {
-    let (payload, fd) = array.as_erased().handover("inheriting")?;
-    shm_pass::inherit(command, key, payload, fd)
+    let (payload, file) = array.as_erased().handover("inheriting")?;
+    shm_pass::inherit(command, key, payload, file)
 }
 
 /// Takes an array that the parent gave to this process under a key. It can be taken once.
@@ -66,8 +66,8 @@ pub fn send(
     timeout: impl Into<Timeout>,
 ) -> Result<()> {
     let outgoing = arrays.iter().map(|array| {
-        let (payload, fd) = array.as_erased().handover("sending")?;
-        Outgoing::new(payload, fd)
+        let (payload, file) = array.as_erased().handover("sending")?;
+        Outgoing::new(payload, file)
     });
     shm_pass::send(socket, outgoing, duration_of(timeout.into()))
 }
@@ -78,8 +78,8 @@ pub fn send(
 /// [`Transport`](shm_core::ErrorKind::Transport) if the peer closed or the time is over;
 /// those of the message's form. Every descriptor that came with a bad message is closed.
 pub fn receive(socket: &UnixStream, timeout: impl Into<Timeout>) -> Result<Vec<Received>> {
-    let parcels = shm_pass::receive(socket, duration_of(timeout.into()))?;
-    Ok(parcels.into_iter().map(Received::new).collect())
+    let arrays = shm_pass::receive(socket, duration_of(timeout.into()))?;
+    Ok(arrays.into_iter().map(Received::new).collect())
 }
 
 /// As the transport takes it, for which a time beyond the clock's range is for ever.
@@ -94,17 +94,17 @@ fn duration_of(timeout: Timeout) -> Duration {
 /// An array that another process handed over, not attached yet.
 #[derive(Debug)]
 pub struct Received {
-    parcel: shm_pass::Parcel,
+    incoming: shm_pass::Incoming,
 }
 
 impl Received {
-    fn new(parcel: shm_pass::Parcel) -> Self {
-        Self { parcel }
+    fn new(incoming: shm_pass::Incoming) -> Self {
+        Self { incoming }
     }
 
     /// The sender's description of it; checked against the segment on attaching.
     pub fn descriptor(&self) -> &Descriptor {
-        &self.parcel.payload.descriptor
+        &self.incoming.payload.descriptor
     }
 
     /// Attaches to it as an array of elements `T` in `D` dimensions, of mode `M`.
@@ -128,7 +128,7 @@ impl Received {
     }
 
     fn attach(self, access: Access) -> Result<ErasedArray> {
-        let shm_pass::Parcel { payload, fd } = self.parcel;
-        ErasedArray::open_fd(&payload.descriptor, fd, access)
+        let shm_pass::Incoming { payload, file, .. } = self.incoming;
+        ErasedArray::open_fd(&payload.descriptor, file.into(), access)
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use shm_conformance::process::{self, Child};
 use shm_conformance::{leaks, private};
 use shmarray::prelude::*;
-use shmarray::{Timeout, names::unique_name, ndarray, npy::Loaded};
+use shmarray::{Timeout, dtype::Unicode, names::unique_name, ndarray, npy::Loaded};
 
 const MIB: usize = 1 << 20;
 
@@ -16,6 +16,9 @@ fn main() {
     let mut tests: Vec<(&'static str, fn())> = vec![
         ("a_real_file_on_each_backend", real_file),
         ("every_file_of_numpy_comes_and_goes", every_file),
+        ("the_other_byte_order_on_request", other_byte_order),
+        ("texts_of_fixed_width", texts),
+        ("no_array_is_saved_over", names_of_arrays),
         ("the_type_and_the_name_are_checked_first", checked),
         ("attach_or_create_tells_which", tells_which),
         ("of_many_processes_one_reads", one_reads),
@@ -67,6 +70,65 @@ fn real_file() {
     assert_eq!(fortran.to_owned_array(), ndarray::array![[0, 1, 2], [3, 4, 5]]);
 }
 
+/// Files of the other byte order.
+const FOREIGN: [&str; 2] = if cfg!(target_endian = "little") {
+    ["swapped.npy", "big_fortran.npy"]
+} else {
+    ["unswapped.npy", "fortran.npy"]
+};
+
+/// D6 compares the native form of the file with the array.
+fn other_byte_order() {
+    type Grid = SharedArray<i32, Ix2>;
+    let file = numpy("big_fortran.npy");
+    for backend in [BackendKind::Shm, BackendKind::Mmap] {
+        let name = name("swapped");
+        let load = || Grid::load(&file).name(&name).backend(backend);
+        let refused = load().create().unwrap_err();
+        assert!(refused.to_string().contains("\">i4\": the file has the other"), "{refused}");
+        let first = load().native().attach_or_create().unwrap();
+        let again = load().native().attach_or_create().unwrap();
+        assert!(!first.was_there && again.was_there);
+        assert_eq!(again.array.to_owned_array(), ndarray::array![[0, 1, 2], [3, 4, 5]]);
+        assert_eq!(again.array.elements().strides(), [1, 2]);
+    }
+    let (swapped, native) = (numpy("swapped.npy"), numpy("unswapped.npy"));
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("saved.npy");
+    ErasedArray::load(swapped).native().create().unwrap().save(&saved).unwrap();
+    assert_eq!(elements(&saved, 138), elements(&native, 138));
+}
+
+/// A file in the place of an array would take its name away.
+fn names_of_arrays() {
+    let (name, other) = (name("saved-over"), name("saved-other"));
+    let make = |name| SharedArray::<u8, _>::builder(3).name(name).backend(BackendKind::Shm).full(7);
+    let (array, kept): (SharedArray<u8, Ix1>, SharedArray<u8, Ix1>) =
+        (make(&name).unwrap(), make(&other).unwrap());
+    for name in [&name, &other] {
+        let error = array.save(format!("/dev/shm/{name}")).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Path { .. }), "{error}");
+        assert!(error.to_string().contains("it is a shared array"), "{error}");
+        assert_eq!(SharedArray::<u8, Ix1>::attach(name).unwrap().get(1), Some(7));
+    }
+    drop((array, kept));
+}
+
+/// `U`: by its type, as NumPy wrote it and back.
+fn texts() {
+    type Town = Unicode<4>;
+    let array = SharedArray::<Town, Ix1>::load(numpy("text.npy")).create().unwrap();
+    assert_eq!(array.get(0).unwrap().to_string(), "text");
+    array.set(0, "Köln".parse().unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let saved = folder.path().join("saved.npy");
+    array.save(&saved).unwrap();
+    let again = SharedArray::<Town, Ix1>::load(&saved).create().unwrap();
+    assert_eq!(again.get(0).unwrap().to_string(), "Köln");
+    let wrong = SharedArray::<Unicode<5>, Ix1>::load(&saved).create().unwrap_err();
+    assert!(matches!(wrong.kind(), ErrorKind::DTypeMismatch { .. }), "{wrong}");
+}
+
 fn every_file() {
     let folder = tempfile::tempdir().unwrap();
     let to = folder.path().join("saved.npy");
@@ -77,18 +139,24 @@ fn every_file() {
         if file.starts_with("bad_") || !file.ends_with(".npy") {
             continue;
         }
-        let array = ErasedArray::load(&path).create().unwrap();
+        let array = match ErasedArray::load(&path).create() {
+            Err(error) if FOREIGN.contains(&file) => {
+                assert!(error.to_string().contains("the other byte order"), "{error}");
+                ErasedArray::load(&path).native().create().unwrap()
+            }
+            made => made.unwrap(),
+        };
         assert_eq!(array.ndim(), array.shape().len());
         array.save(&to).unwrap();
         let again = ErasedArray::load(&to).create().unwrap();
         assert_eq!((again.dtype(), again.shape()), (array.dtype(), array.shape()), "{file}");
         let len = array.nbytes();
-        if file != "fortran.npy" {
+        if file != "fortran.npy" && !FOREIGN.contains(&file) {
             assert_eq!(elements(&to, len), elements(&path, len), "{file}");
         }
         count += 1;
     }
-    assert_eq!(count, 32);
+    assert_eq!(count, 39);
 }
 
 fn checked() {

@@ -13,6 +13,7 @@ fn main() {
         &[
             ("participants_are_those_that_an_attachment_knows", participants),
             ("whoever_holds_or_shares_the_lock_is_seen", lock),
+            ("who_waits_for_whom_is_seen", waiters),
             ("a_dead_writer_leaves_it_poisoned", dead_writer),
         ],
     );
@@ -74,6 +75,40 @@ fn lock() {
         let chunk = array.chunks(1).unwrap().next().unwrap().unwrap();
         assert_eq!(slots(&state()), (None, false, &[0][..], false));
         chunk.done();
+    }
+}
+
+/// Who waits, and for whom. The alarm ends a test in which nobody ever does.
+fn waiters() {
+    process::die_if_hanging(60);
+    for backend in BACKENDS {
+        let array = guarded(backend);
+        let seen = specimen(&array);
+        let state_once = |is_so: fn(&LockState) -> bool| loop {
+            match seen.lock_state().unwrap() {
+                state if is_so(&state) => break state,
+                _ => std::thread::yield_now(),
+            }
+        };
+        let guard = array.read().unwrap();
+        let writer = Child::fork(|| {
+            drop(array.write().unwrap());
+            0
+        });
+        let state = state_once(|state| state.holder_waits);
+        assert_eq!(slots(&state), (Some(1), true, &[0][..], false));
+        assert!(!state.is_waited_for, "{state:?}");
+        let reader = Child::fork(|| {
+            drop(array.read().unwrap());
+            0
+        });
+        let state = state_once(|state| state.is_waited_for);
+        assert_eq!(slots(&state), (Some(1), true, &[0][..], false));
+        assert!(state.holder_waits, "{state:?}");
+        drop(guard);
+        assert!(writer.wait().success() && reader.wait().success());
+        let state = seen.lock_state().unwrap();
+        assert!(!state.holder_waits && !state.is_waited_for, "{state:?}");
     }
 }
 

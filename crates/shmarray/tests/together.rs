@@ -244,7 +244,7 @@ fn a_barrier_breaks_if_one_leaves_or_gives_up() {
     assert!(other_size(129).contains("129 participants"));
     let (mut stays, leaves) = (array.barrier(2).unwrap(), array.barrier(2).unwrap());
     assert!(other_size(3).contains("3 participants, others use it for 2"));
-    assert!(other_size(2).contains("all 2 places are taken"));
+    assert!(other_size(2).contains("all 2 seats are taken"));
     drop(leaves);
     let error = stays.wait().unwrap_err();
     assert!(error.to_string().contains("slot 0 left"), "{error}");

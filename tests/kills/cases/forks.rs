@@ -28,8 +28,8 @@ pub(super) fn write() {
         let array = create(backend);
         let is_held = || {
             for array in [&array, &again(&array)] {
-                assert_eq!(refusal(array.try_write()), "Locked");
-                assert_eq!(refusal(array.try_read()), "Locked");
+                assert_eq!(refusal(array.try_write()), "TimedOut");
+                assert_eq!(refusal(array.try_read()), "TimedOut");
             }
         };
         held_by_the_parent(Some(array.write().unwrap()), is_held, || assert_free(&array));
@@ -41,7 +41,7 @@ pub(super) fn read() {
         let array = create(backend);
         let is_held = || {
             for array in [&array, &again(&array)] {
-                assert_eq!(refusal(array.try_write()), "Locked");
+                assert_eq!(refusal(array.try_write()), "TimedOut");
                 drop(array.try_read().unwrap());
             }
         };
@@ -54,7 +54,7 @@ pub(super) fn chunk() {
         let array = create(backend);
         let chunks = array.chunks(super::LEN).unwrap();
         let is_held = || {
-            assert_eq!(refusal(array.try_write()), "Locked");
+            assert_eq!(refusal(array.try_write()), "TimedOut");
             let progress = chunks.progress().unwrap();
             assert_eq!((progress.done, progress.held, progress.chunks), (0, 1, 1));
         };

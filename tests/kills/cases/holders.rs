@@ -1,4 +1,4 @@
-//! Ends of those who hold a guard or a chunk: by death, by leaking it, by a panic.
+//! The ends of holders of a guard or a chunk: by death, by leaking it, by a panic.
 
 use std::io::{Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -44,7 +44,7 @@ pub(super) fn parent_is_killed() {
                 0
             }));
         });
-        assert_eq!(refusal(array.try_write()), "Locked");
+        assert_eq!(refusal(array.try_write()), "TimedOut");
         drop(parent); // by SIGKILL
         assert_poisoned_then_mend(&array);
         drop((end, answer));
@@ -114,7 +114,7 @@ pub(super) fn leaked() {
     });
 }
 
-/// Whoever panics tells the others, though it lives.
+/// A writer that panics poisons the array, though its process lives.
 pub(super) fn panics() {
     on_each(|backend| {
         let array = create(backend);

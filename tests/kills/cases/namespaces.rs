@@ -36,7 +36,7 @@ pub(super) fn apart() {
             });
             std::mem::forget(inside);
         });
-        assert_eq!(refusal(array.try_write()), "Locked");
+        assert_eq!(refusal(array.try_write()), "TimedOut");
         let all = array.participants().unwrap();
         assert_eq!((all[0].pid, all[0].alive, all[0].is_me), (1, true, false), "{all:?}");
         drop(outside);
@@ -47,7 +47,7 @@ pub(super) fn apart() {
         // And the other way round.
         in_a_child(|| {
             assert!(private::pids());
-            in_a_child(|| assert_eq!(refusal(attach().try_write()), "Locked"));
+            in_a_child(|| assert_eq!(refusal(attach().try_write()), "TimedOut"));
         });
         drop(guard);
         in_a_child(|| {

@@ -51,11 +51,11 @@ fn do_the_others(array: &Array) {
         chunk.fill(1);
         chunk.done();
     }
-    assert_eq!(refusal(chunks.claim()), "Locked");
+    assert_eq!(refusal(chunks.claim()), "TimedOut");
     let progress = chunks.progress().unwrap();
     let chunks = u32::try_from(LEN).unwrap();
     assert_eq!((progress.done, progress.held, progress.chunks), (chunks - 1, 1, chunks));
-    assert_eq!(refusal(array.read_poisoned(Timeout::NoWait)), "Locked");
+    assert_eq!(refusal(array.read_poisoned(Timeout::NoWait)), "TimedOut");
 }
 
 fn assert_all_done(array: &Array) {

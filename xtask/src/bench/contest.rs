@@ -1,4 +1,4 @@
-//! How the programs that measure are asked: `list` for what there is, `run KEY CONTENDER --millis N`
+//! The protocol of the programs that measure: `list` for what there is, `run KEY CONTENDER --millis N`
 //! for one measurement in a process of its own.
 
 use std::ffi::OsString;
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cargo::{BACKEND_SETTING, SPACE_SETTING};
 
-/// What a contender is in its row.
+/// The role of a contender in its row.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Role {
@@ -20,7 +20,7 @@ pub(crate) enum Role {
     Peer,
 }
 
-/// What ours shall reach, beside the others in the same run.
+/// The goal of ours, relative to the other contenders of the same run.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Goal {
@@ -47,24 +47,24 @@ pub(crate) struct Row {
     pub(crate) contenders: Vec<Contender>,
 }
 
-/// One who does the thing of a row.
+/// A contender: one way to do the operation of a row.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub(crate) struct Contender {
     pub(crate) name: String,
     pub(crate) role: Role,
-    /// Who is asked to run it.
+    /// The program that runs it.
     #[serde(skip)]
     pub(crate) program: Rc<Program>,
 }
 
-/// What one measurement says.
+/// The result of one measurement.
 #[derive(Debug, Deserialize, PartialEq)]
 pub(crate) struct Measurement {
     /// Nanoseconds that all operations took together.
     ns: f64,
-    /// How many they were.
+    /// The number of operations.
     count: f64,
-    /// What a reader has to know of it.
+    /// Notes for readers.
     #[serde(default)]
     pub(crate) notes: Vec<String>,
 }

@@ -3,7 +3,7 @@
 use super::contest::{Contender, Role, Row};
 use super::machine::{About, Machine};
 use super::outcome::{Figures, Line, Outcome};
-use super::rounds::Samples;
+use super::samples::Samples;
 
 /// A row of contenders: `ours`, `floor`, and peers.
 pub(crate) fn row(key: &str, names: &[&str]) -> Row {

@@ -24,7 +24,7 @@ use crate::tools;
 const KEPT: &str = "benches/instructions.toml";
 /// How often a path is taken.
 const COUNT: u32 = 1000;
-/// What is told as a change, in percent. A process id of other digits, or memory that lies
+/// Percent: a smaller difference is not reported as a change. A process id of other digits, or memory that lies
 /// elsewhere, changes some paths by less.
 const NOTABLE: f64 = 0.5;
 
@@ -75,7 +75,7 @@ pub(super) fn run(filter: Option<&str>, keep: bool) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Without the peers: what is counted is ours.
+/// Without the peers, of which nothing is counted.
 fn built(cargo: &Cargo, bar: &ProgressBar) -> Result<PathBuf> {
     let args = ["build", "--release", "--package", "shmarray-bench", "--bin", "contest"];
     let built = cargo.build(&args, "contest", bar)?;
@@ -86,7 +86,7 @@ fn built(cargo: &Cargo, bar: &ProgressBar) -> Result<PathBuf> {
 
 /// The instructions of a whole process that takes a path so often.
 fn counted(program: &Path, name: &str, count: u32) -> Result<u64> {
-    // By the same words and in the same surroundings everywhere: they are on the stack, too.
+    // The same arguments and environment everywhere, since they lie on the stack and move it.
     let folder = program.parent().context("a program without a folder")?;
     let file = program.file_name().context("a program without a name")?;
     let mut command = Command::new("valgrind");
@@ -127,7 +127,7 @@ fn written(figures: &Figures) -> Result<String> {
     Ok(text)
 }
 
-/// What was found, beside what is kept.
+/// The counts of this run beside the kept ones.
 fn told(found: &Figures, kept: Option<&Figures>) -> String {
     let mut table = Table::new();
     table.load_style(comfy_table::presets::UTF8_BORDERS_ONLY);

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// has other things to do.
 const QUIET: f64 = 0.5;
 
-/// About a run.
+/// The circumstances of a run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct About {
     /// The day, in UTC.
@@ -26,7 +26,7 @@ pub(crate) struct About {
     pub(crate) compiler: String,
     /// The Python of the Python peers, if they ran.
     pub(crate) python: Option<String>,
-    /// What a reader has to know before anything else.
+    /// Warnings that a reader needs first.
     pub(crate) warnings: Vec<String>,
 }
 
@@ -57,7 +57,7 @@ impl Machine {
     }
 }
 
-/// What is said of a machine that has other things to do, before anything is built.
+/// The warning about a machine that is busy with other things, before anything is built.
 pub(crate) fn load_warning(cores: usize) -> Result<Option<String>> {
     let text = fs::read_to_string("/proc/loadavg")?;
     let load: f64 = text.split(' ').next().unwrap_or_default().parse()?;

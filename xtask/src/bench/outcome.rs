@@ -1,8 +1,8 @@
-//! What the rounds came to: medians with their spread, ratios, goals. It is what `bench.json` holds.
+//! The outcome of a run: medians with their spread, ratios, goals. `bench.json` holds it.
 //!
-//! A ratio is the median of those of figures that were measured next to each other, and not that of two
-//! medians: a machine that others share has a quick and a slow pace, and the median of one contender
-//! may be of the one, that of another of the other.
+//! A ratio is the median of the ratios of figures that were measured next to each other, not the ratio of
+//! two medians. A machine that others share has a quick and a slow pace: the median of one contender may
+//! be from the quick pace, and that of another from the slow one.
 
 use std::path::Path;
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::contest::{Goal, Role, Row};
 use super::machine::About;
-use super::rounds::Samples;
+use super::samples::Samples;
 
 /// A whole run.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -20,7 +20,7 @@ pub(crate) struct Outcome {
     pub(crate) rows: Vec<Line>,
 }
 
-/// A row, and what came of it.
+/// A row with its figures.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Line {
     pub(crate) key: String,
@@ -64,7 +64,7 @@ pub(crate) struct Spread {
     pub(crate) range: [f64; 2],
 }
 
-/// How many times what another takes a contender takes.
+/// The time of a contender as a multiple of that of another.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub(crate) struct Ratio {
     /// The name of the one that is not ours: the floor, or a peer.
@@ -179,7 +179,7 @@ impl Line {
             .map(|(_, figures)| figures)
     }
 
-    /// How many times what the floor takes a contender takes.
+    /// The time of a contender as a multiple of the floor's.
     pub(crate) fn multiple(&self, one: &Figures) -> Option<f64> {
         Ratio::of(one, self.best(Role::Floor)?, String::new()).map(|ratio| ratio.median)
     }
@@ -202,7 +202,8 @@ impl Line {
 
 impl Ratio {
     fn of(above: &Figures, below: &Figures, to: String) -> Option<Self> {
-        // The processes of a round took turns; who had fewer has none beside the last of another.
+        // The processes of a round took turns. A contender with fewer of them has none beside the last
+        // of another.
         let rounds = above.rounds.iter().zip(&below.rounds);
         let beside = rounds.flat_map(|(above, below)| above.iter().zip(below));
         let ratios: Vec<_> = beside.map(|(above, below)| above / below).collect();
@@ -212,7 +213,7 @@ impl Ratio {
 }
 
 impl Spread {
-    /// That of some figures; none of none.
+    /// The spread of some figures; `None` without a figure.
     pub(crate) fn of(figures: &[f64]) -> Option<Self> {
         let mut sorted = figures.to_vec();
         sorted.sort_by(f64::total_cmp);
@@ -225,8 +226,7 @@ impl Spread {
     }
 }
 
-/// The figure below which so many quarters are, of some that are sorted; between two, their mean by
-/// distance.
+/// The figure below which so many quarters of the sorted ones lie, interpolated between two.
 fn quarter(sorted: &[f64], quarters: usize) -> f64 {
     let place = (sorted.len() - 1) * quarters;
     let (below, rest) = (sorted[place / 4], place % 4);

@@ -1,13 +1,13 @@
 //! The rounds: in each, every contender of every row is measured, in a process of its own.
 //!
 //! Contenders of one row follow each other, so that what disturbs the machine for a while disturbs
-//! all of them; who begins moves on each time.
+//! all of them. Each contender begins in turn.
 //!
-//! What takes microseconds depends on where the kernel put a process (how many page tables an
+//! An operation of microseconds depends on where the kernel put a process (how many page tables an
 //! unmapping frees), and on the pace of a machine that others share, which changes within a second. So it
 //! is measured in several processes for a shorter time each, one contender after the other.
 //!
-//! Where chance would decide on a goal all the same, those whom it is about are measured in more rounds.
+//! Where chance would decide on a goal all the same, the contenders of that goal are measured in more rounds.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -24,46 +24,24 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use super::contest::{Goal, Measurement, Role, Row};
 use super::interrupt::Interrupt;
 use super::outcome::Line;
+use super::samples::Samples;
 use crate::cargo::joined;
 
-/// A measurement takes seconds; one that is not done by then hangs.
+/// A measurement takes seconds; a measurement that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// An operation that takes less is measured in several processes of a round, in nanoseconds.
-pub(crate) const SHORT: f64 = 50e3;
-
-/// In how many, if they begin quickly. They share the time of one.
+/// The number of these processes, if they start quickly. They share the time of one.
 pub(crate) const PROCESSES: usize = 8;
 
 /// How many times as many rounds there are where a goal would be left to chance.
 pub(crate) const IF_CLOSE: usize = 2;
 
-/// What they may have taken when another begins: one that makes 30 000 arrays first, or imports NumPy,
-/// has but one or two.
+/// Another process starts only while they have taken less than this. A contender that makes 30 000 arrays
+/// first, or imports NumPy, has only one or two.
 const SHARE: Duration = Duration::from_millis(300);
 
-/// How often a measurement that runs is looked after.
+/// The time between two looks at a running measurement.
 const GLANCE: Duration = Duration::from_millis(250);
-
-/// What was measured of one contender.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct Samples {
-    /// Nanoseconds of one operation, for each round, and in it for each process.
-    pub(crate) rounds: Vec<Vec<f64>>,
-    /// Why there is none; it was not asked again.
-    pub(crate) error: Option<String>,
-    /// What it said of its measurements, each once.
-    pub(crate) notes: Vec<String>,
-    /// What its processes took in the last round, altogether.
-    pub(crate) spent: Duration,
-}
-
-impl Samples {
-    /// Whether its operation is a short one, as far as is known.
-    fn is_short(&self) -> bool {
-        self.rounds.iter().flatten().next_back().is_some_and(|ns| *ns < SHORT)
-    }
-}
 
 /// How it is measured.
 #[derive(Debug)]
@@ -71,9 +49,9 @@ pub(crate) struct Plan {
     pub(crate) rounds: usize,
     /// How long a measurement takes at least, in milliseconds.
     pub(crate) millis: u64,
-    /// When one is given up.
+    /// A measurement that takes longer is ended.
     pub(crate) limit: Duration,
-    /// What the processes of one contender in one round may have taken when another begins.
+    /// Another process of a contender starts only while those of this round have taken less.
     pub(crate) share: Duration,
 }
 
@@ -111,7 +89,7 @@ impl Plan {
         Ok(all)
     }
 
-    /// Measures those contenders of each row that are in these places of it.
+    /// Measures some contenders of each row, by their indices in it.
     fn rounds(
         &self,
         rounds: Range<usize>,
@@ -192,8 +170,8 @@ impl Plan {
         self.millis.div_ceil(PROCESSES as u64)
     }
 
-    /// One measurement, or why it is none. It has a process group of its own: Ctrl-C at a terminal
-    /// reaches us alone.
+    /// One measurement, or why it failed. Its process has a group of its own, so that Ctrl-C at a terminal
+    /// reaches this process alone.
     fn measure(
         &self,
         mut command: Command,
@@ -252,7 +230,7 @@ fn places(row: &Row) -> Vec<usize> {
     if row.not_ready.is_none() { (0..row.contenders.len()).collect() } else { Vec::new() }
 }
 
-/// The places of those whom the row's goal is about, if it would be left to chance.
+/// The indices of the contenders of a row's goal, if chance would decide on it.
 fn close(row: &Row, samples: &[Samples]) -> Vec<usize> {
     if !Line::new(row, samples.to_vec()).is_close() {
         return Vec::new();
@@ -262,7 +240,7 @@ fn close(row: &Row, samples: &[Samples]) -> Vec<usize> {
     places(row).into_iter().filter(concerns).collect()
 }
 
-/// The names in `/dev/shm`: who is killed there removes nothing.
+/// The names in `/dev/shm`, as a killed measurement leaves its own.
 fn entries() -> BTreeSet<String> {
     let names = std::fs::read_dir("/dev/shm").into_iter().flatten().flatten();
     names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()

@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::contest::Role;
 use super::outcome::{Figures, Line, Outcome};
+use super::samples::SHORT;
 use super::{PLOTS, rounds, text};
 
 /// The columns of the first table.
@@ -86,7 +87,7 @@ fn about(outcome: &Outcome) -> String {
         about.command,
         about.rounds,
         about.millis,
-        text::time(rounds::SHORT),
+        text::time(SHORT),
         about.each_millis,
         rounds::PROCESSES,
         machine.cores,

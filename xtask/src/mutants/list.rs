@@ -14,15 +14,15 @@ pub(crate) const FOLDER: &str = "xtask/mutants";
 #[serde(deny_unknown_fields)]
 pub(crate) struct Mutant {
     pub(crate) name: String,
-    /// What it breaks, as the documents say it.
+    /// The promise that it breaks, in the words of the documents.
     pub(crate) promise: String,
     /// The file that it changes, from the root.
     pub(crate) file: String,
-    /// What it takes away: exactly once in the file.
+    /// The text that it removes, which stands in the file exactly once.
     pub(crate) find: String,
-    /// What it puts there.
+    /// The text that it puts in its place.
     pub(crate) replace: String,
-    /// What must fail then.
+    /// The tests that must fail then.
     pub(crate) test: TestRun,
 }
 
@@ -53,7 +53,7 @@ impl Mutant {
     /// The file's text with the mutation.
     ///
     /// # Errors
-    /// If what it takes away is not there exactly once.
+    /// If the text to remove does not stand there exactly once.
     pub(crate) fn mutate(&self, text: &str) -> Result<String> {
         let times = text.matches(&self.find).count();
         ensure!(times == 1, "{}: `find` is {times} times in {}, not once", self.name, self.file);
@@ -86,7 +86,7 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
     }
 
-    /// A change of the code changes the mutant of what it changes, in the same commit.
+    /// A commit that changes code also changes the mutants of that code.
     #[test]
     fn every_mutant_still_applies() {
         for mutant in read(root()).unwrap() {

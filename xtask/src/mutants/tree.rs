@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::list::Mutant;
 
-/// The copy. What did not change since the last time keeps its time, so that it is not built anew.
+/// The copy. A file that did not change keeps its time stamp, so that cargo does not build it anew.
 pub(crate) struct Tree {
     root: PathBuf,
 }
@@ -65,7 +65,7 @@ impl Applied {
     }
 }
 
-/// Removes what is not among `names`, and folders that become empty.
+/// Removes files that are not among `names`, and folders that become empty.
 fn remove_others(root: &Path, folder: &Path, names: &BTreeSet<PathBuf>) -> Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();

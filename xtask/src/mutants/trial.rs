@@ -20,17 +20,18 @@ use super::list::TestRun;
 use super::tree::Tree;
 use crate::cargo::{Cargo, joined};
 
-/// Tests of mutants take seconds; one that is not done by then hangs.
+/// Tests of mutants take seconds; a test that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(100);
 
-/// What the shell does in the namespaces, before the test. It stays: process 1 has no signals.
+/// The commands of the shell in the namespaces, before the test. The shell stays, since process 1
+/// ignores signals.
 const ALONE: &str =
     "mount -t tmpfs -o mode=1777,size=512m tmpfs /dev/shm || exit 125; \"$@\"; exit";
 
-/// How that shell ends if it cannot.
+/// The exit code of that shell if it cannot prepare the namespaces.
 const NO_NAMESPACES: i32 = 125;
 
-/// What came of a test.
+/// The outcome of a test against a mutant.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     /// It failed: these tests of it.
@@ -41,11 +42,11 @@ pub(crate) enum Verdict {
     Hung { test: Option<String>, output: String },
     /// It passed, after so many tests.
     Survived { ran: usize, output: String },
-    /// It did not pass, and no test of it failed: that shows nothing.
+    /// The program failed, but none of its tests did: that shows nothing.
     Odd { output: String },
-    /// The mutant is no program.
+    /// The mutant does not compile.
     DoesNotBuild { output: String },
-    /// What it takes away is not there.
+    /// The text that the mutant removes is not there.
     DoesNotApply { output: String },
 }
 
@@ -68,7 +69,7 @@ impl Verdict {
     }
 
     fn of(status: ExitStatus, output: String) -> Self {
-        // What a signal ended in the namespaces is 128 more in the shell's status.
+        // The shell reports a process that a signal ended as 128 plus the signal.
         let code = status.code();
         let signal = status.signal().or(code.map(|code| code - 128).filter(|signal| *signal > 0));
         let tests: Vec<_> = failed(&output).map(String::from).collect();
@@ -166,7 +167,7 @@ impl Trial {
             target => command.args(["--test", target]),
         };
         command.args(["--message-format=json-render-diagnostics"]);
-        // Nobody looks at a mutant with a debugger, and what it does not use is no matter.
+        // No debug information, as nobody debugs a mutant; unused code in a mutant is no fault.
         command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("RUSTFLAGS", "--cap-lints=warn -Awarnings");
         command.env("CARGO_TARGET_DIR", &self.target).env_remove("CARGO_ENCODED_RUSTFLAGS");
         let output = command.current_dir(tree.root()).stdin(Stdio::null()).output()?;

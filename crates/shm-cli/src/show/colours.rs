@@ -38,7 +38,7 @@ const VIRIDIS: [[u8; 3]; 33] = [
     [253, 231, 37],
 ];
 
-/// What is no number: a grey, which viridis has not.
+/// The colour of NaN: a grey, which viridis has not.
 pub(super) const NAN: [u8; 3] = [160, 160, 160];
 
 /// The numbers that get the first and the last colour.

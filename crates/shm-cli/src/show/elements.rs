@@ -3,12 +3,14 @@
 use std::fmt::Write as _;
 
 use half::{bf16, f16};
+use shm_core::Literal;
+use shm_survey::printable;
 use shmarray::{
     DType,
     dtype::{ByteOrder, Field, Scalar, ScalarKind, TimeUnit},
 };
 
-use super::floats::{self, Kind};
+use super::floats::{self, FloatType};
 use super::times::{self, NAT};
 
 /// Sub-arrays of more elements than this are summarised, as NumPy's `threshold`.
@@ -54,61 +56,70 @@ impl<'a> Values<'a> {
 
 /// How elements of one dtype are printed: as wide as the widest of them.
 #[derive(Clone, Debug)]
-pub(super) struct Words(Form);
+pub(super) struct Formatter(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
     Bool { is_padded: bool },
     Integer { scalar: Scalar, width: usize },
-    Float { scalar: Scalar, kind: Kind, column: Option<floats::Column> },
-    Complex { scalar: Scalar, kind: Kind, columns: Option<Box<[floats::Column; 2]>> },
-    Bytes,
+    Float { scalar: Scalar, kind: FloatType, column: Option<floats::Column> },
+    Complex { scalar: Scalar, kind: FloatType, columns: Option<Box<[floats::Column; 2]>> },
+    Bytes { is_alone: bool },
+    Text { scalar: Scalar, is_alone: bool },
     Void,
     Moment { scalar: Scalar, unit: TimeUnit, width: Option<usize> },
     Span { scalar: Scalar, unit: TimeUnit, width: Option<usize> },
-    Struct(Vec<FieldWords>),
+    Struct(Vec<FieldFormatter>),
 }
 
 #[derive(Clone, Debug)]
-struct FieldWords {
+struct FieldFormatter {
     start: usize,
     len: usize,
     shape: Vec<usize>,
-    words: Words,
+    words: Formatter,
 }
 
 /// Whether a value stands in a column, or by itself as a NumPy scalar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Surrounding {
     Column,
     Alone,
     /// In a structure that is by itself.
     InStruct,
 }
 
-impl Words {
+impl Formatter {
     /// For elements that are printed together.
     pub(super) fn of_array(dtype: &DType, elements: &[u8]) -> Self {
-        Self::new(dtype, elements, Place::Column)
+        Self::new(dtype, elements, Surrounding::Column)
     }
 
     /// For the one element of a 0-d array.
     pub(super) fn of_scalar(dtype: &DType, element: &[u8]) -> Self {
-        Self::new(dtype, element, Place::Alone)
+        Self::new(dtype, element, Surrounding::Alone)
     }
 
-    fn new(dtype: &DType, bytes: &[u8], place: Place) -> Self {
+    fn new(dtype: &DType, bytes: &[u8], surrounding: Surrounding) -> Self {
         let len = dtype.itemsize();
-        let axes = if place == Place::Column { vec![(bytes.len() / len, len)] } else { Vec::new() };
-        Self::of(dtype, &Values { bytes, axes, start: 0, len }, place)
+        let axes = if surrounding == Surrounding::Column {
+            vec![(bytes.len() / len, len)]
+        } else {
+            Vec::new()
+        };
+        Self::of(dtype, &Values { bytes, axes, start: 0, len }, surrounding)
     }
 
-    fn of(dtype: &DType, values: &Values<'_>, place: Place) -> Self {
+    fn of(dtype: &DType, values: &Values<'_>, surrounding: Surrounding) -> Self {
         Self(match dtype {
-            DType::Scalar(scalar) => of_scalar_type(*scalar, values, place),
+            DType::Scalar(scalar) => of_scalar_type(*scalar, values, surrounding),
             DType::Struct(fields) => {
-                let place = if place == Place::Column { place } else { Place::InStruct };
-                Form::Struct(of_fields(fields, values, place))
+                let surrounding = if surrounding == Surrounding::Column {
+                    surrounding
+                } else {
+                    Surrounding::InStruct
+                };
+                Form::Struct(of_fields(fields, values, surrounding))
             }
             // Any type that is added to the library later: its bytes.
             _ => Form::Void,
@@ -140,7 +151,10 @@ impl Words {
                 let (number, blanks) = im.split_at(im.trim_end().len());
                 format!("{}{number}j{blanks}", re_column.word(re))
             }
-            Form::Bytes => literal(bytes),
+            Form::Bytes { is_alone: false } => literal(bytes),
+            // NumPy prints the `repr` of a scalar of bytes, and the `str` of all others.
+            Form::Bytes { is_alone: true } => format!("np.bytes_({})", literal(bytes)),
+            Form::Text { scalar, is_alone } => text(*scalar, bytes, *is_alone),
             Form::Void => hexadecimal(bytes),
             Form::Moment { scalar, unit, width } => match (ticks(*scalar, bytes), width) {
                 (NAT, None) => "NaT".into(),
@@ -163,10 +177,11 @@ impl Words {
     }
 }
 
-fn of_scalar_type(scalar: Scalar, values: &Values<'_>, place: Place) -> Form {
+fn of_scalar_type(scalar: Scalar, values: &Values<'_>, surrounding: Surrounding) -> Form {
     // Within a structure, NumPy takes `str` for floats alone; a sub-array counts as a column.
-    let in_column = place == Place::Column || (place == Place::InStruct && !values.axes.is_empty());
-    let has_width = place != Place::Alone;
+    let in_column = surrounding == Surrounding::Column
+        || (surrounding == Surrounding::InStruct && !values.axes.is_empty());
+    let has_width = surrounding != Surrounding::Alone;
     let widest = |word: &dyn Fn(&[u8]) -> String| {
         values.iter().map(|bytes| word(bytes).len()).max().unwrap_or(0)
     };
@@ -178,7 +193,7 @@ fn of_scalar_type(scalar: Scalar, values: &Values<'_>, place: Place) -> Form {
         }
         ScalarKind::Float(_) | ScalarKind::BFloat16 => {
             let kind = kind(scalar);
-            let column = (place == Place::Column).then(|| {
+            let column = (surrounding == Surrounding::Column).then(|| {
                 floats::Column::new(kind, false, values.iter().map(|it| float(scalar, kind, it)))
             });
             Form::Float { scalar, kind, column }
@@ -193,7 +208,10 @@ fn of_scalar_type(scalar: Scalar, values: &Values<'_>, place: Place) -> Form {
             });
             Form::Complex { scalar, kind, columns }
         }
-        ScalarKind::Bytes(_) => Form::Bytes,
+        ScalarKind::Bytes(_) => Form::Bytes { is_alone: surrounding == Surrounding::Alone },
+        ScalarKind::Unicode(_) => {
+            Form::Text { scalar, is_alone: surrounding == Surrounding::Alone }
+        }
         ScalarKind::DateTime(unit) => {
             let word = |bytes: &[u8]| match ticks(scalar, bytes) {
                 NAT => "'NaT'".into(),
@@ -221,22 +239,26 @@ fn extremes(scalar: Scalar, values: &Values<'_>, word: &dyn Fn(&[u8]) -> String)
     first.max(last).max(of(values.iter().find(|bytes| ticks(scalar, bytes) == NAT)))
 }
 
-fn of_fields(fields: &[Field], values: &Values<'_>, place: Place) -> Vec<FieldWords> {
+fn of_fields(
+    fields: &[Field],
+    values: &Values<'_>,
+    surrounding: Surrounding,
+) -> Vec<FieldFormatter> {
     let mut start = 0;
     let mut words = Vec::new();
     for field in fields {
         let len = field.dtype.itemsize() * field.shape.iter().product::<usize>();
         // Padding has no name.
         if !field.name.is_empty() {
-            let of = Words::of(&field.dtype, &values.field(start, field), place);
-            words.push(FieldWords { start, len, shape: field.shape.clone(), words: of });
+            let of = Formatter::of(&field.dtype, &values.field(start, field), surrounding);
+            words.push(FieldFormatter { start, len, shape: field.shape.clone(), words: of });
         }
         start += len;
     }
     words
 }
 
-impl FieldWords {
+impl FieldFormatter {
     fn word(&self, element: &[u8]) -> String {
         let bytes = element.get(self.start..self.start + self.len).unwrap_or_default();
         let is_summary = self.shape.iter().product::<usize>() > THRESHOLD;
@@ -289,27 +311,27 @@ pub(super) fn integer(scalar: Scalar, bytes: &[u8]) -> i128 {
     (bits << unused).cast_signed().wrapping_shr(u32::try_from(unused).unwrap_or(0)).into()
 }
 
-fn kind(scalar: Scalar) -> Kind {
+fn kind(scalar: Scalar) -> FloatType {
     match scalar.kind() {
-        ScalarKind::Float(2) => Kind::F16,
-        ScalarKind::BFloat16 => Kind::BF16,
-        ScalarKind::Float(4) | ScalarKind::Complex(8) => Kind::F32,
-        _ => Kind::F64,
+        ScalarKind::Float(2) => FloatType::F16,
+        ScalarKind::BFloat16 => FloatType::BF16,
+        ScalarKind::Float(4) | ScalarKind::Complex(8) => FloatType::F32,
+        _ => FloatType::F64,
     }
 }
 
 #[allow(clippy::cast_possible_truncation)] // the lower bits are all there are
-fn float(scalar: Scalar, kind: Kind, bytes: &[u8]) -> f64 {
+fn float(scalar: Scalar, kind: FloatType, bytes: &[u8]) -> f64 {
     let bits = bits(scalar.byte_order(), bytes);
     match kind {
-        Kind::F16 => f16::from_bits(bits as u16).to_f64(),
-        Kind::BF16 => bf16::from_bits(bits as u16).to_f64(),
-        Kind::F32 => f32::from_bits(bits as u32).into(),
-        Kind::F64 => f64::from_bits(bits),
+        FloatType::F16 => f16::from_bits(bits as u16).to_f64(),
+        FloatType::BF16 => bf16::from_bits(bits as u16).to_f64(),
+        FloatType::F32 => f32::from_bits(bits as u32).into(),
+        FloatType::F64 => f64::from_bits(bits),
     }
 }
 
-fn complex(scalar: Scalar, kind: Kind, bytes: &[u8]) -> (f64, f64) {
+fn complex(scalar: Scalar, kind: FloatType, bytes: &[u8]) -> (f64, f64) {
     let (re, im) = bytes.split_at(bytes.len() / 2);
     (float(scalar, kind, re), float(scalar, kind, im))
 }
@@ -359,6 +381,15 @@ fn literal(bytes: &[u8]) -> String {
     }
     text.push(quote);
     text
+}
+
+/// Code points as Python writes them, without the zeros at their end: in quotes, but for a scalar.
+fn text(scalar: Scalar, bytes: &[u8], is_alone: bool) -> String {
+    let code = |bytes: &[u8]| u32::try_from(bits(scalar.byte_order(), bytes)).unwrap_or(u32::MAX);
+    let character = |code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER);
+    let text: String = bytes.chunks_exact(4).map(|bytes| character(code(bytes))).collect();
+    let text = text.trim_end_matches('\0');
+    if is_alone { printable(text).into_owned() } else { Literal::repr(text) }
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

@@ -7,7 +7,7 @@ use half::{bf16, f16};
 
 /// The type that numbers come from: which digits tell one from the next depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FloatType {
     F16,
     BF16,
     F32,
@@ -17,7 +17,7 @@ pub(super) enum Kind {
 /// Digits behind the point, as NumPy's `precision`.
 const PRECISION: usize = 8;
 
-impl Kind {
+impl FloatType {
     /// The nearest number of this type.
     fn round(self, value: f64) -> f64 {
         match self {
@@ -102,7 +102,7 @@ fn exponent_at(text: &str) -> usize {
 /// One notation and one width for all numbers of a column.
 #[derive(Clone, Debug)]
 pub(super) struct Column {
-    kind: Kind,
+    kind: FloatType,
     is_scientific: bool,
     /// Whether positive numbers bear a sign: imaginary parts do.
     is_signed: bool,
@@ -117,7 +117,7 @@ pub(super) struct Column {
 
 impl Column {
     pub(super) fn new(
-        kind: Kind,
+        kind: FloatType,
         is_signed: bool,
         values: impl Iterator<Item = f64> + Clone,
     ) -> Self {
@@ -222,13 +222,13 @@ fn special(value: f64, is_signed: bool) -> String {
 }
 
 /// One number by itself, as `str` of a NumPy scalar: `1.0`, `1e+16`.
-pub(super) fn alone(kind: Kind, value: f64) -> String {
+pub(super) fn alone(kind: FloatType, value: f64) -> String {
     let text = bare(kind, value);
     if value.is_finite() && !text.contains(['.', 'e']) { format!("{text}.0") } else { text }
 }
 
 /// One complex number by itself: `(1+2j)`, `2j`.
-pub(super) fn complex_alone(kind: Kind, re: f64, im: f64) -> String {
+pub(super) fn complex_alone(kind: FloatType, re: f64, im: f64) -> String {
     if re == 0.0 && !re.is_sign_negative() {
         return format!("{}j", bare(kind, im));
     }
@@ -237,12 +237,12 @@ pub(super) fn complex_alone(kind: Kind, re: f64, im: f64) -> String {
 }
 
 /// Without a point where there is nothing behind it.
-fn bare(kind: Kind, value: f64) -> String {
+fn bare(kind: FloatType, value: f64) -> String {
     if !value.is_finite() {
         return special(value, false);
     }
     let size = value.abs();
-    let largest = if kind == Kind::F64 { 1e16 } else { kind.largest() };
+    let largest = if kind == FloatType::F64 { 1e16 } else { kind.largest() };
     if size == 0.0 || (size >= 1e-4 && size < largest) {
         let text = kind.positional(value, usize::MAX);
         return text.trim_end_matches('.').into();

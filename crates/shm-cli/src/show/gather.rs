@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use shmarray::memory::Window;
 
-use super::layout::{Axis, Shown};
+use super::brackets::{Axis, PrintedIndices};
 
 /// Reads bytes of an array's data, from that offset in bytes.
 pub(super) type Read<'a> = &'a dyn Fn(&mut [u8], u64) -> shmarray::Result<()>;
@@ -22,7 +22,7 @@ pub(super) const MAX_BYTES: usize = 64 << 20;
 pub(super) fn gather(
     read: Read<'_>,
     window: &Window,
-    shown: &Shown,
+    shown: &PrintedIndices,
     itemsize: usize,
 ) -> Result<Vec<u8>> {
     let len = shown.len().and_then(|count| count.checked_mul(itemsize));
@@ -65,7 +65,7 @@ struct Way {
     weight: usize,
 }
 
-/// What is done with a line: its stride, where it begins in memory, which axis it is, its weight,
+/// Handles a line: its stride, where it begins in memory, which axis it is, its weight,
 /// and where it begins among the elements.
 type Each<'a> = &'a mut dyn FnMut(isize, usize, Axis, usize, usize) -> Result<()>;
 

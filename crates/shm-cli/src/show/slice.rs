@@ -8,7 +8,7 @@ use shm_ndarray::slice_window;
 use shmarray::memory::Window;
 use shmarray::ndarray::SliceInfoElem;
 
-use crate::overview::python_shape;
+use crate::shape::python_shape;
 
 /// One part of a slice, between its commas.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,11 +129,11 @@ fn range(start: Option<isize>, stop: Option<isize>, step: isize, len: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::words;
+    use crate::error_text;
     use shmarray::{Order, memory::Layout};
 
     fn chained(error: &anyhow::Error) -> String {
-        Vec::from_iter(error.chain().map(words::of)).join(": ")
+        Vec::from_iter(error.chain().map(error_text::of)).join(": ")
     }
 
     fn selected(shape: &[usize], text: &str) -> Window {

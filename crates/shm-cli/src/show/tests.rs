@@ -1,4 +1,4 @@
-//! What is printed, compared with what NumPy printed.
+//! The output of `show` beside that of NumPy.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
@@ -30,7 +30,7 @@ fn printed(name: &str, slice: Option<&str>, is_all: bool) -> String {
         Ok(())
     };
     let mut text = Vec::new();
-    print(read, header.dtype(), &window, is_all, &mut text).unwrap();
+    print(read, header.dtype(), &window, (is_all, brackets::LINE), &mut text).unwrap();
     String::from_utf8(text).unwrap()
 }
 
@@ -81,7 +81,7 @@ fn pages(shape: &[usize], order: Order, dtype: &str) -> anyhow::Result<(String, 
         Ok(())
     };
     let mut text = Vec::new();
-    print(read, &dtype, &Window::whole(&layout), false, &mut text)?;
+    print(read, &dtype, &Window::whole(&layout), (false, brackets::LINE), &mut text)?;
     Ok((String::from_utf8(text).unwrap(), pages.into_inner()))
 }
 
@@ -118,6 +118,8 @@ fn a_truncated_array_is_an_error() {
     let read: Read<'_> =
         &|_, _| Err(ErrorKind::Truncated { what: "the segment", needs: 12, has: 4 }.into());
     let window = Window::whole(&Layout::new([3], Order::C, 4).unwrap());
-    let error = print(read, &"<i4".parse().unwrap(), &window, false, &mut Vec::new()).unwrap_err();
+    let error =
+        print(read, &"<i4".parse().unwrap(), &window, (false, brackets::LINE), &mut Vec::new())
+            .unwrap_err();
     assert_eq!(error.to_string(), "the segment is truncated: needs 12 bytes, has 4");
 }

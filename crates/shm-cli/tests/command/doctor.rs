@@ -51,6 +51,23 @@ pub(crate) fn small() {
     assert!(status.wait().success());
 }
 
+/// A `/dev/shm` that looks well and refuses every file is found by trying.
+pub(crate) fn refusing() {
+    let status = Child::fork(|| {
+        if !private::shm("size=64m,nr_inodes=1") {
+            return 0;
+        }
+        let report = shmarray(&["doctor", "--json"]).expect(0).json();
+        let shm = finding(&report, "shm");
+        assert_eq!((&shm["state"], &shm["found"]), (&"problem".into(), &"not usable".into()));
+        let expected = "opening a small segment in /dev/shm failed: No space left on device";
+        assert!(shm["advice"].as_str().unwrap().starts_with(expected), "{shm:#}");
+        assert_eq!(finding(&report, "memfd")["found"], "usable");
+        0
+    });
+    assert!(status.wait().success());
+}
+
 /// A setting that is wrong is told, and what does not depend on it as well.
 pub(crate) fn nonsense() {
     let mut wrong = command(&["doctor"]);

@@ -1,7 +1,9 @@
 //! `load` and `save`: what comes from files and goes back, and what is left when it fails.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{Seek, Write};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -20,7 +22,7 @@ fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
-/// What a file says, and its elements.
+/// The header of a file, and its elements.
 fn contents(path: &Path) -> (shm_npy::NpyHeader, Vec<u8>) {
     let mut file = NpyFile::open(path).unwrap();
     let mut elements = vec![0; file.header().layout().nbytes()];
@@ -55,13 +57,20 @@ pub(crate) fn round_trips() {
             assert!(done.out.is_empty() && done.err.contains("cannot load"), "{done:#?}");
             continue;
         }
-        let done = shmarray(&["load", text(&path), "round"]).expect(0);
-        let row = done.row("round").unwrap();
+        let done = if ["swapped.npy", "big_fortran.npy"].contains(&file) {
+            let done = shmarray(&["load", text(&path), "round"]).expect(1);
+            assert!(done.err.contains("`--native`"), "{done:#?}");
+            shmarray(&["load", text(&path), "round", "--native"]).expect(0)
+        } else {
+            shmarray(&["load", text(&path), "round"]).expect(0)
+        };
         let (header, elements) = contents(&path);
-        assert_eq!(row[1], header.dtype().to_string());
-        assert_eq!(row[3], elements.len().to_string());
+        let told =
+            format!("round: loaded, {} bytes of elements, {} (", elements.len(), header.dtype());
+        assert!(done.out.starts_with(&told), "{done:#?}");
         shmarray(&["save", "round", text(&saved)]).expect(0);
         let (again, same) = contents(&saved);
+        assert_eq!(again.foreign_dtype(), None, "{file}");
         assert_eq!((again.dtype(), again.layout()), (header.dtype(), header.layout()), "{file}");
         assert_eq!(same, elements, "{file}");
         shmarray(&["rm", "round"]).expect(0);
@@ -79,6 +88,19 @@ pub(crate) fn members() {
     assert!(done.err.contains("it has no array \"third\"; it has first"), "{done:#?}");
     let done = shmarray(&["load", text(&archive), "other"]).expect(1);
     assert!(done.err.contains("with --member; it has first"), "{done:#?}");
+    for member in ["i4", "i4.npy"] {
+        let packed = repository("crates/shm-npy/tests/data/lzma.npz");
+        let done = shmarray(&["load", text(&packed), "other", "--member", member]).expect(1);
+        assert!(done.err.contains("\"i4.npy\" is compressed by Lzma"), "{done:#?}");
+        let done = shmarray(&["load", text(&packed), "other", "--member", "i5"]).expect(1);
+        assert!(done.err.contains("no array \"i5\"; it has i4, readme.txt"), "{done:#?}");
+    }
+    let texts = repository("crates/shm-npy/tests/data/U5.npy");
+    shmarray(&["load", text(&texts), "member", "--replace"]).expect(0);
+    let shown = shmarray(&["show", "member"]).expect(0).out;
+    assert_eq!(shown, "[['0' '1' '2']\n ['3' '4' '5']]\n");
+    let done = shmarray(&["save", "member", "/dev/shm/member"]).expect(1);
+    assert!(done.err.contains("it is a shared array, which would lose its name"), "{done:#?}");
     let plain = repository("crates/shm-npy/tests/data/i4.npy");
     let done = shmarray(&["load", text(&plain), "other", "--member", "first"]).expect(1);
     assert!(done.err.ends_with("it is not an .npz archive: leave out --member\n"), "{done:#?}");
@@ -94,10 +116,10 @@ pub(crate) fn taken() {
     let there = shmarray::ErasedArray::attach("taken").unwrap();
     let refused = shmarray(&["load", text(&i2), "taken"]).expect(4);
     let expected =
-        "take another name, `--replace`, or `--attach`: array \"taken\" exists already\n";
+        "array \"taken\" exists already; take another name, `--replace`, or `--attach`\n";
     assert!(refused.err.ends_with(expected), "{refused:#?}");
     let attached = shmarray(&["load", text(&i4), "taken", "--attach"]).expect(0);
-    assert_eq!(attached.row("taken").unwrap().last(), Some(&"was there"));
+    assert!(attached.out.starts_with("taken: was there already, "), "{attached:#?}");
     for (other, what) in [(&i2, "dtype mismatch"), (&f4, "dtype mismatch")] {
         let done = shmarray(&["load", text(other), "taken", "--attach"]).expect(1);
         assert!(done.err.contains(what), "{done:#?}");
@@ -106,18 +128,18 @@ pub(crate) fn taken() {
     shmarray(&["load", text(&deflated), "taken", "--attach"]).expect(0);
     shmarray(&["load", text(&i2), "taken", "--force"]).expect(0);
     let done = shmarray(&["load", text(&i4), "taken", "--replace"]).expect(0);
-    assert_eq!(done.row("taken").unwrap().last(), Some(&"loaded"));
+    assert!(done.out.starts_with("taken: loaded, "), "{done:#?}");
     shmarray(&["load", text(&i2), "taken", "--replace"]).expect(0);
     assert_eq!(there.dtype().to_string(), "<i4", "who has it keeps it");
     assert_eq!(shmarray(&["stat", "taken", "--json"]).expect(0).json()["dtype"], "<i2");
     shmarray(&["load", text(&i2), "taken", "--replace", "--attach"]).expect(2);
     shmarray(&["rm", "taken"]).expect(0);
     let done = shmarray(&["load", text(&i2), "taken", "--attach"]).expect(0);
-    assert_eq!(done.row("taken").unwrap().last(), Some(&"loaded"));
+    assert!(done.out.starts_with("taken: loaded, "), "{done:#?}");
     shmarray(&["rm", "taken"]).expect(0);
 }
 
-/// What is no array is not taken over.
+/// `load` does not take over a file that is no array.
 pub(crate) fn foreign() {
     let file = repository("crates/shm-npy/tests/data/i4.npy");
     fs::write("/dev/shm/load-bytes", "none of ours").unwrap();
@@ -129,8 +151,9 @@ pub(crate) fn foreign() {
         for more in [&[][..], &["--replace"], &["--attach"], &["--force"]] {
             let done = shmarray(&[&["load", text(&file), name], more].concat()).expect(4);
             let expected = format!(
-                "shmarray: {name} is a file in /dev/shm that is no array; remove it with rm \
-                 /dev/shm/{name}, or take another name\n"
+                "shmarray: cannot load {}: {name} is a file in /dev/shm that is no array; remove it \
+                 with rm /dev/shm/{name}, or take another name\n",
+                file.display()
             );
             assert_eq!((done.err, done.out), (expected, String::new()));
         }
@@ -139,7 +162,7 @@ pub(crate) fn foreign() {
     fs::rename("/dev/shm/load-short", "/dev/shm/load short").unwrap();
     let done = shmarray(&["load", text(&file), "load short", "--replace"]).expect(4);
     assert!(done.err.contains("rm '/dev/shm/load short', or"), "{done:#?}");
-    // What begins as ours do, and is broken, is ours.
+    // A broken file that begins as an array does is ours.
     shmarray(&["load", text(&file), "load-broken"]).expect(4);
     shmarray(&["load", text(&file), "load-broken", "--replace"]).expect(0);
     shmarray(&["rm", "load-broken"]).expect(0);
@@ -241,7 +264,7 @@ pub(crate) fn small() {
     assert!(status.wait().success());
 }
 
-/// What fails leaves the file that was there.
+/// A failed `save` leaves the file that was there.
 pub(crate) fn truncated() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("saved.npy");
@@ -263,4 +286,66 @@ pub(crate) fn truncated() {
     let done = shmarray(&["save", "truncated", folder]).expect(1);
     assert!(done.err.contains("not a regular file") || done.err.contains("truncated"), "{done:#?}");
     drop(array);
+}
+
+/// Paths that are not UTF-8 are paths.
+pub(crate) fn odd_paths() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = repository("crates/shm-npy/tests/data/i4.npy");
+    shmarray(&["load", text(&source), "odd-path"]).expect(0);
+    let (npy, png) = (OsStr::from_bytes(b"a\xff.npy"), OsStr::from_bytes(b"a\xff.png"));
+    let run = |arguments: &[&str], path: &OsStr| {
+        let mut command = command(arguments);
+        command.arg(path).current_dir(folder.path());
+        finished(command)
+    };
+    run(&["save", "odd-path"], npy).expect(0);
+    assert_eq!(contents(&folder.path().join(npy)), contents(&source));
+    run(&["show", "odd-path", "--png"], png).expect(0);
+    assert!(folder.path().join(png).exists());
+    shmarray(&["rm", "odd-path"]).expect(0);
+    let mut load = command(&["load"]);
+    load.arg(folder.path().join(npy)).arg("odd-path");
+    finished(load).expect(0);
+    shmarray(&["rm", "odd-path"]).expect(0);
+}
+
+/// A command that cannot print its success says so in its error.
+pub(crate) fn unheard() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, saved) =
+        (repository("crates/shm-npy/tests/data/i4.npy"), folder.path().join("s.npy"));
+    for (arguments, done) in [
+        (["load", text(&file), "unheard"], "unheard is there: ".to_owned()),
+        (["save", "unheard", text(&saved)], format!("{} is saved: ", saved.display())),
+    ] {
+        let mut err = tempfile::tempfile().unwrap();
+        let mut command = command(&arguments);
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        command.stdout(full).stderr(err.try_clone().unwrap());
+        assert_eq!(crate::run::wait(command.spawn().unwrap()).code(), Some(1));
+        err.rewind().unwrap();
+        let told = std::io::read_to_string(err).unwrap();
+        let expected = format!("shmarray: {done}cannot write to standard output: No space left");
+        assert!(told.starts_with(&expected), "{told}");
+    }
+    assert!(saved.exists());
+    shmarray(&["rm", "unheard"]).expect(0);
+}
+
+/// Errors name no file that only this command knows.
+pub(crate) fn temporary_names() {
+    let file = repository("crates/shm-npy/tests/data/i4.npy");
+    shmarray(&["load", text(&file), "temporary"]).expect(0);
+    for arguments in
+        [&["save", "temporary", "/proc/x.npy"][..], &["show", "temporary", "--png", "/proc/x.png"]]
+    {
+        let done = shmarray(arguments).expect(1);
+        assert!(done.err.contains("/proc/x.") && !done.err.contains(".shmarray-"), "{done:#?}");
+    }
+    let version = tempfile::NamedTempFile::new().unwrap();
+    fs::write(version.path(), b"\x93NUMPY\x01\x01\x04\x00{}  ").unwrap();
+    let done = shmarray(&["load", text(version.path()), "versioned"]).expect(1);
+    assert!(done.err.contains("version 1.1;"), "{done:#?}");
+    shmarray(&["rm", "temporary"]).expect(0);
 }

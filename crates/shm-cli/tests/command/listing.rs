@@ -1,10 +1,11 @@
 //! `ls` and `stat`: what they say is what there is.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 
 use serde_json::json;
 use shm_conformance::private;
-use shm_conformance::process::Child;
+use shm_conformance::process::{self, Child};
 use shmarray::prelude::*;
 use shmarray::{Cleanup, Order};
 
@@ -54,7 +55,7 @@ pub(crate) fn listed() {
         "shape": [30, 50], "order": "C", "bytes": 6000, "created": a["created"],
         "age_seconds": a["age_seconds"], "policy": "last-out", "in_use": true,
         "processes": a["processes"], "frozen": false, "guarded": false, "named": true,
-        "abandoned": false,
+        "abandoned": false, "owner": fs::metadata("/dev/shm/listed-a").unwrap().uid(),
     });
     assert_eq!(a, expected, "and no other field");
     let pids = |segment: &serde_json::Value| {
@@ -256,7 +257,14 @@ pub(crate) fn locks() {
     let slot = &one["participants"][0]["slot"];
     assert_eq!(
         one["lock"],
-        json!({"holder": slot, "holder_alive": true, "sharers": [], "poisoned": false})
+        json!({
+            "holder": slot,
+            "holder_alive": true,
+            "holder_waits": false,
+            "is_waited_for": false,
+            "sharers": [],
+            "poisoned": false,
+        })
     );
     drop(_child);
     let one = shmarray(&["stat", "locks", "--json"]).expect(0).json();
@@ -265,5 +273,54 @@ pub(crate) fn locks() {
     let done = shmarray(&["stat", "locks"]).expect(0);
     let told = format!("held by slot {slot}, which is dead, poisoned");
     assert_eq!(done.row("lock").unwrap()[1], told, "{done:#?}");
+    shmarray(&["gc"]).expect(0);
+    let array = GuardedArray::<i32, Ix1>::builder(4).name("waits").backend(BackendKind::Shm);
+    let array = array.zeros().unwrap();
+    let guard = array.read().unwrap();
+    let writer = Child::fork(|| {
+        drop(array.write().unwrap());
+        0
+    });
+    let lock = || shmarray(&["stat", "waits"]).expect(0).row("lock").unwrap()[1].to_owned();
+    process::die_if_hanging(60);
+    while lock() != "slot 1 waits for slots [0]" {}
+    drop(guard);
+    assert!(writer.wait().success());
+}
+
+/// Names that match, in the order that is asked for, of one process.
+pub(crate) fn filtered() {
+    let make = |name: &str, len: usize| {
+        let array = SharedArray::<u8, Ix1>::builder(len).name(name).backend(BackendKind::Shm);
+        keep(array.zeros().unwrap());
+    };
+    let (one, pid) = held(|| {
+        make("filtered-10", 10);
+        make("filtered-9", 30);
+    });
+    let (_two, other) = held(|| make("filtered-100", 20));
+    let names = |arguments: &[&str]| {
+        let done = shmarray(&[&["ls", "filtered-*"], arguments].concat()).expect(0);
+        let names =
+            done.out.lines().skip(1).map(|line| line.split('\t').next().unwrap().to_owned());
+        Vec::from_iter(names)
+    };
+    assert_eq!(names(&[]), ["filtered-9", "filtered-10", "filtered-100"]);
+    assert_eq!(names(&["--sort", "size"]), ["filtered-9", "filtered-100", "filtered-10"]);
+    assert_eq!(names(&["--sort", "age"]).len(), 3);
+    assert_eq!(names(&["--pid", &other.to_string()]), ["filtered-100"]);
+    assert_eq!(names(&["--pid", &pid.to_string()]), ["filtered-9", "filtered-10"]);
+    assert_eq!(names(&["--pid", &std::process::id().to_string()]), [""; 0]);
+    let json = shmarray(&["ls", "--json", "filtered-?"]).expect(0).json();
+    assert_eq!(json["segments"].as_array().unwrap().len(), 1);
+    let done = shmarray(&["ls", "filtered-9", "filtered-x"]).expect(3);
+    assert!(done.out.contains("filtered-9\t") && done.err.contains("\"filtered-x\""), "{done:#?}");
+    shmarray(&["ls", "--pid", "4294967295"]).expect(3);
+    shmarray(&["ls", "filtered-[9"]).expect(2);
+    // The error names the array that was meant.
+    let done = shmarray(&["stat", "filtered-11"]).expect(3);
+    assert!(done.err.contains("did you mean filtered-1"), "{done:#?}");
+    drop(one);
+    drop(_two);
     shmarray(&["gc"]).expect(0);
 }

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::listing::{held, keep, shared};
 use crate::run::shmarray;
 
 const SUBCOMMANDS: [&str; 11] =
@@ -44,28 +46,53 @@ pub(crate) fn completions() {
         ("powershell", None),
     ] {
         let script = shmarray(&["completions", shell]).expect(0).out;
-        for subcommand in SUBCOMMANDS {
-            assert!(script.contains(subcommand), "{shell}: {subcommand}");
-        }
+        assert!(script.contains("SHMARRAY_COMPLETE"), "{shell}: {script}");
         if let Some(arguments) = check
             && let Some((is_well, printed)) = fed(shell, arguments, &script)
         {
             assert!(is_well && printed.is_empty(), "{shell}: {printed}");
         }
     }
-    // It completes.
+    let (_child, _) = held(|| keep(["completed-1", "completed 2"].map(shared)));
+    fs::write("/dev/shm/completed\u{1b}[2J", "SHMARRAY and then nothing that fits").unwrap();
     let bash = shmarray(&["completions", "bash"]).expect(0).out;
-    let ask = "\nCOMP_WORDS=(shmarray wa); COMP_CWORD=1; _shmarray shmarray wa shmarray; echo \"${COMPREPLY[@]}\"";
-    assert_eq!(fed("bash", &[], &(bash + ask)).unwrap(), (true, "watch\n".to_owned()));
+    let program = Path::new(env!("CARGO_BIN_EXE_shmarray")).parent().unwrap().to_str().unwrap();
+    let completed = |words: &[&str]| {
+        let words = words.iter().map(|word| format!("'{word}'"));
+        let words = Vec::from_iter(words).join(" ");
+        let ask = format!(
+            "PATH='{program}':$PATH\n{bash}\nCOMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n\
+             _clap_complete_shmarray shmarray \"${{COMP_WORDS[COMP_CWORD]}}\" x\n\
+             printf '<%s>' \"${{COMPREPLY[@]}}\"\n"
+        );
+        fed("bash", &[], &ask).unwrap().1
+    };
+    assert_eq!(completed(&["shmarray", "wa"]), "<watch>");
+    for subcommand in ["show", "stat", "save", "rm", "ls", "watch"] {
+        let names = completed(&["shmarray", subcommand, "comp"]);
+        assert!(names.contains("<completed-1>") && names.contains("<completed 2>"), "{names}");
+        assert!(!names.contains('\u{1b}'), "{names:?}");
+    }
+    fs::remove_file("/dev/shm/completed\u{1b}[2J").unwrap();
+    drop(_child);
+    shmarray(&["gc"]).expect(0);
 }
 
 pub(crate) fn manual() {
     let page = shmarray(&["man"]).expect(0).out;
     let sections = page.lines().filter_map(|line| line.strip_prefix(".SH "));
     let sections = Vec::from_iter(sections.map(|title| title.trim_matches('"')));
-    for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "SUBCOMMANDS"] {
-        assert!(sections.contains(&section), "{section}: {sections:?}");
-    }
+    let expected = [
+        "NAME",
+        "SYNOPSIS",
+        "DESCRIPTION",
+        "OPTIONS",
+        "SUBCOMMANDS",
+        "EXIT STATUS",
+        "ENVIRONMENT",
+        "EXAMPLES",
+    ];
+    assert_eq!(sections, expected);
     assert!(page.contains(".TH shmarray 1"), "{page}");
 
     let folder = tempfile::tempdir().unwrap();
@@ -74,6 +101,10 @@ pub(crate) fn manual() {
         let name = format!("shmarray-{subcommand}.1");
         let page = fs::read_to_string(folder.path().join(&name)).unwrap();
         assert!(page.contains(&format!(".TH shmarray-{subcommand} 1")), "{name}: {page}");
+        let (start, columns) =
+            (page.find(".SH \"COLUMNS\""), ["ls", "watch"].contains(&subcommand));
+        assert_eq!(start.is_some(), columns, "{name}: {page}");
+        assert!(page.contains(".SH \"EXAMPLES\"\n.nf\nshmarray "), "{name}: {page}");
         if let Some((is_well, printed)) = fed("groff", &["-man", "-ww", "-z"], &page) {
             assert!(is_well && printed.is_empty(), "{name}: {printed}");
         }

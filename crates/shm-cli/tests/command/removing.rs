@@ -1,6 +1,8 @@
 //! `rm` and `gc`: what goes, what stays, and what is said of it.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
 use std::process::Stdio;
 
@@ -60,7 +62,9 @@ pub(crate) fn garbage() {
     assert_eq!((places(&report).len(), &report["dry_run"]), (2, &json!(false)));
     assert!(!exists("garbage-1") && !exists("garbage-2"));
     assert!(exists("garbage-used") && exists("garbage-persist") && exists("garbage-foreign"));
-    assert_eq!(shmarray(&["gc"]).expect(0).out, "0 arrays, 0 bytes removed\n");
+    let left = "garbage-persist is left: it is to persist; `shmarray rm` removes it\n";
+    let told = shmarray(&["gc"]).expect(0).out;
+    assert_eq!(told, format!("{left}0 arrays, 0 bytes removed\n"));
 
     drop(_user);
     let told = shmarray(&["gc"]).expect(0);
@@ -72,6 +76,15 @@ pub(crate) fn garbage() {
 
 pub(crate) fn names() {
     let partner = Partner::start("hold", &[]);
+    // Its arguments tell it from another part of the same program.
+    let stat = shmarray(&["stat", "kept", "--json"]).expect(0).json();
+    let process = &stat["processes"][0];
+    let cmdline = fs::read_to_string(format!("/proc/{}/cmdline", process["pid"])).unwrap();
+    let arguments = Vec::from_iter(cmdline.trim_end_matches('\0').split('\0').skip(1));
+    assert!(!arguments.is_empty());
+    assert_eq!(process["arguments"], json!(arguments));
+    let who = shmarray(&["watch", "kept", "--count", "1"]).expect(0);
+    assert!(who.row("kept").unwrap()[6].contains(arguments[0]), "{who:#?}");
     let done = shmarray(&["rm", "kept"]).expect(0);
     assert!(done.out.starts_with("kept: removed; kept by "), "{done:#?}");
     assert!(!exists("kept"));
@@ -99,7 +112,7 @@ pub(crate) fn others() {
         assert!(refused.err.contains("left alone"), "{refused:#?}");
         assert!(fs::symlink_metadata(format!("/dev/shm/{name}")).is_ok(), "{name}");
     }
-    // What begins as ours do, and is broken, is ours.
+    // A broken file that begins as an array does is ours.
     fs::write("/dev/shm/other-broken", "SHMARRAY and then nothing that fits").unwrap();
     let done = shmarray(&["rm", "other-broken"]).expect(0);
     assert!(done.out.contains("could not be read"), "{done:#?}");
@@ -143,4 +156,47 @@ pub(crate) fn several() {
     shmarray(&["rm", "several-0", "several-1", "several-foreign", "several-2"]).expect(1);
     assert!(!exists("several-1") && !exists("several-2"));
     fs::remove_file("/dev/shm/several-foreign").unwrap();
+}
+
+/// `rm` removes an entry whose name no array can have, by its bytes and as `ls` writes it.
+pub(crate) fn odd_names() {
+    let entry = |name: &OsStr| std::path::Path::new("/dev/shm").join(name);
+    for (name, shown) in [(&b"odd\xff"[..], "odd\\xff"), (b"odd\x1b", "odd\\u{1b}")] {
+        let name = OsStr::from_bytes(name);
+        for asked in [name, OsStr::new(shown)] {
+            fs::write(entry(name), "SHMARRAY and then nothing that fits").unwrap();
+            assert!(shmarray(&["ls"]).expect(0).err.contains(shown));
+            let mut rm = command(&["rm", "--"]);
+            rm.arg(asked);
+            assert!(finished(rm).expect(0).out.contains("removed"));
+            assert!(!entry(name).exists(), "{asked:?}");
+        }
+        // A file that is none of ours is left alone.
+        fs::write(entry(name), "something else").unwrap();
+        let mut rm = command(&["rm", "--"]);
+        rm.arg(name);
+        finished(rm).expect(1);
+        fs::remove_file(entry(name)).unwrap();
+    }
+}
+
+/// Arrays of another user are shown with their owner, and told where they are left.
+pub(crate) fn of_others() {
+    use std::os::unix::fs::chown;
+    drop(held(|| keep(shared("others-dead"))));
+    if chown("/dev/shm/others-dead", Some(65534), Some(65534)).is_err() {
+        println!("not tested: only root gives files away");
+        shmarray(&["gc"]).expect(0);
+        return;
+    }
+    let stat = shmarray(&["stat", "others-dead", "--json"]).expect(0).json();
+    assert_eq!(stat["owner"], 65534);
+    let report = shmarray(&["gc", "--json"]).expect(0).json();
+    assert_eq!(report["segments"], json!([]));
+    let left = &report["left"][0];
+    assert_eq!((&left["place"], &left["owner"]), (&json!("others-dead"), &json!(65534)));
+    let told = shmarray(&["gc"]).expect(0).out;
+    assert!(told.starts_with("others-dead is left: it belongs to "), "{told}");
+    assert!(exists("others-dead"));
+    fs::remove_file("/dev/shm/others-dead").unwrap();
 }

@@ -9,7 +9,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use serde_json::Value;
 use shm_conformance::process::HANGS;
 
-/// What a run has left.
+/// The exit code and the output of a run.
 #[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) code: i32,
@@ -122,7 +122,7 @@ pub(crate) fn exit_codes() {
     }
 }
 
-/// What prints something, whatever there is.
+/// Command lines that print something, whatever there is.
 const TALKATIVE: [&[&str]; 8] = [
     &["ls"],
     &["ls", "--json"],
@@ -163,7 +163,7 @@ pub(crate) fn full() {
         err.read_to_string(&mut text).unwrap();
         assert!(text.contains("No space left on device"), "{arguments:?}: {text}");
     }
-    // What cannot be told is still known by the code.
+    // The code still tells a failure that cannot be printed.
     let mut command = command(&["rm", "nobody"]);
     command.stdout(Stdio::null()).stderr(full());
     let child = command.spawn().unwrap();

@@ -157,7 +157,7 @@ pub(crate) fn drawn() {
     assert_eq!(picture(&file).1, 344);
 }
 
-/// What cannot be drawn leaves the file that was there.
+/// A picture that cannot be drawn leaves the file that was there.
 pub(crate) fn undrawn() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("picture.png");
@@ -171,9 +171,9 @@ pub(crate) fn undrawn() {
         [load("c8", "un-c8"), load("scalar", "un-0"), load("empty", "un-no"), load("i4", "un-i4")];
     for (arguments, expected) in [
         (&["un-c8"][..], "<c8 has no order that colours could show"),
-        (&["un-0"], "a picture has 2 dimensions, this has shape ()"),
+        (&["un-0"], "this has shape ()"),
         (&["un-no"], "there is nothing to draw in shape (0, 3)"),
-        (&["un-i4", "0"], "a picture has 2 dimensions, this has shape (3,)"),
+        (&["un-i4", "0"], "this has shape (3,)"),
         (&["un-i4", "--min", "3", "--max", "-3"], "--min 3 is not below --max -3"),
         (&["un-i4", "--min", "nan"], "finite"),
     ] {
@@ -187,7 +187,7 @@ pub(crate) fn undrawn() {
     drop(arrays);
 }
 
-/// What is larger than a file may be is an error, not SIGXFSZ.
+/// A picture beyond the limit of files is an error, not SIGXFSZ.
 pub(crate) fn limited() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("picture.png");
@@ -213,4 +213,42 @@ pub(crate) fn limited() {
     };
     drawn_within(bytes - 1, 1);
     drawn_within(bytes, 0);
+}
+
+/// An image of three or four channels keeps its colours; opacity stays opacity.
+pub(crate) fn images() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("image.png");
+    for channels in [3, 4] {
+        let colour =
+            |y: usize, x: usize| [40 * y, 30 * x, 200, 7].map(|it| u8::try_from(it).unwrap());
+        let pixels =
+            shmarray::ndarray::Array3::from_shape_fn((5, 4, channels), |(y, x, channel)| {
+                colour(y, x)[channel]
+            });
+        let array = SharedArray::<u8, Ix3>::builder(pixels.dim()).name("image");
+        let array = array.backend(BackendKind::Shm).copy_of(&pixels).unwrap();
+        let done = shmarray(&["show", "image", "--png", file.to_str().unwrap()]).expect(0);
+        assert!(done.out.ends_with(": 204 x 255 pixels, colours\n"), "{done:#?}");
+        let decoder = png::Decoder::new(std::io::BufReader::new(fs::File::open(&file).unwrap()));
+        let mut reader = decoder.read_info().unwrap();
+        let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+        let info = reader.next_frame(&mut bytes).unwrap();
+        assert_eq!((info.width, info.height), (204, 255));
+        let (zoom, width) = (51, 204);
+        for (y, x) in [(0, 0), (254, 203), (51, 50), (50, 51)] {
+            let at = (y * width + x) * channels;
+            assert_eq!(
+                bytes[at..at + channels],
+                colour(y / zoom, x / zoom)[..channels],
+                "{y}, {x}"
+            );
+        }
+        let done = shmarray(&["show", "image", "--png", file.to_str().unwrap(), "--min", "1"]);
+        assert!(done.expect(1).err.contains("colours already"));
+        // One channel, or two, are numbers.
+        shmarray(&["show", "image", "..., 0", "--png", file.to_str().unwrap()]).expect(0);
+        shmarray(&["show", "image", "..., :2", "--png", file.to_str().unwrap()]).expect(1);
+        drop(array);
+    }
 }

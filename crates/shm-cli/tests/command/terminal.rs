@@ -2,11 +2,14 @@
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::process::{Child, Command};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
+
+use shmarray::prelude::*;
+use unicode_width::UnicodeWidthStr;
 
 use crate::listing::{held, keep, shared};
 use crate::run::{command, shmarray, wait};
@@ -16,11 +19,16 @@ pub(crate) fn terminal(columns: u16, rows: u16) -> (File, OwnedFd) {
     let shown = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
     grantpt(&shown).unwrap();
     unlockpt(&shown).unwrap();
-    let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
-    tcsetwinsize(&shown, size).unwrap();
+    resize(&shown, columns, rows);
     let name = ptsname(&shown, Vec::new()).unwrap();
     let written = File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
     (written, shown)
+}
+
+/// Gives it another size.
+pub(crate) fn resize(shown: impl AsFd, columns: u16, rows: u16) {
+    let size = Winsize { ws_col: columns, ws_row: rows, ws_xpixel: 0, ws_ypixel: 0 };
+    tcsetwinsize(shown, size).unwrap();
 }
 
 /// Starts it in that terminal, which nobody else has open from then on.
@@ -29,7 +37,7 @@ pub(crate) fn started(mut command: Command, written: File) -> Child {
     command.spawn().unwrap() // what the command has of it is closed with the command
 }
 
-/// What it shows until nobody writes to it any more.
+/// Everything it shows until nobody writes to it any more.
 pub(crate) fn all_of(shown: OwnedFd) -> String {
     let mut bytes = Vec::new();
     match File::from(shown).read_to_end(&mut bytes) {
@@ -38,9 +46,14 @@ pub(crate) fn all_of(shown: OwnedFd) -> String {
     }
 }
 
-/// What a command shows in a terminal, with these variables.
+/// The output of a command in a terminal, with these variables.
 fn shown(arguments: &[&str], variables: &[(&str, &str)]) -> String {
-    let (written, shown) = terminal(200, 50);
+    shown_in(200, arguments, variables)
+}
+
+/// The same, in a terminal of so many columns.
+pub(crate) fn shown_in(columns: u16, arguments: &[&str], variables: &[(&str, &str)]) -> String {
+    let (written, shown) = terminal(columns, 50);
     let mut command = command(arguments);
     command.envs(variables.iter().copied());
     let child = started(command, written);
@@ -73,6 +86,61 @@ pub(crate) fn colours() {
     assert_eq!(&row[backend..backend + 4], "shm ", "{text}");
     drop(_child);
     shmarray(&["gc"]).expect(0);
+}
+
+/// Long names, wide glyphs and long shapes, in terminals of 60, 80 and 120 columns, and in a tiny one.
+pub(crate) fn widths() {
+    let long = "a-name-that-goes-on-and-on-for-longer-than-any-terminal-is-wide-0123456789-0017";
+    let wide = "数数数数数数数数数数数数数数数数数数数数数数数数数数数数数数-17";
+    let (child, pid) = held(|| {
+        keep([long, wide, "short"].map(shared));
+        let structure =
+            SharedArray::<f64, shmarray::ndarray::Ix5>::builder((1, 22, 3, 4, 5)).name("five");
+        keep(structure.backend(BackendKind::Shm).zeros().unwrap());
+    });
+    let arrays = 4;
+    for columns in [20, 60, 80, 120] {
+        for arguments in [&["ls"][..], &["watch", "--count", "1"]] {
+            let plain = [("NO_COLOR", "1"), ("TERM", "dumb")];
+            let text = shown_in(columns, arguments, &plain);
+            let lines = Vec::from_iter(text.lines().map(|line| line.trim_end_matches('\r')));
+            let rows = lines.iter().skip(2).take(arrays);
+            assert!(rows.clone().all(|line| line.width() <= columns.into()), "{columns}:\n{text}");
+            let names = Vec::from_iter(rows.map(|line| line.split("  ").next().unwrap()));
+            assert_eq!(names.len(), arrays, "{text}");
+            assert!(names.iter().all(|name| !name.is_empty()), "{text}");
+            assert!(names[0].starts_with("a-") && names[0].ends_with("17"), "{text}");
+            let has = |head: &str| lines[0].split_whitespace().any(|word| word == head);
+            // The processes come before the shape.
+            assert!(has("NAME") && has("WHO") && (has("SIZE") || columns < 60), "{text}");
+            assert!(!has("SHAPE") || has("WHO"), "{text}");
+            assert_eq!(has("SHAPE"), columns == 120, "{text}");
+            if columns > 20 {
+                let short = lines.iter().find(|line| line.starts_with("short ")).unwrap();
+                assert!(short.contains(&pid.to_string()), "{text}");
+            }
+        }
+    }
+    let text = shown_in(60, &["ls", "--wide"], &[("NO_COLOR", "1")]);
+    assert!(text.contains(long) && text.contains("POLICY") && text.contains("(1, 22, 3"), "{text}");
+    drop(child);
+    shmarray(&["gc"]).expect(0);
+}
+
+/// Elements stand in lines that fit, and elsewhere in those of NumPy.
+pub(crate) fn elements() {
+    let numbers = shmarray::ndarray::Array1::from_iter(0..200_u16);
+    let array = SharedArray::<u16, Ix1>::builder(200).name("fitted").backend(BackendKind::Shm);
+    let array = array.copy_of(&numbers).unwrap();
+    let longest = |text: &str| text.lines().map(|line| line.trim_end().len()).max().unwrap();
+    for columns in [20, 60, 80, 120] {
+        let text = shown_in(columns, &["show", "fitted"], &[]);
+        let most = usize::from(columns);
+        assert!((most - 5..=most).contains(&longest(&text)), "{columns}: {text}");
+        assert_eq!(text.replace(['[', ']'], " ").split_whitespace().count(), 200);
+    }
+    assert!((70..=75).contains(&longest(&shmarray(&["show", "fitted"]).expect(0).out)));
+    drop(array);
 }
 
 pub(crate) fn control_characters() {

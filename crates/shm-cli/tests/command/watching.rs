@@ -1,13 +1,17 @@
 //! `watch`: for programs, and in a terminal.
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::Stdio;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
+use shmarray::prelude::*;
+use unicode_width::UnicodeWidthStr;
 
 use crate::listing::{held, keep, shared};
 use crate::run::{command, shmarray, wait};
-use crate::terminal::{all_of, started, terminal};
+use crate::screen::Screen;
+use crate::terminal::{all_of, resize, started, terminal};
 
 pub(crate) fn snapshots() {
     let (_child, pid) = held(|| keep(shared("watched")));
@@ -37,38 +41,145 @@ pub(crate) fn reader() {
     assert!(wait(child).success(), "it does not wait for the next table");
 }
 
+/// A terminal with `watch` in it.
+struct Watched {
+    child: Child,
+    /// Keys are typed, and what is drawn is read, here.
+    shown: File,
+    screen: Screen,
+    /// The bytes drawn since the last whole table.
+    pending: Vec<u8>,
+}
+
+/// The end of each table.
+const END: &[u8] = b"\x1b[J";
+
+impl Watched {
+    fn start(arguments: &[&str], columns: u16, rows: u16) -> Self {
+        let (written, shown) = terminal(columns, rows);
+        let mut watch = command(&[&["watch"], arguments].concat());
+        watch.env("NO_COLOR", "1").stdin(written.try_clone().unwrap());
+        let child = started(watch, written);
+        let screen = Screen::new(columns.into(), rows.into());
+        Self { child, shown: shown.into(), screen, pending: Vec::new() }
+    }
+
+    /// Waits for whole tables, until one is as wanted.
+    fn until(&mut self, wanted: impl Fn(&[&str]) -> bool) {
+        let mut bytes = [0; 4096];
+        loop {
+            let end = self.pending.windows(END.len()).position(|part| part == END);
+            match end.map(|end| end + END.len()) {
+                Some(end) => {
+                    let table = String::from_utf8(self.pending.drain(..end).collect()).unwrap();
+                    self.screen.write(&table);
+                    if wanted(&self.screen.lines()) {
+                        return;
+                    }
+                }
+                None => {
+                    let len = self.shown.read(&mut bytes).unwrap();
+                    self.pending.extend(&bytes[..len]);
+                }
+            }
+        }
+    }
+
+    fn typed(&mut self, keys: &str) {
+        self.shown.write_all(keys.as_bytes()).unwrap();
+    }
+
+    fn resize(&mut self, columns: u16, rows: u16) {
+        resize(&self.shown, columns, rows);
+        // A terminal tells the processes that it controls; it controls nobody here.
+        kill_process(Pid::from_child(&self.child), Signal::WINCH).unwrap();
+        self.screen.resize(columns.into(), rows.into());
+    }
+
+    /// How it ends, and what is on the screen then.
+    fn end(mut self) -> (ExitStatus, Vec<String>) {
+        let status = wait(self.child);
+        let text = [self.pending, all_of(self.shown.into()).into_bytes()].concat();
+        self.screen.write(&String::from_utf8(text).unwrap());
+        let lines = self.screen.lines().into_iter().map(str::to_owned).collect();
+        (status, lines)
+    }
+}
+
+/// Makes arrays of these names and numbers of elements, and keeps them.
+fn arrays(arrays: &'static [(&'static str, usize)]) -> shm_conformance::process::Child {
+    let make = |(name, len): &(&str, usize)| {
+        keep(SharedArray::<u8, Ix1>::builder(*len).name(*name).backend(BackendKind::Shm).zeros());
+    };
+    held(|| arrays.iter().for_each(make)).0
+}
+
 pub(crate) fn redrawn() {
-    // Three arrays, in a terminal of five lines: a title, heads and their line, and not all of them.
-    let (_child, _) = held(|| keep(["redrawn-1", "redrawn-2", "redrawn-3"].map(shared)));
-    let (written, mut shown) = terminal(30, 5);
-    let mut watch = command(&["watch", "--interval", "0.1"]);
-    watch.env("NO_COLOR", "1");
-    let child = started(watch, written);
-    // Until it has been drawn three times.
-    let mut text = String::new();
-    let mut bytes = [0; 4096];
-    while text.matches("to end").count() < 3 && text.matches("\x1b[J").count() < 3 {
-        let mut file = std::fs::File::from(shown);
-        let len = file.read(&mut bytes).unwrap();
-        text.push_str(&String::from_utf8_lossy(&bytes[..len]));
-        shown = file.into();
+    let child = arrays(&[("redrawn-1", 1), ("redrawn-2", 2), ("redrawn-10", 10)]);
+    // In a terminal of five lines: a title, heads and their line, and not all of them.
+    let mut watched = Watched::start(&["redrawn-*", "--interval", "0.1"], 30, 5);
+    for _ in 0..3 {
+        watched.until(|lines| {
+            assert_eq!(lines.len(), 5, "{lines:?}");
+            assert!(lines[3].starts_with("redrawn-1 "), "{lines:?}");
+            assert!(lines.iter().all(|line| line.width() <= 30), "{lines:?}");
+            lines[4] == "… 1 to 1 of 3"
+        });
     }
-    // ^C
-    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
-    let status = wait(child);
+    // ^C. What was on the terminal before comes back, and the last table stays.
+    kill_process(Pid::from_child(&watched.child), Signal::INT).unwrap();
+    let (status, lines) = watched.end();
     assert!(!status.success(), "{status}");
-    text.push_str(&all_of(shown));
-    let mut tables = text.split("\x1b[J");
-    assert_eq!(tables.next().unwrap().lines().count(), 4, "{text:?}");
-    for table in tables.take(2) {
-        let lines = table.strip_prefix("\x1b[4A\r").unwrap_or_else(|| panic!("{text:?}"));
-        assert_eq!(lines.lines().count(), 4, "{text:?}");
-        let widths = lines.lines().map(|line| line.trim_end_matches("\x1b[K").chars().count());
-        assert!(widths.max().unwrap() <= 30, "{text:?}");
-        assert!(lines.contains("… ") && lines.contains("more line"), "{text:?}");
+    assert_eq!(lines, [""; 0]);
+    drop(child);
+    shmarray(&["gc"]).expect(0);
+}
+
+pub(crate) fn keys() {
+    let child = arrays(&[("keys-1", 30), ("keys-2", 20), ("keys-10", 10)]);
+    let mut watched = Watched::start(&["keys-*", "--interval", "3600"], 60, 5);
+    let first = |name: &'static str| {
+        move |lines: &[&str]| lines.get(3).is_some_and(|line| line.starts_with(name))
+    };
+    watched.until(first("keys-1 "));
+    watched.typed("j");
+    watched.until(first("keys-2 "));
+    watched.typed("\x1b[A");
+    watched.until(first("keys-1 "));
+    watched.typed("G");
+    watched.until(first("keys-10 "));
+    watched.typed("s");
+    watched.until(first("keys-1 "));
+    watched.typed("  ");
+    watched.until(|lines| lines[3].starts_with("keys-10 ") && lines[0].contains("by size"));
+    watched.typed("nq");
+    let (status, lines) = watched.end();
+    assert!(status.success(), "{status}");
+    assert!(
+        lines[0].starts_with("3 arrays by name, ") && lines[3].starts_with("keys-1 "),
+        "{lines:?}"
+    );
+    drop(child);
+    shmarray(&["gc"]).expect(0);
+}
+
+pub(crate) fn resized() {
+    let child = arrays(&[("resized-1", 1), ("resized-2", 2), ("resized-3", 3), ("resized-4", 4)]);
+    let mut watched = Watched::start(&["resized-*", "--interval", "3600"], 80, 10);
+    watched.until(|lines| lines.len() == 7);
+    for (columns, rows) in [(40, 10), (100, 6), (20, 4), (80, 10)] {
+        watched.resize(columns, rows);
+        watched.until(|lines| {
+            let whole = usize::from(rows).min(7);
+            let heads = lines.iter().filter(|line| line.starts_with("NAME")).count();
+            let titles = lines.iter().filter(|line| line.starts_with("4 arrays")).count();
+            lines.len() == whole
+                && (titles, heads) == (1, 1)
+                && lines.iter().all(|line| line.width() <= columns.into())
+        });
     }
-    // Nothing is left to restore: no hidden cursor, no other screen, no mode at all.
-    assert!(!text.contains("\x1b[?"), "{text:?}");
-    drop(_child);
+    watched.typed("q");
+    assert!(watched.end().0.success());
+    drop(child);
     shmarray(&["gc"]).expect(0);
 }

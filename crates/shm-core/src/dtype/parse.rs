@@ -2,11 +2,22 @@
 
 use std::str::FromStr;
 
-use super::{ByteOrder, DType, Field, Scalar, ScalarKind, TimeUnit, Unit};
-use crate::{Error, ErrorKind, Result};
+use super::literal::Literal;
+use super::scalar::{ByteOrder, Scalar, ScalarKind};
+use super::time::TimeUnit;
+use super::{DType, Field, aliases};
+use crate::error::{Error, ErrorKind, Result};
 
 /// The largest element: NumPy's own limit (`itemsize` is a C `int`).
 const MAX_ITEMSIZE: usize = i32::MAX as usize;
+
+const NO_OBJECTS: &str = "Python objects cannot be shared: NumPy keeps pickles of them";
+const NO_LONG_DOUBLE: &str = "long double differs from machine to machine and is not supported: \
+     convert it once, with `a.astype('f8')` or `a.astype('c16')` in NumPy";
+const NO_TITLES: &str = "titles of fields are not supported: leave them out, with \
+     `a.view([(name, a.dtype[name]) for name in a.dtype.names])` in NumPy";
+const NO_SUB_ARRAY: &str =
+    "a sub-array can be a field and no element: its shape belongs to the array's";
 
 impl FromStr for DType {
     type Err = Error;
@@ -15,41 +26,13 @@ impl FromStr for DType {
         if let Some(common) = Scalar::from_common(descr) {
             return Ok(Self::Scalar(common));
         }
-        let fail = |reason: String| -> Error {
+        parse(descr).map_err(|reason| {
             ErrorKind::InvalidDType {
                 descr: descr.chars().take(80).collect(),
                 reason: reason.chars().take(160).collect(), // it may quote the text
             }
             .into()
-        };
-        if descr.len() > Self::MAX_DESCR_LEN {
-            let reason = format!("{} bytes, at most {}", descr.len(), Self::MAX_DESCR_LEN);
-            return Err(fail(reason));
-        }
-        let mut parser = Parser { rest: descr.trim() };
-        let dtype = if parser.rest.starts_with('[') {
-            parser.structure(0).map_err(&fail)?
-        } else {
-            let scalar = scalar(parser.rest).map_err(&fail)?;
-            parser.rest = "";
-            DType::Scalar(scalar)
-        };
-        if !parser.rest.is_empty() {
-            return Err(fail(format!("unexpected {:?} at its end", parser.rest)));
-        }
-        if let DType::Struct(_) = &dtype {
-            // With every blank, bracket and escape it can be longer than it came.
-            let (written, max) = (dtype.to_string().len(), Self::MAX_DESCR_LEN);
-            if written > max {
-                let reason = format!("{written} bytes when it is written again, at most {max}");
-                return Err(fail(reason));
-            }
-        }
-        match dtype.itemsize() {
-            0 => Err(fail("elements of no bytes are not supported".into())),
-            size if size > MAX_ITEMSIZE => Err(fail(format!("{size} bytes per element"))),
-            _ => Ok(dtype),
-        }
+        })
     }
 }
 
@@ -61,193 +44,211 @@ impl TryFrom<String> for DType {
     }
 }
 
-/// One scalar, such as `<f4` or `<M8[25s]`.
-fn scalar(text: &str) -> Result<Scalar, String> {
-    let mut rest = text;
-    let order = match rest.chars().next() {
-        Some('<') => Some(ByteOrder::Little),
-        Some('>') => Some(ByteOrder::Big),
-        Some('=') => Some(ByteOrder::NATIVE),
-        Some('|') => Some(ByteOrder::None),
-        _ => None,
-    };
-    if order.is_some() {
-        rest = &rest[1..];
+fn parse(descr: &str) -> Result<DType, String> {
+    let max = DType::MAX_DESCR_LEN;
+    if descr.len() > max {
+        return Err(format!("{} bytes, at most {max}", descr.len()));
     }
-    let code = rest.chars().next().ok_or("it is empty")?;
-    rest = &rest[code.len_utf8()..];
-    let digits = rest.len() - rest.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (digits, unit) = rest.split_at(digits);
+    let mut literal = Literal::new(descr);
+    let dtype = match literal.peek() {
+        Some('[') => {
+            let dtype = structure(&mut literal, 0)?;
+            if literal.peek().is_some() {
+                return Err(format!("unexpected {:?} at its end", literal.rest()));
+            }
+            dtype
+        }
+        _ => match text(descr.trim_ascii(), 0)? {
+            (dtype, shape) if shape.is_empty() => dtype,
+            _ => return Err(NO_SUB_ARRAY.into()),
+        },
+    };
+    if let DType::Struct(_) = &dtype {
+        // With every blank, bracket and escape it can be longer than it came.
+        let written = dtype.to_string().len();
+        if written > max {
+            return Err(format!("{written} bytes when it is written again, at most {max}"));
+        }
+    }
+    match dtype.itemsize() {
+        0 => Err("elements of no bytes are not supported".into()),
+        size if size > MAX_ITEMSIZE => Err(format!("{size} bytes per element")),
+        _ => Ok(dtype),
+    }
+}
+
+/// A list of fields.
+fn structure(literal: &mut Literal<'_>, depth: usize) -> Result<DType, String> {
+    if depth >= DType::MAX_DEPTH {
+        return Err(format!("nested deeper than {}", DType::MAX_DEPTH));
+    }
+    literal.expect('[')?;
+    let mut fields: Vec<Field> = Vec::new();
+    while !literal.accept(']') {
+        let field = field(literal, depth)?;
+        if !field.is_padding()
+            && fields.iter().any(|known| known.name == field.name && !known.is_padding())
+        {
+            return Err(format!("field {:?} appears twice", field.name));
+        }
+        fields.push(field);
+        if !literal.accept(',') {
+            literal.expect(']')?;
+            break;
+        }
+    }
+    if fields.is_empty() { Err("it has no field".into()) } else { Ok(DType::Struct(fields)) }
+}
+
+fn field(literal: &mut Literal<'_>, depth: usize) -> Result<Field, String> {
+    literal.expect('(')?;
+    if literal.peek() == Some('(') {
+        return Err(NO_TITLES.into());
+    }
+    let name = literal.string()?;
+    literal.expect(',')?;
+    let (dtype, inner) = value(literal, depth)?;
+    let mut shape = Vec::new();
+    if literal.accept(',') && literal.peek() != Some(')') {
+        shape = literal.shape()?;
+    }
+    literal.expect(')')?;
+    shape.extend(inner);
+    check_shape(&dtype, &shape)?;
+    Ok(Field { name, dtype, shape })
+}
+
+/// What a field is of: a string, a list of fields, or a pair of one of these and a shape.
+fn value(literal: &mut Literal<'_>, depth: usize) -> Result<(DType, Vec<usize>), String> {
+    match literal.peek() {
+        Some('[') => Ok((structure(literal, depth + 1)?, Vec::new())),
+        Some('(') if depth < DType::MAX_DEPTH => {
+            literal.expect('(')?;
+            let (dtype, inner) = value(literal, depth + 1)?;
+            literal.expect(',')?;
+            let mut shape = literal.shape()?;
+            literal.accept(',');
+            literal.expect(')')?;
+            shape.extend(inner);
+            Ok((dtype, shape))
+        }
+        _ => text(&literal.string()?, depth + 1),
+    }
+}
+
+fn check_shape(dtype: &DType, shape: &[usize]) -> Result<(), String> {
+    if shape.contains(&0) {
+        return Err("a sub-array of no elements".into());
+    }
+    if !shape.is_empty() && dtype.itemsize() == 0 {
+        return Err("a sub-array of elements without bytes".into());
+    }
+    Ok(())
+}
+
+/// What NumPy's `dtype` makes of a string: one scalar, or several with commas between them, which
+/// become the fields `f0`, `f1` and so on.
+fn text(text: &str, depth: usize) -> Result<(DType, Vec<usize>), String> {
+    let mut fields: Vec<Field> = Vec::new();
+    let mut rest = text;
+    loop {
+        let (dtype, shape, behind) = item(rest)?;
+        let has_comma = behind.starts_with(',');
+        if !has_comma && fields.is_empty() {
+            return Ok((dtype, shape));
+        }
+        check_shape(&dtype, &shape)?;
+        fields.push(Field { name: format!("f{}", fields.len()), dtype, shape });
+        rest = behind.strip_prefix(',').unwrap_or_default().trim_ascii_start();
+        if rest.is_empty() {
+            break;
+        }
+    }
+    if depth >= DType::MAX_DEPTH {
+        return Err(format!("nested deeper than {}", DType::MAX_DEPTH));
+    }
+    Ok((DType::Struct(fields), Vec::new()))
+}
+
+/// The first scalar of a string, such as `<f4`, `3<f4` or `(2, 3)f4`; its shape, and what is behind it.
+fn item(text: &str) -> Result<(DType, Vec<usize>, &str), String> {
+    let (first, mut rest) = byte_order(text);
+    let mut shape = Vec::new();
+    if rest.trim_ascii_start().starts_with(|c: char| c == '(' || c.is_ascii_digit()) {
+        let mut literal = Literal::new(rest);
+        shape = literal.shape()?;
+        rest = literal.rest().trim_ascii_start();
+    }
+    let (second, rest) = byte_order(rest);
+    let end = rest.find(',').unwrap_or(rest.len());
+    let (code, behind) = rest.split_at(end);
+    let scalar = scalar(second.or(first), code.trim_ascii_end())?;
+    Ok((DType::Scalar(scalar), shape, behind))
+}
+
+fn byte_order(text: &str) -> (Option<ByteOrder>, &str) {
+    let order = match text.chars().next() {
+        Some('<') => ByteOrder::Little,
+        Some('>') => ByteOrder::Big,
+        Some('=') => ByteOrder::NATIVE,
+        Some('|') => ByteOrder::None,
+        _ => return (None, text),
+    };
+    (Some(order), &text[1..])
+}
+
+/// One scalar, such as `f4`, `M8[25s]`, `float32` or `d`. NumPy takes `|` for no order at all, so what
+/// needs an order has the machine's.
+fn scalar(order: Option<ByteOrder>, text: &str) -> Result<Scalar, String> {
+    let kind =
+        kind(text, matches!(order, Some(order) if order != ByteOrder::None), order.is_none())?;
+    let order = order.filter(|order| *order != ByteOrder::None);
+    Ok(Scalar::with_order(kind, order.unwrap_or(ByteOrder::NATIVE)))
+}
+
+fn kind(text: &str, is_ordered: bool, may_be_name: bool) -> Result<ScalarKind, String> {
+    let (name, unit) = text.split_at(text.find('[').unwrap_or(text.len()));
+    let (code, digits) = match aliases::character(name).filter(|_| may_be_name) {
+        Some(code) => (code, ""),
+        None => {
+            let code = name.chars().next().ok_or("it is empty")?;
+            (code, &name[code.len_utf8()..])
+        }
+    };
+    let kind = match (code, digits) {
+        ('M', "" | "8") => return TimeUnit::parse(unit).map(ScalarKind::DateTime),
+        ('m', "" | "8") => return TimeUnit::parse(unit).map(ScalarKind::TimeDelta),
+        ('O', _) => return Err(NO_OBJECTS.into()),
+        ('g' | 'G', "") | ('f', "10" | "12" | "16") | ('c', "20" | "24" | "32") => {
+            return Err(NO_LONG_DOUBLE.into());
+        }
+        (_, "") => aliases::of_character(code)
+            .ok_or_else(|| format!("type {name:?} is not known, or has no size"))?,
+        _ => sized(code, digits, is_ordered)?,
+    };
+    if unit.is_empty() { Ok(kind) } else { Err(format!("unexpected {unit:?} at its end")) }
+}
+
+fn sized(code: char, digits: &str, is_ordered: bool) -> Result<ScalarKind, String> {
+    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+    let (digits, behind) = digits.split_at(end);
     let size: u32 = digits.parse().map_err(|_| format!("size {digits:?} is not a number"))?;
+    if !behind.is_empty() {
+        return Err(format!("unexpected {behind:?} at its end"));
+    }
     let small = u8::try_from(size).unwrap_or(0);
-    let ordered = !matches!(order, None | Some(ByteOrder::None));
-    let kind = match (code, size) {
+    Ok(match (code, size) {
         ('b', 1) => ScalarKind::Bool,
         ('i', 1 | 2 | 4 | 8) => ScalarKind::Int(small),
         ('u', 1 | 2 | 4 | 8) => ScalarKind::UInt(small),
         ('f', 2 | 4 | 8) => ScalarKind::Float(small),
         ('c', 8 | 16) => ScalarKind::Complex(small),
-        ('S' | 'V', 0) => return Err("elements of no bytes are not supported".into()),
-        ('V', 2) if ordered => ScalarKind::BFloat16,
-        ('S', n) => ScalarKind::Bytes(n),
+        ('V', 2) if is_ordered => ScalarKind::BFloat16,
+        ('S' | 'a', n) => ScalarKind::Bytes(n),
+        ('U', n) => ScalarKind::Unicode(n),
         ('V', n) => ScalarKind::Void(n),
-        ('M', 8) => ScalarKind::DateTime(time_unit(unit)?),
-        ('m', 8) => ScalarKind::TimeDelta(time_unit(unit)?),
         _ => return Err(format!("type {code:?} of {size} bytes is not supported")),
-    };
-    if !matches!(code, 'M' | 'm') && !unit.is_empty() {
-        return Err(format!("unexpected {unit:?} at its end"));
-    }
-    let scalar = Scalar::with_order(kind, order.unwrap_or(ByteOrder::NATIVE));
-    if scalar.order == ByteOrder::None && scalar.itemsize() > 1 {
-        // `|` on something that has an order says nothing: NumPy never writes it.
-        if !matches!(kind, ScalarKind::Bytes(_) | ScalarKind::Void(_)) {
-            return Err("its byte order is not given".into());
-        }
-    }
-    Ok(scalar)
-}
-
-fn time_unit(text: &str) -> Result<TimeUnit, String> {
-    if text.is_empty() {
-        return Ok(TimeUnit::Generic);
-    }
-    let inner = text
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'))
-        .ok_or_else(|| format!("time unit {text:?} is not in brackets"))?;
-    let code = inner.trim_start_matches(|c: char| c.is_ascii_digit());
-    let count = match &inner[..inner.len() - code.len()] {
-        "" => 1,
-        digits => digits.parse().map_err(|_| format!("time unit count {digits:?} is too large"))?,
-    };
-    if count == 0 {
-        return Err("a time unit of zero ticks".into());
-    }
-    Unit::ALL
-        .iter()
-        .find(|(_, known)| *known == code)
-        .map(|(unit, _)| TimeUnit::Of(count, *unit))
-        .ok_or_else(|| format!("time unit {code:?} is not known"))
-}
-
-/// A cursor over the Python literal of a structured `descr`.
-struct Parser<'a> {
-    rest: &'a str,
-}
-
-impl Parser<'_> {
-    fn structure(&mut self, depth: usize) -> Result<DType, String> {
-        if depth >= DType::MAX_DEPTH {
-            return Err(format!("nested deeper than {}", DType::MAX_DEPTH));
-        }
-        self.expect('[')?;
-        let mut fields: Vec<Field> = Vec::new();
-        while !self.accept(']') {
-            let field = self.field(depth)?;
-            if !field.name.is_empty() && fields.iter().any(|known| known.name == field.name) {
-                return Err(format!("field {:?} appears twice", field.name));
-            }
-            fields.push(field);
-            if !self.accept(',') {
-                self.expect(']')?;
-                break;
-            }
-        }
-        if fields.is_empty() { Err("it has no field".into()) } else { Ok(DType::Struct(fields)) }
-    }
-
-    fn field(&mut self, depth: usize) -> Result<Field, String> {
-        self.expect('(')?;
-        if self.peek() == Some('(') {
-            return Err("field titles are not supported".into());
-        }
-        let name = self.string()?;
-        self.expect(',')?;
-        let dtype = if self.peek() == Some('[') {
-            self.structure(depth + 1)?
-        } else {
-            DType::Scalar(scalar(&self.string()?)?)
-        };
-        let mut shape = Vec::new();
-        if self.accept(',') && self.peek() != Some(')') {
-            shape = self.shape()?;
-        }
-        self.expect(')')?;
-        Ok(Field { name, dtype, shape })
-    }
-
-    fn shape(&mut self) -> Result<Vec<usize>, String> {
-        if !self.accept('(') {
-            return Ok(vec![self.number()?]);
-        }
-        let mut shape = Vec::new();
-        while !self.accept(')') {
-            shape.push(self.number()?);
-            if !self.accept(',') {
-                self.expect(')')?;
-                break;
-            }
-        }
-        Ok(shape)
-    }
-
-    fn number(&mut self) -> Result<usize, String> {
-        self.skip_blanks();
-        let end = self.rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.rest.len());
-        let (digits, rest) = self.rest.split_at(end);
-        self.rest = rest;
-        match digits.parse() {
-            Ok(0) => Err("a sub-array of no elements".into()),
-            Ok(n) => Ok(n),
-            Err(_) => Err(format!("{digits:?} is not a length")),
-        }
-    }
-
-    fn string(&mut self) -> Result<String, String> {
-        let quote = self.peek().filter(|c| matches!(c, '\'' | '"')).ok_or("a string is missing")?;
-        let mut text = String::new();
-        let mut chars = self.rest.char_indices().skip(1);
-        while let Some((at, c)) = chars.next() {
-            match c {
-                c if c == quote => {
-                    self.rest = &self.rest[at + 1..];
-                    return Ok(text);
-                }
-                '\\' => match chars.next() {
-                    Some((_, c @ ('\\' | '\'' | '"'))) => text.push(c),
-                    _ => return Err("a string has an escape that is not supported".into()),
-                },
-                c => text.push(c),
-            }
-        }
-        Err("a string does not end".into())
-    }
-
-    fn skip_blanks(&mut self) {
-        self.rest = self.rest.trim_start();
-    }
-
-    fn peek(&mut self) -> Option<char> {
-        self.skip_blanks();
-        self.rest.chars().next()
-    }
-
-    fn accept(&mut self, wanted: char) -> bool {
-        let found = self.peek() == Some(wanted);
-        if found {
-            self.rest = &self.rest[wanted.len_utf8()..];
-        }
-        found
-    }
-
-    fn expect(&mut self, wanted: char) -> Result<(), String> {
-        if self.accept(wanted) {
-            return Ok(());
-        }
-        let found: String = self.rest.chars().take(8).collect();
-        Err(format!("expected {wanted:?}, found {found:?}"))
-    }
+    })
 }
 
 #[cfg(test)]
@@ -267,7 +268,7 @@ mod tests {
             for order in [ByteOrder::Little, ByteOrder::Big] {
                 let of_kind = Scalar::with_order(kind, order);
                 let Some(descr) = of_kind.common() else { continue };
-                assert_eq!(scalar(descr), Ok(of_kind));
+                assert_eq!(parse(descr), Ok(DType::Scalar(of_kind)));
                 let is_native = DType::Scalar(of_kind).is_native();
                 assert_eq!(Scalar::from_common(descr), is_native.then_some(of_kind), "{descr}");
                 found += 1;

@@ -247,7 +247,7 @@ fn contradictions_are_corrupt_and_say_their_figures() {
         (CLEANUP, 3, "cleanup has the unknown code 3".to_owned()),
         (ORDER, 2, "order has the unknown code 2".into()),
         (NAME_LEN, 241, "a name of 241 bytes".into()),
-        (DESCR_LEN, 8193, "a dtype of 8193 bytes".into()),
+        (DESCR_LEN, 10_001, "a dtype of 10001 bytes".into()),
         (FLAGS, 2, "flags 0x0002 have unknown bits".into()),
         (FLAGS, 3, "flags 0x0003 have unknown bits".into()),
         (FLAGS, 0x8001, "flags 0x8001 have unknown bits".into()),

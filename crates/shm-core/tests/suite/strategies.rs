@@ -32,7 +32,9 @@ fn time_unit() -> impl Strategy<Value = TimeUnit> {
 }
 
 fn kind() -> impl Strategy<Value = ScalarKind> {
-    use ScalarKind::{BFloat16, Bool, Bytes, Complex, DateTime, Float, Int, TimeDelta, UInt, Void};
+    use ScalarKind::{
+        BFloat16, Bool, Bytes, Complex, DateTime, Float, Int, TimeDelta, UInt, Unicode, Void,
+    };
     prop_oneof![
         select(vec![
             Bool,
@@ -52,6 +54,7 @@ fn kind() -> impl Strategy<Value = ScalarKind> {
             Complex(16),
         ]),
         (1..=64_u32).prop_map(Bytes),
+        (1..=16_u32).prop_map(Unicode),
         (1..=64_u32).prop_map(Void),
         time_unit().prop_map(DateTime),
         time_unit().prop_map(TimeDelta),
@@ -83,11 +86,14 @@ fn nested(leaf: impl Strategy<Value = DType> + 'static) -> impl Strategy<Value =
         ];
         let field = (option::weighted(0.9, name), inner, vec(1..=3_usize, 0..3));
         vec(field, 1..5).prop_map(|fields| {
-            let numbered = (0..).zip(fields).map(|(i, (name, dtype, shape))| Field {
-                // The number makes it unique; no name at all is padding.
-                name: name.map(|name| format!("{name}{i}")).unwrap_or_default(),
-                dtype,
-                shape,
+            let numbered = (0..).zip(fields).map(|(i, (name, dtype, shape))| {
+                // The number makes it unique; bytes without a name are padding.
+                let is_void = dtype.to_string().starts_with("|V");
+                let name = match name {
+                    None if is_void => String::new(),
+                    name => format!("{}{i}", name.unwrap_or_default()),
+                };
+                Field { name, dtype, shape }
             });
             DType::Struct(numbered.collect())
         })

@@ -72,11 +72,11 @@ fn pages_of_the_pool_are_taken_only_if_asked_for_and_enough() {
     for shmem in SETTINGS {
         let enough = machine(shmem, Setting::Always, LEN / UNIT as u64);
         let plan = decide(Pages::Huge, Home::Kernel, LEN, &enough);
-        assert!(plan.is_pooled(), "{shmem:?}");
-        assert!(!decide(Pages::Huge, Home::Mount, LEN, &enough).is_pooled());
-        assert!(!decide(Pages::Auto, Home::Kernel, LEN, &enough).is_pooled());
+        assert!(plan.is_hugetlb(), "{shmem:?}");
+        assert!(!decide(Pages::Huge, Home::Mount, LEN, &enough).is_hugetlb());
+        assert!(!decide(Pages::Auto, Home::Kernel, LEN, &enough).is_hugetlb());
         // The last page counts as a whole.
-        assert!(!decide(Pages::Huge, Home::Kernel, LEN + 1, &enough).is_pooled());
+        assert!(!decide(Pages::Huge, Home::Kernel, LEN + 1, &enough).is_hugetlb());
     }
 }
 
@@ -126,18 +126,18 @@ fn only_what_matters_is_read() {
     }
 }
 
-/// Which attempts are made where the pool is empty; the second says that it works.
+/// Which attempts are made where no hugetlb page is free; the second says that it works.
 fn attempts(fill: Option<Fill<'_>>, is_begun: bool) -> Vec<Kind> {
     let kinds = RefCell::new(Vec::new());
-    let pooled = PagePlan { kind: Kind::Pooled, unit: UNIT, reason: "for the test" };
-    let made = pooled.carry_out(fill, |plan, fill| {
+    let hugetlb = PagePlan { kind: Kind::Hugetlb, unit: UNIT, reason: "for the test" };
+    let made = hugetlb.carry_out(fill, |plan, fill| {
         kinds.borrow_mut().push(plan.kind);
-        if let Some(Fill::Once(_, begun)) = fill {
+        if let Some(Fill::InOrderOnce(_, begun)) = fill {
             begun.set(is_begun);
         }
         let place = String::new();
         let empty = ErrorKind::NoSpace { needs: LEN, has: None, place }.into();
-        if plan.is_pooled() { Err(empty) } else { Ok(()) }
+        if plan.is_hugetlb() { Err(empty) } else { Ok(()) }
     });
     let kinds = kinds.into_inner();
     assert_eq!(made.is_ok(), kinds.len() == 2);
@@ -146,9 +146,9 @@ fn attempts(fill: Option<Fill<'_>>, is_begun: bool) -> Vec<Kind> {
 
 #[test]
 fn contents_that_are_wrong_are_not_read_again() {
-    let pooled = PagePlan { kind: Kind::Pooled, unit: UNIT, reason: "for the test" };
+    let hugetlb = PagePlan { kind: Kind::Hugetlb, unit: UNIT, reason: "for the test" };
     let calls = Cell::new(0);
-    let made = pooled.carry_out(None, |_, _| -> Result<()> {
+    let made = hugetlb.carry_out(None, |_, _| -> Result<()> {
         calls.set(calls.get() + 1);
         Err(ErrorKind::Corrupt { what: "file", reason: "for the test".into() }.into())
     });
@@ -162,10 +162,10 @@ fn where_the_pool_is_empty_the_next_best_is_tried_unless_the_contents_are_used_u
     for kinds in [
         attempts(None, false),
         attempts(Some(Fill::InOrder(&mut fill)), false),
-        attempts(Some(Fill::Once(&mut fill, &begun)), false),
+        attempts(Some(Fill::InOrderOnce(&mut fill, &begun)), false),
     ] {
         assert_eq!(kinds.len(), 2);
-        assert!(kinds[0] == Kind::Pooled && kinds[1] != Kind::Pooled, "{kinds:?}");
+        assert!(kinds[0] == Kind::Hugetlb && kinds[1] != Kind::Hugetlb, "{kinds:?}");
     }
-    assert_eq!(attempts(Some(Fill::Once(&mut fill, &begun)), true), [Kind::Pooled]);
+    assert_eq!(attempts(Some(Fill::InOrderOnce(&mut fill, &begun)), true), [Kind::Hugetlb]);
 }

@@ -1,6 +1,6 @@
 //! Memfds with payloads, and descriptors counted.
 
-use std::os::fd::OwnedFd;
+use std::fs::File;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::io::{pread, pwrite};
@@ -22,16 +22,16 @@ pub fn payload(backend: BackendKind, count: usize) -> Payload {
 }
 
 /// A memfd whose first bytes are a number.
-pub fn memfd(number: usize) -> OwnedFd {
+pub fn memfd(number: usize) -> File {
     let fd = memfd_create("pass", MemfdFlags::CLOEXEC).unwrap();
     pwrite(&fd, &number.to_ne_bytes(), 0).unwrap();
-    fd
+    fd.into()
 }
 
 /// The number in a memfd.
-pub fn number(fd: &OwnedFd) -> usize {
+pub fn number(file: &File) -> usize {
     let mut bytes = [0; size_of::<usize>()];
-    assert_eq!(pread(fd, &mut bytes, 0).unwrap(), bytes.len());
+    assert_eq!(pread(file, &mut bytes, 0).unwrap(), bytes.len());
     usize::from_ne_bytes(bytes)
 }
 

@@ -210,7 +210,7 @@ def select(
     *,
     workers: str | None = None,
     backend: str | None = None,
-    historical: bool = False,
+    named: bool = False,
 ) -> Selection:
-    """Which backend an array of so many bytes would get, and why."""
-    return Selection(*_native.select(nbytes, workers, backend, historical))
+    """Which backend an array of so many bytes would get, and why; `named`: others are to find it by its name."""
+    return Selection(*_native.select(nbytes, workers, backend, named))

@@ -1,9 +1,12 @@
 //! Every branch of the choice, on machines that are made up.
 
-use proptest::prelude::*;
+mod properties;
 
 use super::*;
-use crate::{Cgroup, CgroupVersion, Preference, Space};
+use shm_map::{Cgroup, CgroupVersion};
+
+use crate::settings::Preference;
+use crate::space::Space;
 use BackendKind::{Memfd, Mmap, Shm};
 use Workers::{Forked, Spawned, Unknown};
 
@@ -18,6 +21,7 @@ fn machine(shm: Space) -> Facts {
     Facts {
         os: "linux",
         backends: BackendKind::ALL.map(|backend| (backend, Availability::Works)).to_vec(),
+        refused_to_make: Vec::new(),
         shm,
         shm_now: shm,
         overcommit: Some(0),
@@ -76,19 +80,6 @@ fn windows_has_shm() {
     for one in [Unknown, Forked, Spawned] {
         assert_eq!(automatic(&facts, &workers(one)).unwrap(), Shm);
     }
-}
-
-#[test]
-fn the_historical_order_prefers_mmap_but_not_for_spawned_workers() {
-    let historical = |one| Needs { historical: true, ..workers(one) };
-    let full = machine(limited(0));
-    assert_eq!(automatic(&full, &historical(Unknown)).unwrap(), Mmap);
-    assert_eq!(automatic(&full, &historical(Forked)).unwrap(), Mmap);
-    assert_eq!(automatic(&full, &historical(Spawned)).unwrap(), Memfd);
-    let roomy = machine(Space::Unlimited);
-    assert_eq!(automatic(&roomy, &historical(Unknown)).unwrap(), Shm);
-    let selection = choose(&full, &Settings::default(), &historical(Unknown)).unwrap();
-    assert_eq!(selection.warning(), None);
 }
 
 #[test]
@@ -224,7 +215,13 @@ fn nothing_left_for_want_of_space_is_no_space() {
 #[test]
 fn an_explanation_has_every_candidate_and_the_figures() {
     let mut facts = with(machine(limited(MIB)), Memfd, refused("memfd_create: denied"));
-    facts.cgroup = Some(Cgroup { version: CgroupVersion::V2, limit: Some(1000), usage: Some(10) });
+    facts.cgroup = Some(Cgroup {
+        version: CgroupVersion::V2,
+        limit: Some(1000),
+        usage: Some(10),
+        unreclaimable: 5,
+        swap: 0,
+    });
     let selection = choose(&facts, &Settings::default(), &Needs::default()).unwrap();
     assert_eq!(
         selection.to_string(),
@@ -240,116 +237,149 @@ fn an_explanation_has_every_candidate_and_the_figures() {
     );
 }
 
-fn any_backend() -> impl Strategy<Value = BackendKind> {
-    prop::sample::select(BackendKind::ALL.to_vec())
+/// The error of a `/dev/shm` in which others took the space.
+fn full(free: u64) -> Error {
+    ErrorKind::NoSpace { needs: 4096, has: Some(free), place: "/dev/shm".into() }.into()
 }
 
-prop_compose! {
-    fn any_availability()(which in 0..3) -> Availability {
-        match which {
-            0 => Availability::Works,
-            1 => Availability::NotCompiled,
-            _ => refused("a reason"),
+/// The error of a sandbox that forbids `/dev/shm`.
+fn forbidden() -> Error {
+    ErrorKind::BackendRefused { backend: Shm, reason: "open: Permission denied".into() }.into()
+}
+
+fn exists() -> Error {
+    ErrorKind::AlreadyExists { name: "a".into(), backend: Shm }.into()
+}
+
+fn chosen(facts: &Facts, needs: Needs) -> Selection {
+    choose(facts, &Settings::default(), &needs).unwrap()
+}
+
+#[test]
+fn after_a_refusal_the_next_of_the_order_is_taken() {
+    let roomy = machine(Space::Unlimited);
+    for (one, expected) in [(Unknown, [Memfd, Mmap]), (Forked, [Mmap, Memfd])] {
+        let first = chosen(&roomy, workers(one)).refused(forbidden()).unwrap();
+        assert_eq!(first.chosen, expected[0]);
+        assert_eq!(first.fell_from(), None, "it counts for every array");
+        let second = first.refused(full(0)).unwrap();
+        assert_eq!(second.chosen, expected[1]);
+        let error = second.refused(full(7)).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::NoSpace { has: Some(7), .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_refusal_never_leads_spawned_workers_to_mmap() {
+    let first = chosen(&machine(Space::Unlimited), workers(Spawned)).refused(forbidden()).unwrap();
+    assert_eq!(first.chosen, Memfd);
+    let denied = Error::os("memfd_create", "a", std::io::ErrorKind::PermissionDenied.into());
+    let error = first.refused(denied).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Os { call: "memfd_create", .. }), "{error}");
+}
+
+#[test]
+fn what_was_asked_for_does_not_fall() {
+    let roomy = machine(Space::Unlimited);
+    let named = Needs { backend: Some(Shm), ..Needs::default() };
+    let error = chosen(&roomy, named).refused(forbidden()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::BackendRefused { .. }), "{error}");
+    let set = Settings { set: Some(Shm), ..Settings::default() };
+    let environment =
+        Settings { environment: Some(Preference::Backend(Shm)), ..Settings::default() };
+    for settings in [set, environment] {
+        let selection = choose(&roomy, &settings, &Needs::default()).unwrap();
+        assert!(selection.refused(full(0)).is_err());
+    }
+}
+
+#[test]
+fn what_is_not_the_system_s_refusal_does_not_fall() {
+    let error = chosen(&machine(Space::Unlimited), Needs::default()).refused(exists()).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::AlreadyExists { .. }), "{error}");
+}
+
+#[test]
+fn a_refusal_is_told_with_its_reason() {
+    let needs = Needs { bytes: Some(4096), ..Needs::default() };
+    let selection = || chosen(&machine(Space::Unlimited), needs);
+    let told = |error| selection().refused(error).unwrap().to_string();
+    let forbidden = told(forbidden());
+    assert!(
+        forbidden.starts_with("memfd, chosen automatically for unknown workers\n"),
+        "{forbidden}"
+    );
+    assert!(
+        forbidden.contains(
+            "shm: the system refused to make an array: backend shm does not work here: open: \
+             Permission denied"
+        ),
+        "{forbidden}"
+    );
+    let full_now = told(full(5));
+    assert!(
+        full_now.contains(
+            "for this array alone\n  shm: /dev/shm has 5 bytes free; this array needs 4096"
+        ),
+        "{full_now}"
+    );
+    // A quota: the error says no space, its figures say that there is enough.
+    let quota = told(full(1 << 40));
+    assert!(quota.contains("for this array alone"), "{quota}");
+    assert!(quota.contains("shm: the system refused to make this array: no space"), "{quota}");
+}
+
+#[test]
+fn a_backend_that_refused_is_passed_over_unless_asked_for() {
+    let mut facts = machine(Space::Unlimited);
+    facts.refused_to_make.push((Shm, "Landlock".into()));
+    for (one, expected) in [(Unknown, Memfd), (Forked, Mmap), (Spawned, Memfd)] {
+        assert_eq!(automatic(&facts, &workers(one)).unwrap(), expected);
+    }
+    let asked = Needs { backend: Some(Shm), ..Needs::default() };
+    assert_eq!(chosen(&facts, asked).chosen, Shm);
+    facts.refused_to_make.push((Memfd, "seccomp".into()));
+    let error = automatic(&facts, &workers(Spawned)).unwrap_err().to_string();
+    assert!(error.contains("Landlock") && error.contains("seccomp"), "{error}");
+}
+
+#[test]
+fn a_name_that_is_a_promise_gets_a_backend_with_names() {
+    let named = |one| Needs { named: true, bytes: Some(MIB), ..workers(one) };
+    let roomy = machine(limited(100 * MIB));
+    let small = machine(limited(64 * MIB));
+    for one in [Unknown, Forked, Spawned] {
+        assert_eq!(chosen(&roomy, named(one)).chosen, Shm);
+    }
+    assert_eq!(chosen(&small, named(Forked)).chosen, Mmap);
+    for one in [Unknown, Spawned] {
+        let error = automatic(&small, &named(one)).unwrap_err();
+        let text = error.to_string();
+        assert!(matches!(error.kind(), ErrorKind::BackendRefused { backend: Shm, .. }), "{text}");
+        for part in ["67108864 bytes free", "nor does memfd: these workers cannot", "a label only"]
+        {
+            assert!(text.contains(part), "{text}");
         }
     }
+    // Asked for, it is given.
+    let memfd = Needs { backend: Some(Memfd), ..named(Spawned) };
+    assert_eq!(chosen(&small, memfd).chosen, Memfd);
 }
 
-fn any_space() -> impl Strategy<Value = Space> {
-    prop_oneof![
-        any::<u64>().prop_map(limited),
-        (0..200 * MIB).prop_map(limited),
-        Just(Space::Unlimited),
-        Just(Space::Unmeasured),
-    ]
-}
-
-prop_compose! {
-    fn any_facts()(
-        backends in prop::array::uniform3(any_availability()),
-        shm in any_space(),
-        shm_now in any_space(),
-    ) -> Facts {
-        Facts {
-            backends: BackendKind::ALL.into_iter().zip(backends).collect(),
-            shm_now,
-            ..machine(shm)
-        }
-    }
-}
-
-prop_compose! {
-    fn any_settings()(
-        environment in prop::option::of(prop_oneof![
-            Just(Preference::Automatic),
-            any_backend().prop_map(Preference::Backend),
-        ]),
-        set in prop::option::of(any_backend()),
-        shm_min_free in any::<u64>(),
-    ) -> Settings {
-        Settings { environment, set, shm_min_free }
-    }
-}
-
-prop_compose! {
-    fn any_needs()(
-        backend in prop::option::of(any_backend()),
-        bytes in prop::option::of(any::<u64>()),
-        workers in prop::sample::select(vec![Unknown, Forked, Spawned]),
-        historical in any::<bool>(),
-    ) -> Needs {
-        Needs { backend, bytes, workers, historical }
-    }
-}
-
-proptest! {
-    #[test]
-    fn whatever_the_machine(
-        facts in any_facts(),
-        settings in any_settings(),
-        needs in any_needs(),
-    ) {
-        let asked = needs.backend.or(settings.explicit().map(|(backend, _)| backend));
-        match choose(&facts, &settings, &needs) {
-            Ok(selection) => {
-                let chosen = selection.chosen;
-                prop_assert!(asked.is_none_or(|asked| asked == chosen));
-                prop_assert!(needs.workers != Spawned || chosen != Mmap);
-                prop_assert_eq!(facts.availability(chosen), &Availability::Works);
-                let taken = selection.candidates.iter().filter(|one| one.verdict == Verdict::Taken);
-                prop_assert_eq!(taken.map(|one| one.backend).collect::<Vec<_>>(), [chosen]);
-                let mut listed: Vec<_> =
-                    selection.candidates.iter().map(|one| one.backend).collect();
-                listed.sort();
-                prop_assert_eq!(listed, BackendKind::ALL);
-                if let Some(next) = selection.clone().fall(5) {
-                    prop_assert_eq!(selection.source, SelectedBy::Automatic);
-                    prop_assert!(next.chosen != chosen);
-                    prop_assert!(needs.workers != Spawned || next.chosen != Mmap);
-                    prop_assert_eq!(facts.availability(next.chosen), &Availability::Works);
-                    let taken = next.candidates.iter().filter(|one| one.verdict == Verdict::Taken);
-                    prop_assert_eq!(taken.map(|one| one.backend).collect::<Vec<_>>(), [next.chosen]);
-                    let left = next.candidates.iter().find(|one| one.backend == chosen);
-                    let verdict = left.map(|one| &one.verdict);
-                    let too_large = Verdict::PassedOver(Why::ArrayTooLarge {
-                        free: 5,
-                        bytes: needs.bytes.unwrap_or_default(),
-                    });
-                    prop_assert_eq!(verdict, Some(&too_large));
-                }
-                if selection.source == SelectedBy::Automatic {
-                    let before = selection.candidates.iter().take_while(|one| one.backend != chosen);
-                    for one in before {
-                        prop_assert!(matches!(one.verdict, Verdict::PassedOver(_)));
-                    }
-                }
-            }
-            Err(error) => {
-                prop_assert!(!error.to_string().is_empty());
-                if let Some(asked) = asked {
-                    let works = facts.availability(asked) == &Availability::Works;
-                    prop_assert!(!works || (asked == Mmap && needs.workers == Spawned));
-                }
-            }
-        }
-    }
+#[test]
+fn a_name_that_is_a_promise_does_not_fall_to_where_it_cannot_be_found() {
+    let needs = |one, bytes| Needs { named: true, bytes: Some(bytes), ..workers(one) };
+    let roomy = machine(limited(100 * MIB));
+    // Too large from the start, and too large by the time it is made.
+    let error = automatic(&roomy, &needs(Unknown, 200 * MIB)).unwrap_err().to_string();
+    assert!(error.contains("104857600 bytes free; this array needs 209715200"), "{error}");
+    let error = chosen(&roomy, needs(Unknown, MIB)).refused(full(5)).unwrap_err().to_string();
+    assert!(error.contains("5 bytes free; this array needs 1048576"), "{error}");
+    assert!(error.contains("a label only"), "{error}");
+    assert_eq!(chosen(&roomy, needs(Forked, MIB)).refused(full(5)).unwrap().chosen, Mmap);
+    // Nothing else is there anyway: it is the space, not the names.
+    let alone =
+        with(with(roomy, Memfd, Availability::NotCompiled), Mmap, Availability::NotCompiled);
+    let error = chosen(&alone, needs(Unknown, MIB)).refused(full(5)).unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::NoSpace { has: Some(5), .. }), "{error}");
 }

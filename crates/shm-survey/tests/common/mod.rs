@@ -38,9 +38,9 @@ pub(crate) fn whole(name: &Name) -> Vec<u8> {
 }
 
 /// The data of an array of 100 `u64`.
-pub(crate) fn data(specimen: &SegmentInfo) -> Vec<u8> {
+pub(crate) fn data(segment: &SegmentInfo) -> Vec<u8> {
     let mut data = vec![0; 800];
-    specimen.read_at(&mut data, 0).unwrap();
+    segment.read_at(&mut data, 0).unwrap();
     data
 }
 

@@ -1,4 +1,4 @@
-//! A barrier's state and places as the bits of a word each.
+//! A barrier's state and seats as the bits of a word each.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use shm_presence::Owner;
 
 use crate::words::low_half;
 
-/// Whoever waits sleeps on the low half.
+/// The state. A waiter sleeps on the low half.
 ///
 /// | bits | what |
 /// |---|---|
 /// | 0..23 | phase |
-/// | 23..31 | how often somebody has taken a place or left, so that it changes then |
+/// | 23..31 | how often a participant has taken a seat or left: the low half changes then |
 /// | 31 | broken |
 /// | 32..40 | size |
-/// | 40..48 | the slot, plus 1, of who broke it |
+/// | 40..48 | the slot, plus 1, of the participant that broke it |
 /// | 48..50 | how |
 /// | 50..57 | how many have arrived in the phase |
-/// | 57 | somebody sleeps |
+/// | 57 | a participant sleeps |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) phase: u64,
@@ -28,7 +28,7 @@ pub(crate) struct State {
     pub(crate) asleep: bool,
 }
 
-/// Who broke a barrier.
+/// The participant that broke a barrier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Broken {
     pub(crate) slot: u32,
@@ -61,13 +61,13 @@ impl fmt::Display for How {
 
 /// Phases are counted modulo so many.
 const PHASES: u64 = 1 << 23;
-/// Whoever takes a place or leaves is counted modulo so many.
+/// Seats taken and left are counted modulo so many.
 const MOVES: u64 = 1 << 8;
 const BROKEN: u64 = 1 << 31;
 const ARRIVED: u64 = 0x7f;
 const ASLEEP: u64 = 1 << 57;
 
-/// Of a place: that its owner has left.
+/// Of a seat: that its owner has left.
 pub(crate) const GONE: u64 = 1 << 31;
 
 impl State {
@@ -97,7 +97,7 @@ impl State {
         self.phase | self.moves << 23 | broken | u64::from(self.size) << 32 | arrived << 50 | asleep
     }
 
-    /// For others than those who had places until now: two phases on, so that no place of theirs
+    /// For others than those who had seats until now: two phases on, so that no seat of theirs
     /// can be taken for one of the new.
     pub(crate) fn anew(self, size: u32) -> Self {
         Self { phase: after(after(self.phase)), broken: None, size, arrived: 0, ..self }
@@ -111,12 +111,12 @@ impl State {
         }
     }
 
-    /// Somebody has taken a place or left, and all else is as it was.
+    /// Somebody has taken a seat or left, and all else is as it was.
     pub(crate) fn moved(self) -> Self {
         Self { moves: (self.moves + 1) % MOVES, ..self }
     }
 
-    /// What of it changes only if the barrier begins anew or breaks, or somebody takes a place or
+    /// What of it changes only if the barrier begins anew or breaks, or somebody takes a seat or
     /// leaves.
     pub(crate) fn members(self) -> Self {
         Self { phase: 0, arrived: 0, asleep: false, ..self }
@@ -131,28 +131,28 @@ pub(crate) fn after(phase: u64) -> u64 {
     (phase + 1) % PHASES
 }
 
-/// A place: its owner, in bits 8..31 the phase that is next for it, and in 31 whether it has left.
+/// A seat: its owner, in bits 8..31 the phase that is next for it, and in 31 whether it has left.
 /// Who has arrived in phase n has phase n + 1 next, from a moment after it was counted.
-pub(crate) fn place_bits(owner: Owner, next: u64) -> u64 {
+pub(crate) fn seat_bits(owner: Owner, next: u64) -> u64 {
     owner.bits() | next << 8
 }
 
-/// The phase that is next for who has that place.
-fn next_of(place: u64) -> u64 {
-    place >> 8 & (PHASES - 1)
+/// The phase that is next for who has that seat.
+fn next_of(seat: u64) -> u64 {
+    seat >> 8 & (PHASES - 1)
 }
 
-/// Whether who has that place has arrived in the phase of that state.
-pub(crate) fn has_arrived(place: u64, state: State) -> bool {
-    next_of(place) == after(state.phase)
+/// Whether who has that seat has arrived in the phase of that state.
+pub(crate) fn has_arrived(seat: u64, state: State) -> bool {
+    next_of(seat) == after(state.phase)
 }
 
-pub(crate) fn is_taken(place: u64) -> bool {
-    Owner::in_word(place).is_some() && place & GONE == 0
+pub(crate) fn is_taken(seat: u64) -> bool {
+    Owner::in_word(seat).is_some() && seat & GONE == 0
 }
 
-/// Whether somebody took a place, or arrived, in the phase of that state. Beginning anew moves two
-/// phases on, so that no older place is taken for one of them.
-pub(crate) fn is_of(place: u64, state: State) -> bool {
-    [state.phase, after(state.phase)].contains(&next_of(place))
+/// Whether somebody took a seat, or arrived, in the phase of that state. Beginning anew moves two
+/// phases on, so that no older seat is taken for one of them.
+pub(crate) fn is_of(seat: u64, state: State) -> bool {
+    [state.phase, after(state.phase)].contains(&next_of(seat))
 }

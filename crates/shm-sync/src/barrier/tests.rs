@@ -1,4 +1,4 @@
-//! A wait that fails, as the system may: whoever was counted in it is counted once.
+//! A wait that fails, as the system may: its participant stays counted, once.
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
 use std::cell::Cell;
@@ -9,7 +9,8 @@ use shm_core::{ErrorKind, Result};
 
 use super::*;
 use crate::atomic::AtomicU64;
-use crate::system::{Liveness, Sleep};
+use crate::liveness::Liveness;
+use crate::sleep::Sleep;
 use crate::words::Entry;
 
 /// One in which all live, and which fails when it is next asked who does, if it says so.
@@ -48,11 +49,11 @@ fn line() -> Line {
         since: word(),
         marks: word(),
         entry: Entry { owner: word(), task: word() },
-        place: word(),
+        seat: word(),
     }
 }
 
-/// Two have places, and the wait of the first fails after it has been counted.
+/// Two have seats, and the wait of the first fails after it has been counted.
 fn after_a_failed_wait(test: impl FnOnce(&Barrier<'_>, &Failing, Taken, Taken)) {
     let (words, lines) = (BarrierWords { state: AtomicU64::new(0) }, [line(), line()]);
     let barrier = Barrier { words: &words, lines: &lines, size: 2 };
@@ -129,7 +130,7 @@ impl Liveness for Waking {
     }
 }
 
-/// Whoever goes on stays counted, so the other is the last to come. Whoever gives up breaks the
+/// A waiter that goes on stays counted, so the other is the last to come. One that gives up breaks the
 /// barrier, unless all have come.
 #[test]
 fn a_hook_goes_on_or_breaks_the_barrier() {

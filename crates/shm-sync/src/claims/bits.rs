@@ -152,7 +152,7 @@ pub(crate) struct Task {
 const IDLE: u64 = 0;
 const WANTS: u64 = 1;
 const HOLDS: u64 = 2;
-const HOLDS_AGAIN: u64 = 3;
+const HOLDS_RETRY: u64 = 3;
 
 impl Task {
     pub(crate) fn of(word: u64) -> Self {
@@ -175,13 +175,13 @@ impl Task {
         Self { round, chunk, state: WANTS }
     }
 
-    pub(crate) fn holds(round: u32, chunk: u32, again: bool) -> Self {
-        Self { round, chunk, state: if again { HOLDS_AGAIN } else { HOLDS } }
+    pub(crate) fn holds(round: u32, chunk: u32, is_retry: bool) -> Self {
+        Self { round, chunk, state: if is_retry { HOLDS_RETRY } else { HOLDS } }
     }
 
     /// Whether it is held, by its owner or until somebody takes it.
     pub(crate) fn is_held(self) -> bool {
-        matches!(self.state, HOLDS | HOLDS_AGAIN)
+        matches!(self.state, HOLDS | HOLDS_RETRY)
     }
 
     pub(crate) fn is_held_in(self, round: u32) -> bool {

@@ -7,7 +7,7 @@ use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::barrier::{Barrier, Blocked, Broken, How, Taken};
 use crate::event::Event;
-use crate::system::Timeout;
+use crate::wait::Timeout;
 
 /// What each participant writes, for the others to read in the next phase.
 #[derive(Default)]
@@ -66,7 +66,7 @@ impl Model {
         Ok(())
     }
 
-    /// The barrier is as good as new for whoever comes after all others have left.
+    /// The barrier is as good as new for a participant that comes after all others have left.
     fn end(&self) {
         self.join();
         let mut taken = self.join_in(0, 1);
@@ -96,8 +96,8 @@ fn three_participants() {
     });
 }
 
-/// Whoever waits is told, at once, of one that had a place and leaves. When both have left, the
-/// barrier is as good as new: nobody is told of old places.
+/// A waiter is told, at once, of a participant that had a seat and leaves. When both have left, the
+/// barrier is as good as new: nobody is told of old seats.
 #[test]
 fn one_leaves() {
     explore("barrier: 2 participants, 1 leaves, then 2 phases of both", Some(2), || {
@@ -114,7 +114,7 @@ fn one_leaves() {
     });
 }
 
-/// The same for two who take places at one time, of whom one leaves when both have their places.
+/// The same for two who take seats at one time, of whom one leaves when both have their seats.
 #[test]
 fn one_leaves_who_came_with_the_other() {
     explore("barrier: 2 come at one time, then 1 leaves", Some(3), || {
@@ -148,7 +148,7 @@ fn one_leaves_and_comes_again() {
     });
 }
 
-/// Whoever lives goes through with the dead who had come, and is told of the others.
+/// The living go through with the dead that had arrived, and are told of the others.
 #[test]
 fn a_participant_dies() {
     explore_deaths("barrier: 2 participants, 2 phases, 1 dies", Some(3), |victim| {
@@ -185,7 +185,7 @@ fn a_participant_dies_and_two_are_told() {
     });
 }
 
-/// Whoever dies as it joins, gives up or leaves keeps nobody from beginning anew.
+/// A participant that dies as it joins, gives up or leaves keeps no other from beginning anew.
 #[test]
 fn one_dies_as_it_comes_and_goes() {
     explore_deaths("barrier: 2 participants who do not wait, 1 dies", Some(2), |victim| {

@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::claims::{Claim, Claims, Found, Plan};
-use crate::system::{Timeout, Waiter};
+use crate::wait::Timeout;
+use crate::waiter::Waiter;
 
 /// What has become of a chunk in a round.
 #[derive(Default)]
@@ -61,7 +62,8 @@ impl Model {
                     assert_eq!(chunk.done.get(), 0, "a chunk that is done is handed out");
                     // One that died may not have touched it yet.
                     assert!(
-                        claim.again == chunk.touched.get() || claim.again && self.data.deaths > 0
+                        claim.is_retry == chunk.touched.get()
+                            || claim.is_retry && self.data.deaths > 0
                     );
                     return Some(claim);
                 }
@@ -87,7 +89,7 @@ impl Model {
         chunk.done.set(chunk.done.get() + 1);
     }
 
-    /// Works until all chunks of a round are done, whoever has done them.
+    /// Works until all chunks of a round are done, by this worker or others.
     fn work(&self, slot: u32, round: u32) {
         while let Some(claim) = self.claim(slot, round) {
             self.finish(slot, round, claim);

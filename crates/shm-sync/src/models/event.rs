@@ -1,9 +1,9 @@
-//! The event: whoever waits for it to happen is woken.
+//! The event: every waiter is woken when it happens.
 
 use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::event::Event;
-use crate::system::Timeout;
+use crate::wait::Timeout;
 
 type Model = World<Bytes>;
 

@@ -6,8 +6,9 @@ use std::rc::Rc;
 use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::atomic::step;
+use crate::liveness::Liveness;
 use crate::lock::{Class, Granted, Lock};
-use crate::system::{Liveness, Timeout};
+use crate::wait::Timeout;
 use crate::words::low_half;
 
 /// What the lock guards: in two halves, one for each claimer.
@@ -34,12 +35,12 @@ impl Model {
     }
 
     fn alone(&self, slot: u32) -> Granted {
-        self.lock().lock_alone(owner(slot), &self.system, Timeout::Forever).unwrap()
+        self.lock().lock_exclusive(owner(slot), &self.system, Timeout::Forever).unwrap()
     }
 
     fn shared(&self, slot: u32, class: Class) -> Granted {
         self.lock()
-            .lock_shared(owner(slot), class, &self.system, Timeout::Forever, || false)
+            .lock_shared(owner(slot), class, &self.system, Timeout::Forever, || false, || Ok(false))
             .unwrap()
     }
 
@@ -58,7 +59,7 @@ impl Model {
         step();
         self.data.halves[1].write();
         self.data.half_written.set(false);
-        self.lock().leave(owner(slot), &self.system, granted);
+        self.lock().unlock(owner(slot), &self.system, granted);
         self.data.asked[slot as usize].set(false);
     }
 
@@ -92,10 +93,10 @@ impl Model {
     /// Becomes the only one, if that can be had at once, and mends nothing.
     fn try_write(&self, slot: u32) {
         self.data.asked[slot as usize].set(true);
-        let tried = self.lock().lock_alone(owner(slot), &self.system, Timeout::NoWait);
+        let tried = self.lock().lock_exclusive(owner(slot), &self.system, Timeout::NoWait);
         if let Ok(granted) = tried {
             self.data.halves.iter().for_each(Bytes::write);
-            self.lock().leave(owner(slot), &self.system, granted);
+            self.lock().unlock(owner(slot), &self.system, granted);
         }
         self.data.asked[slot as usize].set(false);
     }
@@ -103,13 +104,17 @@ impl Model {
     /// Claims, if that can be had at once.
     fn try_claim(&self, slot: u32) {
         let (me, class) = (owner(slot), Class::Claimers);
-        if self.lock().lock_shared(me, class, &self.system, Timeout::NoWait, || false).is_ok() {
+        if self
+            .lock()
+            .lock_shared(me, class, &self.system, Timeout::NoWait, || false, || Ok(false))
+            .is_ok()
+        {
             self.data.halves[slot as usize % 2].write();
             self.unshare(slot);
         }
     }
 
-    /// In the end nothing is left of anybody: whoever comes is let in, and mends.
+    /// In the end no thread has left anything behind: the next writer acquires the lock, and mends.
     fn end(&self, slot: u32) {
         self.join();
         self.write(slot);
@@ -153,7 +158,7 @@ fn reader_and_writer() {
     });
 }
 
-/// Whoever does not wait for a reader leaves the word saying that lines may be marked.
+/// A writer that does not wait for a reader leaves the word saying that lines may be marked.
 #[test]
 fn a_writer_gives_up() {
     explore("lock: a reader, and a writer that gives up and comes again", Some(5), || {
@@ -189,7 +194,8 @@ fn a_claimer_gives_up_among_a_reader_and_a_writer() {
     });
 }
 
-/// Whoever does not wait dies in the middle of its look, and the reader is not forgotten all the same.
+/// A writer that does not wait dies in the middle of its look, and the reader is not forgotten all the
+/// same.
 #[test]
 fn one_dies_as_it_tries() {
     explore_deaths("lock: a reader and 2 writers, 1 that only tries dies", Some(2), |victim| {
@@ -246,14 +252,15 @@ fn a_writer_dies() {
     });
 }
 
-/// Whoever does not wait asks, too.
+/// A writer that does not wait asks, too.
 #[test]
 fn a_writer_dies_and_a_try_finds_it() {
     explore_deaths("lock: a writer dies, another only tries", None, |victim| {
         let model = Model::empty(2);
         model.spawn_victim(victim, owner(1), |model| model.write(1));
         model.join();
-        let granted = model.lock().lock_alone(owner(0), &model.system, Timeout::NoWait).unwrap();
+        let granted =
+            model.lock().lock_exclusive(owner(0), &model.system, Timeout::NoWait).unwrap();
         model.check_poisoned(granted.is_poisoned());
     });
 }
@@ -312,7 +319,7 @@ fn a_reader_dies_among_a_reader_and_a_writer() {
     });
 }
 
-/// Whoever changes the turn is alone for a moment, and writes nothing.
+/// A sharer that changes the turn holds the lock exclusively for a moment, and writes nothing.
 #[test]
 fn one_dies_as_it_changes_the_turn() {
     explore_deaths("lock: a reader, a claimer and a writer, the claimer dies", Some(2), |victim| {
@@ -337,6 +344,7 @@ fn a_claimer_lets_another_of_its_process_in() {
                 &model.system,
                 Timeout::Forever,
                 inside,
+                || Ok(false),
             );
             granted.unwrap();
             model.data.halves[half].write();

@@ -8,43 +8,49 @@ use super::world::{Bytes, World, owner};
 use super::{explore, explore_deaths};
 use crate::claims::{Claims, Found, Plan};
 use crate::lock::{Class, Lock};
-use crate::system::{Timeout, Waiter};
+use crate::wait::Timeout;
+use crate::waiter::{Stop, Waiter};
 
-type Model = World<[Bytes; 2]>;
+pub(super) type Model = World<[Bytes; 2]>;
 
 impl Model {
-    fn empty() -> Rc<Self> {
+    pub(super) fn empty() -> Rc<Self> {
         let model = Self::new(2, Default::default());
         assert!(model.claims().begin(model.plan()).unwrap());
         model
     }
 
-    fn lock(&self) -> Lock<'_> {
+    pub(super) fn lock(&self) -> Lock<'_> {
         Lock { words: &self.area.lock, lines: &self.lines }
     }
 
-    fn claims(&self) -> Claims<'_> {
+    pub(super) fn claims(&self) -> Claims<'_> {
         Claims { words: &self.area.claims, lines: &self.lines, shape: &[2] }
     }
 
-    fn plan(&self) -> Plan {
+    pub(super) fn plan(&self) -> Plan {
         Plan::new(0, &[2], 0, 1).unwrap()
     }
 
     /// Takes one chunk and does it, while it shares the lock with other workers. False if all are
     /// done.
-    fn do_one(&self, slot: u32) -> bool {
+    pub(super) fn do_one(&self, slot: u32) -> bool {
         let (me, plan, claims) = (owner(slot), self.plan(), self.claims());
         let mut waiter = Waiter::new(Timeout::Forever.into());
         loop {
             let seen = claims.events().count();
-            let inside = || claims.holds_any(me);
-            let lock = self.lock();
-            lock.lock_shared(me, Class::Claimers, &self.system, Timeout::Forever, inside).unwrap();
+            let (inside, is_over) = (|| claims.holds_any(me), || claims.is_over(plan));
+            let (lock, class) = (self.lock(), Class::Claimers);
+            match lock.lock_shared(me, class, &self.system, Timeout::Forever, inside, is_over) {
+                Ok(_) => {}
+                Err(Stop::Needless) => return false,
+                Err(stop) => panic!("{stop:?}"),
+            }
             let found = claims.find(me, plan, &self.system).unwrap();
             if let Found::Chunk(claim) = found {
                 self.data[claim.chunk as usize].write();
                 claims.done(me, plan.round, claim, &self.system);
+                claims.tell_if_over(plan, &lock, &self.system);
             }
             lock.unlock_shared(me, &self.system);
             match found {
@@ -57,13 +63,13 @@ impl Model {
         }
     }
 
-    fn write(&self, slot: u32) {
+    pub(super) fn write(&self, slot: u32) {
         let lock = self.lock();
-        let granted = lock.lock_alone(owner(slot), &self.system, Timeout::Forever).unwrap();
+        let granted = lock.lock_exclusive(owner(slot), &self.system, Timeout::Forever).unwrap();
         for data in &self.data {
             data.write();
         }
-        lock.leave(owner(slot), &self.system, granted);
+        lock.unlock(owner(slot), &self.system, granted);
     }
 
     fn end(&self) {

@@ -16,7 +16,8 @@ use shm_presence::Owner;
 
 use super::Victim;
 use crate::atomic::{AtomicU64, step};
-use crate::system::{Liveness, Sleep, Whom};
+use crate::liveness::Liveness;
+use crate::sleep::{Sleep, Whom};
 use crate::words::{
     BarrierWords, ClaimWords, Entry, Line, LockWords, ProgressWords, SyncArea, low_half,
 };
@@ -36,7 +37,7 @@ impl<D: 'static> World<D> {
     pub(super) fn new(lines: usize, data: D) -> Rc<Self> {
         let word = || AtomicU64::new(0);
         let area = SyncArea {
-            lock: LockWords { word: word(), unmarked: word() },
+            lock: LockWords { word: word(), departures: word() },
             barrier: BarrierWords { state: word() },
             claims: ClaimWords { plan: word(), cursor: word(), events: word() },
             progress: ProgressWords { count: word() },
@@ -46,7 +47,7 @@ impl<D: 'static> World<D> {
             since: word(),
             marks: AtomicU64::new(u64::from(owner(slot).generation()) << 32),
             entry: Entry { owner: word(), task: word() },
-            place: word(),
+            seat: word(),
         };
         Rc::new(Self {
             area,

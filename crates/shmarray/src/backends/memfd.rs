@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 use shm_core::{Access, Backend, BackendKind, ErrorKind, Fill, Name, Origin, Result, Spec};
 use shm_memfd::FdOrOrigin;
 
-use super::{Mapped, Mechanism};
+use super::Mechanism;
+use super::segment::Mapped;
 
 pub(super) struct Memfd;
 

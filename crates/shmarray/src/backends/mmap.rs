@@ -5,7 +5,8 @@ use std::os::fd::OwnedFd;
 use shm_anon::Anon;
 use shm_core::{Access, Backend, BackendKind, Fill, Name, Origin, Result, Spec};
 
-use super::{Mapped, Mechanism, backend_cannot};
+use super::segment::Mapped;
+use super::{Mechanism, backend_cannot};
 
 pub(super) struct Mmap;
 

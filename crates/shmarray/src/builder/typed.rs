@@ -78,7 +78,7 @@ where
             contents::write_each(indices(shape.clone()).into_iter().map(&mut f), to)
         };
         if order == Order::C {
-            return self.make(layout, Some(Fill::Once(&mut in_order, &Cell::new(false))));
+            return self.make(layout, Some(Fill::InOrderOnce(&mut in_order, &Cell::new(false))));
         }
         let mut in_place = |header: &Header, region: &dyn Region| {
             let place = ElementSpan::new(header, &Window::whole(header.layout()))?;

@@ -8,7 +8,8 @@ use ndarray::{Slice, SliceInfoElem};
 use shm_core::Result;
 use shm_sync::{Claim, Round, RoundProgress, Wait};
 
-use super::{ErasedArray, ErasedElementsMut};
+use super::ErasedArray;
+use super::elements::ErasedElementsMut;
 use crate::attachment::Attachment;
 
 impl ErasedArray {

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use shm_core::{Error, ErrorKind, Result};
 use shm_sync::{ExclusiveGuard, Shared, SharedGuard, Wait};
 
-use super::{ErasedArray, ErasedElements, ErasedElementsMut};
+use super::ErasedArray;
+use super::elements::{ErasedElements, ErasedElementsMut};
 use crate::attachment::Attachment;
 
 impl ErasedArray {

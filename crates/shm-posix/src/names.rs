@@ -1,0 +1,124 @@
+//! Everything that changes what a name means.
+//!
+//! The rule: lock the name byte of the file behind the name, look again whether the name still
+//! leads there, and only then act. So nobody ever removes a successor. Locks are given up by
+//! unlocking, not by closing: a forked child may share the description.
+
+use std::fs::File;
+use std::os::fd::AsFd;
+
+use shm_core::{Access, Cleanup, Error, ErrorKind, Result};
+use shm_map::read_header;
+use shm_presence::{leave, lock_name, try_alone, unlock_name};
+
+use crate::os::{FileId, SegmentPath};
+
+/// A name that no other process changes, as its byte is locked in the file that it leads to.
+#[derive(Debug)]
+pub(crate) struct LockedName {
+    file: File,
+    id: FileId,
+}
+
+impl LockedName {
+    /// `None` if nothing bears the name, or if the name changed meanwhile.
+    pub(crate) fn lock(place: &SegmentPath) -> Result<Option<Self>> {
+        let file = match place.open(Access::ReadWrite) {
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
+            result => result?,
+        };
+        let id = place.check(&file)?.id();
+        lock_name(&file)?;
+        let locked = Self { file, id };
+        Ok(place.leads_to(id)?.then_some(locked))
+    }
+}
+
+impl Drop for LockedName {
+    fn drop(&mut self) {
+        if let Err(error) = unlock_name(&self.file) {
+            tracing::warn!(%error, "the name stays locked until this process ends");
+        }
+    }
+}
+
+/// Removes the name from whatever bears it. Tells whether the name is free now.
+pub(crate) fn delete(place: &SegmentPath) -> Result<bool> {
+    if let Some(_locked) = LockedName::lock(place)? {
+        remove(place, "deleted")?;
+    }
+    place.is_free()
+}
+
+/// Removes the name if it still leads to that file.
+pub(crate) fn remove_from(place: &SegmentPath, file: FileId) -> Result<()> {
+    match LockedName::lock(place)? {
+        Some(locked) if locked.id == file => remove(place, "destroyed"),
+        _ => Ok(()),
+    }
+}
+
+/// Removes the name from a file if nobody is present in it; tells whether somebody is, in that file or
+/// in a successor of the name.
+///
+/// It asks on a description of its own: one that is present itself would not count, and one that
+/// a forked child shares would seem to be alone.
+pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> {
+    let fresh = match place.open(Access::ReadWrite) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(false),
+        result => result?,
+    };
+    if !try_alone(&fresh)? {
+        return Ok(true);
+    }
+    let removed = remove_alone(place, &fresh, file);
+    if let Err(error) = leave(&fresh) {
+        tracing::warn!(%place, %error, "nobody can attach until this process ends");
+    }
+    removed.map(|()| false)
+}
+
+/// Removes the name of a segment whose last holder was killed, unless it is to persist. Tells
+/// whether it was one; what is none of ours is not touched.
+pub(crate) fn collect_orphan(place: &SegmentPath) -> bool {
+    let collect = || {
+        let file = place.open(Access::ReadOnly)?;
+        let facts = place.check(&file)?;
+        let header = read_header(file.as_fd(), facts.len())?;
+        if header.cleanup() == Cleanup::Persist || !place.is_of(header.name()) {
+            return Ok(false);
+        }
+        remove_if_last(place, facts.id()).map(|in_use| !in_use)
+    };
+    collect().unwrap_or_else(|error: Error| {
+        tracing::debug!(%place, %error, "what bears the name stays");
+        false
+    })
+}
+
+/// Whether a process asks at this moment whether anybody is present in what bears the name. There is
+/// nothing to wait for if this process may not look at it.
+pub(crate) fn is_being_asked(place: &SegmentPath) -> bool {
+    let ask = || {
+        let file = place.open(Access::ReadOnly)?;
+        place.check(&file)?;
+        shm_presence::is_being_asked(&file)
+    };
+    ask().unwrap_or(false)
+}
+
+/// The caller is alone; it leaves afterwards, which unlocks the name.
+fn remove_alone(place: &SegmentPath, alone: &File, file: FileId) -> Result<()> {
+    lock_name(alone)?;
+    match place.leads_to(file) {
+        Ok(true) => remove(place, "the last one is out"),
+        other => other.map(drop),
+    }
+}
+
+fn remove(place: &SegmentPath, why: &'static str) -> Result<()> {
+    if place.unlink()? {
+        tracing::debug!(%place, why, "name removed");
+    }
+    Ok(())
+}

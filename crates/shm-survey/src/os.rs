@@ -1,0 +1,12 @@
+//! What is asked of the operating system: one file or folder per system, with the same functions in
+//! each. A system without its own uses `elsewhere.rs`, which finds nothing.
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere;
+#[cfg(target_os = "linux")]
+mod linux;
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) use elsewhere::*;
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
