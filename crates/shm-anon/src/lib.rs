@@ -18,7 +18,6 @@
 //!
 //! See mmap(2), `MAP_ANONYMOUS` and `MAP_SHARED`.
 #![deny(unsafe_code)]
-#![cfg(unix)]
 
 mod lock_file;
 mod os;
@@ -29,7 +28,7 @@ use shm_core::{
     Access, Attached, Backend, BackendKind, Commit, ErrorKind, Fill, Header, Name, Named, Region,
     Result, Spec,
 };
-use shm_map::{Home, Mapping, PagePlan, fill_in_memory};
+use shm_map::{Home, Mapping, PagePlan, check_machine, fill_in_memory};
 use shm_presence::stamp;
 
 pub use segment::AnonSegment;
@@ -56,6 +55,9 @@ impl Backend for Anon {
         let len = header.mapped_len();
         let plan = PagePlan::new(spec.pages, Home::Kernel, &header, fill.as_ref());
         let mapping = plan.carry_out(fill, |plan, fill| {
+            if spec.commit != Commit::Lazy && !plan.is_hugetlb() {
+                check_machine(header.segment_len())?;
+            }
             let mapping = Mapping::anonymous_in_pages(len, plan)?;
             if spec.commit == Commit::Populate {
                 mapping.populate(None)?;
@@ -73,7 +75,7 @@ impl Backend for Anon {
 
     fn attach(&self, name: Name, access: Access) -> Result<Attached<AnonSegment>> {
         let segment = registry::find(&name)
-            .map(|inner| AnonSegment::with_access(inner, access))
+            .map(|array| AnonSegment::with_access(array, access))
             .ok_or_else(|| ErrorKind::NotFound {
                 name: name.to_string(),
                 backend: BackendKind::Mmap,

@@ -1,6 +1,5 @@
 //! Identities across forks and deaths, the files that carry their locks, and limits.
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
-#![allow(unsafe_code)] // prctl(2) with a filter of system calls.
 
 mod harness;
 
@@ -11,6 +10,7 @@ use rustix::process::{Resource, getrlimit};
 use shm_anon::{Anon, AnonSegment};
 use shm_conformance::limits::limit;
 use shm_conformance::process::{self, Child};
+use shm_conformance::refusals::refuse_call;
 use shm_conformance::{identity_forks, limits, spec, unique_name};
 use shm_core::{
     Access, Attached, Backend, ErrorKind, Identified, Name, Result, SLOT_COUNT, Segment,
@@ -162,7 +162,7 @@ fn without_files() {
 }
 
 fn refused(arguments: &[String]) {
-    refuse_memfd();
+    refuse_call(libc::SYS_memfd_create, libc::EPERM);
     let (array, identity) = (create("refused"), Identity::new());
     let name = array.segment.header().name();
     drop(attach(name));
@@ -177,30 +177,4 @@ fn refused(arguments: &[String]) {
     assert_eq!((*call, source.raw_os_error()), ("open(O_TMPFILE)", Some(libc::ENOENT)));
     assert!(object.starts_with("/proc/self/not-there, for the locks"), "{object}");
     assert_eq!(identity.owner(), None);
-}
-
-/// From now on `memfd_create` fails with EPERM in this process, as in a sandbox. See seccomp(2).
-fn refuse_memfd() {
-    let statement = |code: u32, yes, no, k| libc::sock_filter {
-        code: u16::try_from(code).unwrap(),
-        jt: yes,
-        jf: no,
-        k,
-    };
-    let number = u32::try_from(libc::SYS_memfd_create).unwrap();
-    let eperm = libc::SECCOMP_RET_ERRNO | libc::EPERM.unsigned_abs();
-    let mut filter = [
-        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0), // the call's number
-        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, 0, 1, number),
-        statement(libc::BPF_RET | libc::BPF_K, 0, 0, eperm),
-        statement(libc::BPF_RET | libc::BPF_K, 0, 0, libc::SECCOMP_RET_ALLOW),
-    ];
-    let len = u16::try_from(filter.len()).unwrap();
-    let program = libc::sock_fprog { len, filter: filter.as_mut_ptr() };
-    // SAFETY: takes numbers only.
-    assert_eq!(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) }, 0);
-    // SAFETY: the program and its filter are alive; the kernel copies them.
-    let set =
-        unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) };
-    assert_eq!(set, 0, "{}", std::io::Error::last_os_error());
 }

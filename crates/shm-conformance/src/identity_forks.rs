@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use shm_core::SLOT_COUNT;
 use shm_presence::Identity;
 
-use crate::IdentityHarness;
+use crate::harness::IdentityHarness;
 use crate::process::{self, Child};
 use crate::promises::identity::{create, held, take};
 

@@ -16,6 +16,7 @@
 //! - [`kill`]: SIGKILL at each step of an operation;
 //! - [`leaks`]: descriptors, mappings and entries, counted before and after;
 //! - [`process`]: children that fork, run this program again, die and are waited for;
+//! - [`refusals`]: calls and files that the system refuses;
 //! - [`private`]: a `/dev/shm` that nobody else uses, process ids of one's own, hidden folders;
 //! - [`user`]: a user without privileges.
 #![deny(unsafe_code)]
@@ -33,6 +34,7 @@ pub mod private;
 pub mod process;
 #[doc(hidden)]
 pub mod promises;
+pub mod refusals;
 mod suite;
 pub mod user;
 

@@ -8,9 +8,10 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use shm_core::{Access, Backend, Commit, ErrorKind, Result, SLOT_COUNT, Segment, Spec};
 use shm_presence::Identity;
 
+use crate::harness::{AttachedOf, IdentityHarness, spec, unique_name};
 use crate::process::{Child, in_a_child};
 use crate::promises::identity::take;
-use crate::{AttachedOf, IdentityHarness, bytes, leaks, spec, unique_name};
+use crate::{bytes, leaks};
 
 /// What a process can have beside what it has when the test begins.
 const ROOM: u64 = 20;

@@ -34,6 +34,17 @@ pub fn shm(options: &str) -> bool {
     mounted
 }
 
+/// Puts a file system of another type on `/dev/shm`, for this process and the children it starts: one
+/// that is no place for segments (`proc`), or lacks what tmpfs can (`ramfs`). Tells whether the system
+/// allows it.
+pub fn other_shm(file_system: &str) -> bool {
+    let apart = MountPropagationFlags::PRIVATE | MountPropagationFlags::REC;
+    self::apart(UnshareFlags::NEWNS)
+        && mount_change("/", apart)
+            .and_then(|()| mount("none", "/dev/shm", file_system, MountFlags::NOSUID, None))
+            .is_ok()
+}
+
 /// Gives the children that this process forks from now on process ids of their own: the first is
 /// process 1. Tells whether the system allows it; see `pid_namespaces(7)`.
 ///

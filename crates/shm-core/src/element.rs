@@ -8,7 +8,9 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic;
 
-use crate::dtype::{DType, ScalarKind, TimeUnit};
+use crate::dtype::DType;
+use crate::dtype::scalar::ScalarKind;
+use crate::dtype::time::TimeUnit;
 
 mod unicode;
 
@@ -133,7 +135,7 @@ scalars! { Bool => ScalarKind::Bool; }
 
 /// Markers for the units of [`DateTime64`] and [`TimeDelta64`].
 pub mod unit {
-    use crate::dtype::Unit;
+    use crate::dtype::time::Unit;
 
     /// A unit of time known to the compiler.
     pub trait Marker: Copy + Send + Sync + 'static {

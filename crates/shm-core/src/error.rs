@@ -1,7 +1,7 @@
 //! The one error type of the project: opaque, with a kind that carries its figures.
 
 mod figures;
-mod kind;
+pub(crate) mod kind;
 
 pub use kind::ErrorKind;
 

@@ -25,7 +25,13 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use crate::{Align, Cleanup, DType, Descriptor, ErrorKind, Layout, MAX_NDIM, Name, Result, Spec};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::error::kind::ErrorKind;
+use crate::layout::{Layout, MAX_NDIM};
+use crate::name::Name;
+use crate::options::{Align, Cleanup};
+use crate::spec::Spec;
 
 mod bytes;
 
@@ -212,37 +218,5 @@ impl Header {
     #[inline]
     pub fn sync_offset(&self) -> u64 {
         u64::from(SYNC_OFFSET)
-    }
-
-    /// Checks that this is the segment that a descriptor describes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::SegmentMismatch`] with the first figure that differs;
-    /// [`ErrorKind::InvalidWindow`] if the descriptor's window does not fit.
-    pub fn check_described_by(&self, descriptor: &Descriptor) -> Result<()> {
-        let differ = |what, expected: String, found: String| {
-            Err(ErrorKind::SegmentMismatch { what, expected, found }.into())
-        };
-        let (uuid, len) = (self.stamp.uuid, self.segment_len);
-        if descriptor.uuid != uuid {
-            return differ("UUID", descriptor.uuid.to_string(), uuid.to_string());
-        }
-        if descriptor.segment_len != len {
-            return differ("size in bytes", descriptor.segment_len.to_string(), len.to_string());
-        }
-        if descriptor.dtype != self.dtype {
-            return differ("dtype", descriptor.dtype.to_string(), self.dtype.to_string());
-        }
-        if descriptor.layout != self.layout {
-            let show = |layout: &Layout| {
-                let (shape, order, itemsize) = (layout.shape(), layout.order(), layout.itemsize());
-                format!("{shape:?} in {order} order of {itemsize}-byte elements")
-            };
-            return differ("shape", show(&descriptor.layout), show(&self.layout));
-        }
-        match &descriptor.window {
-            Some(window) => window.check(&self.layout),
-            None => Ok(()),
-        }
     }
 }

@@ -2,9 +2,10 @@
 
 use shm_core::{Access, Commit, ErrorKind, Region, Result};
 
-use crate::file::{reserve, set_len};
+use crate::file::set_len;
 use crate::mapping::Mapping;
 use crate::os::{self, BorrowedFile};
+use crate::reserve::reserve;
 
 /// Gives a new file its size in bytes, maps it, and reserves memory as asked.
 ///

@@ -5,12 +5,13 @@ use std::ops::Range;
 use shm_core::{Access, Commit, Fill, Header, Result, Sink};
 
 use crate::commit::populate;
-use crate::file::{reserve, reserve_within, set_len};
+use crate::file::set_len;
 use crate::header::write_header;
 use crate::mapping::Mapping;
 use crate::os::{self, BorrowedFile};
 use crate::pages::PagePlan;
 use crate::populate::PIECE;
+use crate::reserve::{reserve, reserve_within};
 use crate::sink::{FileSink, MappedSink, put};
 use crate::space::check_room;
 
@@ -71,8 +72,8 @@ impl NewFile<'_> {
         } else {
             set_len(file, plan.rounded(len) as u64)?;
         }
-        let is_filled_or_reserved = has_fill || strategy != Commit::Lazy;
-        if is_in_order && !is_huge || is_huge && !plan.is_hugetlb() && is_filled_or_reserved {
+        let is_found_piecewise = has_fill || is_huge && strategy != Commit::Lazy;
+        if is_found_piecewise && !self.is_reserved && !plan.is_hugetlb() {
             check_room(Some(file), header.segment_len())?;
         }
         let mapping = Mapping::in_pages(file, len, Access::ReadWrite, &plan)?;
@@ -149,13 +150,15 @@ impl NewFile<'_> {
 /// Gives a new mapping without a file its contents.
 ///
 /// # Errors
-/// That of `fill`.
+/// [`NoSpace`](shm_core::ErrorKind::NoSpace) before `fill` is called, if memory is too short; that of
+/// `fill`.
 pub fn fill_in_memory(
     mapping: &Mapping,
     header: &Header,
     plan: &PagePlan,
     fill: Fill<'_>,
 ) -> Result<()> {
+    mapping.check_memory()?;
     match fill {
         Fill::InPlace(fill) => fill(header, mapping),
         Fill::InOrder(fill) => fill(&mut MappedSink::new(mapping, None, header, plan)),

@@ -1,15 +1,11 @@
-//! The file behind a mapping: its size, the memory reserved for it, and its bytes.
+//! The file behind a mapping: its size and its bytes.
 
 use std::io;
-use std::ops::Range;
 
 use shm_core::{Error, ErrorKind, Result};
 
 use crate::os::{self, BorrowedFile, system_error};
-use crate::space::{check_room, no_space};
-
-/// What is reserved at once: a signal undoes a whole `fallocate(2)`, so a long one might never end.
-const CHUNK: u64 = 16 << 20;
+use crate::space::no_space;
 
 /// Gives a file its size in bytes, without reserving memory. See ftruncate(2).
 ///
@@ -19,34 +15,6 @@ const CHUNK: u64 = 16 << 20;
 pub fn set_len(file: BorrowedFile<'_>, len: u64) -> Result<()> {
     check_file_size(len)?;
     os::set_len(file, len).map_err(|error| file_error("ftruncate", file, len, error))
-}
-
-/// Gives a file its size in bytes and reserves the memory. See fallocate(2).
-///
-/// # Errors
-/// [`ErrorKind::NoSpace`] with what is needed and what is free; [`ErrorKind::LimitReached`]
-/// beyond `RLIMIT_FSIZE`; [`ErrorKind::Os`].
-pub fn reserve(file: BorrowedFile<'_>, len: u64) -> Result<()> {
-    check_file_size(len)?;
-    reserve_within(file, 0..len)
-}
-
-/// Reserves the memory of some of the bytes that a file has.
-///
-/// # Errors
-/// [`ErrorKind::NoSpace`] with what is needed and what is free; [`ErrorKind::Os`].
-pub fn reserve_within(file: BorrowedFile<'_>, mut part: Range<u64>) -> Result<()> {
-    if part.is_empty() {
-        return Ok(());
-    }
-    check_room(Some(file), part.end)?;
-    while !part.is_empty() {
-        let chunk = CHUNK.min(part.end - part.start);
-        os::allocate(file, part.start, chunk)
-            .map_err(|error| file_error("fallocate", file, part.end, error))?;
-        part.start += chunk;
-    }
-    Ok(())
 }
 
 /// Refuses a file beyond `RLIMIT_FSIZE` without asking the kernel, which would send SIGXFSZ: that kills.
@@ -84,7 +52,7 @@ pub(crate) fn file_error(
     error: io::Error,
 ) -> Error {
     if os::is_full(&error) {
-        no_space(Some(file), needs)
+        no_space(Some(file), needs, &error)
     } else {
         system_error(call, format!("a segment of {needs} bytes"), error)
     }

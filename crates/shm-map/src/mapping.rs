@@ -40,12 +40,12 @@ enum Memory {
 ///
 /// Invariant: `mapped` bytes from `start`, of which `len` are ours to use, are mapped and nothing
 /// else unmaps them.
-pub(crate) struct Span {
-    pub(crate) start: NonNull<u8>,
-    pub(crate) len: usize,
-    pub(crate) mapped: usize,
+struct Span {
+    start: NonNull<u8>,
+    len: usize,
+    mapped: usize,
     /// The file behind them that nobody else has, where the kernel makes no second mapping of pages.
-    pub(crate) file: Option<File>,
+    file: Option<File>,
 }
 
 // SAFETY: an address that nothing else owns; the code that reads or writes through it is in charge of
@@ -53,6 +53,16 @@ pub(crate) struct Span {
 unsafe impl Send for Span {}
 // SAFETY: as above; `&Span` gives the address and the length only.
 unsafe impl Sync for Span {}
+
+impl Span {
+    /// The same pages a second time, read-only.
+    fn read_only_twin(&self) -> io::Result<Self> {
+        let Self { len, mapped, .. } = *self;
+        // SAFETY: the invariant: these pages are a mapping that is owned here.
+        let start = unsafe { os::second_mapping(self.start, mapped, self.file.as_ref()) }?;
+        Ok(Self { start, len, mapped, file: None })
+    }
+}
 
 impl Drop for Span {
     fn drop(&mut self) {
@@ -119,9 +129,9 @@ impl Mapping {
         plan: &PagePlan,
     ) -> Result<Self> {
         let mapped = plan.rounded(len);
-        let mut span = os::map_aligned(file, mapped, access, plan.unit())
+        let start = os::map_aligned(file, mapped, access, plan.unit())
             .map_err(|error| huge_error(len, plan, error))?;
-        span.len = len;
+        let span = Span { start, len, mapped, file: None };
         // Not where a page would reach beyond the array: that would take more than it has.
         let whole = len - len % plan.unit();
         if plan.needs_advice() && whole > 0 {
@@ -148,12 +158,16 @@ impl Mapping {
     /// [`ErrorKind::NoSpace`] if the system will not promise so much memory;
     /// [`ErrorKind::LimitReached`] for `vm.max_map_count` and `RLIMIT_AS`; [`ErrorKind::Os`].
     pub fn anonymous(len: usize) -> Result<Self> {
-        let pages = os::map_anonymous(len).map_err(|error| {
+        let start = os::map_anonymous(len).map_err(|error| {
             let error = system_error("mmap", format!("{len} anonymous bytes"), error);
-            if is_no_memory(&error) { no_space(None, len as u64) } else { error }
+            match refusal_of_memory(&error) {
+                Some(refusal) => no_space(None, len as u64, refusal),
+                None => error,
+            }
         })?;
         let paging = Paging::ordinary("no others were asked for");
-        Ok(Self::of(Memory::Pages(pages), Access::ReadWrite, paging, false))
+        let span = Span { start, len, mapped: len, file: None };
+        Ok(Self::of(Memory::Pages(span), Access::ReadWrite, paging, false))
     }
 
     /// As [`anonymous`](Self::anonymous), in the pages of a plan.
@@ -169,9 +183,9 @@ impl Mapping {
             return Self::huge(None, len, Access::ReadWrite, plan);
         }
         check_file_size(plan.rounded(len) as u64)?;
-        let file = os::unnamed_huge_file(plan.rounded(len), plan.unit())
+        let file = unnamed_huge_file(plan.rounded(len) as u64, plan.unit())
             .map_err(|error| huge_error(len, plan, error))?;
-        let mut mapping = Self::huge(Some(os::borrow(&file)), len, Access::ReadWrite, plan)?;
+        let mut mapping = Self::huge(Some(&file), len, Access::ReadWrite, plan)?;
         if let Memory::Pages(span) = &mut mapping.memory {
             span.file = Some(file);
         }
@@ -184,7 +198,7 @@ impl Mapping {
     /// [`ErrorKind::LimitReached`], [`ErrorKind::Os`] (EINVAL for a mapping of a file).
     pub fn read_only_twin(&self) -> Result<Self> {
         let twin = match &self.memory {
-            Memory::Pages(span) => os::second_mapping(span),
+            Memory::Pages(span) => span.read_only_twin(),
             Memory::File(_) => Err(io::ErrorKind::InvalidInput.into()),
         };
         let twin =
@@ -207,6 +221,21 @@ impl Mapping {
             .map_err(|error| self.populate_error(fd, error))
     }
 
+    /// Reserves and maps the pages of a part of it, whose room the caller has checked.
+    pub(crate) fn populate_within(&self, fd: BorrowedFile<'_>, part: Range<usize>) -> Result<()> {
+        in_pieces(part, |part| self.populate_part(part))
+            .map_err(|error| self.populate_error(Some(fd), error))
+    }
+
+    /// Refuses what memory is too short for, unless this process has its pages already or the kernel
+    /// has promised them.
+    pub(crate) fn check_memory(&self) -> Result<()> {
+        if self.is_promised || self.is_populated.load(Relaxed) {
+            return Ok(());
+        }
+        check_room(None, self.len() as u64)
+    }
+
     /// Reserves and maps the pages of a part of at most a piece.
     pub(crate) fn populate_part(&self, part: Range<usize>) -> io::Result<()> {
         let end = part.end.min(self.len());
@@ -225,29 +254,39 @@ impl Mapping {
     /// have been SIGBUS.
     pub(crate) fn populate_error(&self, fd: Option<BorrowedFile<'_>>, error: io::Error) -> Error {
         if os::is_page_refused(&error) {
-            no_space(fd, self.len() as u64)
+            no_space(fd, self.len() as u64, &error)
         } else {
             system_error("madvise", "a new segment", error)
         }
     }
 }
 
+/// A file without a name, of so many bytes in hugetlb pages of `unit` bytes.
+fn unnamed_huge_file(len: u64, unit: usize) -> io::Result<File> {
+    let file = os::unnamed_file(b"shmarray", Some(unit))?;
+    os::set_len(&file, len)?;
+    Ok(file)
+}
+
 /// The error for a mapping in huge pages that was refused.
 fn huge_error(len: usize, plan: &PagePlan, error: io::Error) -> Error {
     let error = system_error("mmap", format!("{len} bytes in huge pages"), error);
-    if !is_no_memory(&error) {
-        error
-    } else if plan.is_hugetlb() {
-        let place = "the hugetlb pages of this machine".into();
-        ErrorKind::NoSpace { needs: len as u64, has: None, place }.into()
-    } else {
-        no_space(None, len as u64)
+    match refusal_of_memory(&error) {
+        None => error,
+        Some(_) if plan.is_hugetlb() => {
+            let place = "the hugetlb pages of this machine".into();
+            ErrorKind::NoSpace { needs: len as u64, has: None, place }.into()
+        }
+        Some(refusal) => no_space(None, len as u64, refusal),
     }
 }
 
-/// Whether the system had no memory to promise, and no limit of this process explains it.
-fn is_no_memory(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Os { error, .. } if os::is_full(error))
+/// The system's word, if it had no memory to promise and no limit of this process explains it.
+fn refusal_of_memory(error: &Error) -> Option<&io::Error> {
+    match error.kind() {
+        ErrorKind::Os { error, .. } if os::is_full(error) => Some(error),
+        _ => None,
+    }
 }
 
 // SAFETY: both kinds own a page-aligned mapping of `len` bytes until they are dropped, and moving

@@ -6,9 +6,9 @@ use std::mem::MaybeUninit;
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension, ShapeBuilder};
 use shm_core::{Element, ErrorKind, Result};
 
+use crate::elements::{Elements, ElementsMut};
 use crate::walk::{Pair, Walk};
 use crate::words::{self, Word, word_len};
-use crate::{Elements, ElementsMut};
 
 impl<T: Element, D: Dimension> Elements<'_, T, D> {
     /// A copy of one element; `None` if the index is out of bounds.

@@ -1,7 +1,5 @@
 //! Giving a segment its name, in one step that others see whole.
 
-use std::fs::File;
-
 use shm_core::{BackendKind, ErrorKind, Result};
 use shm_presence::wait_until;
 
@@ -9,17 +7,13 @@ use crate::names::{LockedName, collect_orphan, is_being_asked};
 use crate::os::{SegmentPath, Unpublished};
 
 /// Gives a segment its name; with `force`, takes the name from whatever bears it.
-pub(crate) fn give_name(
-    unpublished: Unpublished,
-    place: &SegmentPath,
-    force: bool,
-) -> Result<File> {
+pub(crate) fn give_name(unpublished: &Unpublished, place: &SegmentPath, force: bool) -> Result<()> {
     if force { replace(unpublished, place) } else { publish(unpublished, place) }
 }
 
 /// Gives it its name, unless the name is taken by more than an orphan. A process that asks whether it
 /// is one is waited for.
-fn publish(unpublished: Unpublished, place: &SegmentPath) -> Result<File> {
+fn publish(unpublished: &Unpublished, place: &SegmentPath) -> Result<()> {
     let mut linked = false;
     let attempt = || {
         linked = unpublished.link(place)?;
@@ -34,11 +28,11 @@ fn publish(unpublished: Unpublished, place: &SegmentPath) -> Result<File> {
         let name = place.name().into();
         return Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Shm }.into());
     }
-    Ok(unpublished.into_published())
+    Ok(())
 }
 
 /// Gives it its name, and takes the name from whatever bears it.
-fn replace(unpublished: Unpublished, place: &SegmentPath) -> Result<File> {
+fn replace(unpublished: &Unpublished, place: &SegmentPath) -> Result<()> {
     let attempt = || {
         if unpublished.link(place)? {
             return Ok(true);
@@ -49,6 +43,5 @@ fn replace(unpublished: Unpublished, place: &SegmentPath) -> Result<File> {
         unpublished.rename_over(place)?;
         Ok(true)
     };
-    wait_until(|| place.to_string(), "processes that replace it without end", attempt)?;
-    Ok(unpublished.into_published())
+    wait_until(|| place.to_string(), "processes that replace it without end", attempt)
 }

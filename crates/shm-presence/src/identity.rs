@@ -77,7 +77,7 @@ impl Identity {
                 if os::try_exclusive(&file, Bytes::slot(first, slot)?)? {
                     let owner = Owner::new(slot, raise(slot));
                     debug_assert_ne!(owner.generation(), 0, "that of a slot nobody has had");
-                    std::mem::forget(anchor.replace(Anchor::new(file.into())?)); // a parent's, if any
+                    std::mem::forget(anchor.replace(Anchor::new(file)?)); // a parent's, if any
                     self.owner.store(owner.bits(), Relaxed);
                     self.born.store(fork::generation(), Release);
                     return Ok(owner);

@@ -16,8 +16,8 @@ use crate::verdict::{Candidate, Verdict, Why, nothing_left};
 /// [`ErrorKind::BackendNotCompiled`], [`ErrorKind::BackendRefused`] with the system's reason, or
 /// [`ErrorKind::BackendCannot`] for `mmap` with spawned workers. If the order is automatic and no
 /// backend is left: [`ErrorKind::NoSpace`] if `shm` is too small for this array only, and otherwise
-/// [`ErrorKind::BackendRefused`] with the reason for each candidate. If only backends without names are
-/// left and the array [needs](Needs::named) one, the reason also says what to ask for.
+/// [`ErrorKind::BackendRefused`] with the reason for each candidate; [`ErrorKind::NoNames`] if only
+/// backends without names are left and the array [needs](Needs::named) one.
 pub fn choose(facts: &Facts, settings: &Settings, needs: &Needs) -> Result<Selection> {
     let asked = match needs.backend {
         Some(backend) => Some((backend, SelectedBy::Named)),

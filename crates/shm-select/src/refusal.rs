@@ -3,6 +3,7 @@
 use std::io;
 
 use shm_core::{Error, ErrorKind};
+use shm_map::is_memory_short;
 
 /// The arrays that a refusal counts for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -17,10 +18,13 @@ pub enum Reach {
 }
 
 impl Reach {
-    /// How far an error of making an array reaches; `None` if it is not the system that refuses, but
-    /// the array's name, shape, dtype or contents, or another process.
+    /// How far an error of making an array reaches. `None` if it is not the system that refuses, but
+    /// the array's name, shape, dtype or contents, or another process; or if no other backend could do
+    /// better, as there is too little memory.
     pub fn of(error: &Error) -> Option<Self> {
         match error.kind() {
+            // Every backend takes its memory from the same machine and cgroup.
+            ErrorKind::NoSpace { .. } if is_memory_short(error) => None,
             ErrorKind::NoSpace { .. } | ErrorKind::LimitReached { .. } => Some(Self::Array),
             // The entry of this name only: another name may be free to use.
             ErrorKind::AccessDenied { .. } => Some(Self::Array),
@@ -109,6 +113,8 @@ mod tests {
             ErrorKind::WrongOwner { object: "/dev/shm/a".into(), owner: 1, me: 2 },
             ErrorKind::Busy { object: name, holder: "a creator", waited_ms: 1 },
             ErrorKind::BackendCannot { operation: "a", backend, reason: "b", able: "c" },
+            ErrorKind::NoSpace { needs: 2, has: Some(1), place: "this process's cgroup".into() },
+            ErrorKind::NoSpace { needs: 2, has: Some(1), place: "this machine".into() },
         ];
         for kind in kinds {
             let error = kind.into();

@@ -3,10 +3,10 @@
 use std::fmt;
 
 use shm_core::{BackendKind, Error, ErrorKind, Result};
+use shm_map::FILE_SYSTEM;
 
 use crate::facts::Facts;
 use crate::needs::{Needs, Workers};
-use crate::os::SHM_PLACE;
 use crate::refusal::Reach;
 use crate::settings::SelectedBy;
 use crate::verdict::{Candidate, Verdict, Why, nothing_left};
@@ -49,8 +49,8 @@ impl Selection {
     ///
     /// # Errors
     /// The same error, if it is not the [system's refusal](Reach::of), if the backend was asked for, or
-    /// if no other is left. [`ErrorKind::BackendRefused`] with the reason for each candidate, if others
-    /// are left that have no names and the array [needs](Needs::named) one.
+    /// if no other is left. [`ErrorKind::NoNames`] with the reason for each candidate, if others are
+    /// left that have no names and the array [needs](Needs::named) one.
     pub fn refused(mut self, error: Error) -> Result<Self> {
         let reach = Reach::of(&error).filter(|_| self.source == SelectedBy::Automatic);
         let Some(reach) = reach else { return Err(error) };
@@ -75,7 +75,7 @@ impl Selection {
         match error.kind() {
             // Figures that contradict the error are no reason.
             ErrorKind::NoSpace { needs, has: Some(free), place }
-                if place == SHM_PLACE && free < self.needs.bytes.as_ref().unwrap_or(needs) =>
+                if place == FILE_SYSTEM && free < self.needs.bytes.as_ref().unwrap_or(needs) =>
             {
                 Why::ArrayTooLarge { free: *free, bytes: self.needs.bytes.unwrap_or(*needs) }
             }

@@ -125,10 +125,11 @@ pub(crate) fn nothing_left(candidates: &[Candidate]) -> Error {
             Verdict::Taken | Verdict::NotNeeded => None,
         })
         .collect();
-    let lacks_names = whys.iter().any(|(_, why)| **why == Why::NoNames);
-    if let Some((_, Why::ArrayTooLarge { free, bytes })) = whys.first()
-        && !lacks_names
-    {
+    if whys.iter().any(|(_, why)| **why == Why::NoNames) {
+        let reasons: Vec<_> = whys.iter().map(|(one, why)| format!("{one}: {why}")).collect();
+        return ErrorKind::NoNames { reason: reasons.join("; ") }.into();
+    }
+    if let Some((_, Why::ArrayTooLarge { free, bytes })) = whys.first() {
         return ErrorKind::NoSpace { needs: *bytes, has: Some(*free), place: SHM_PLACE.into() }
             .into();
     }
@@ -139,10 +140,5 @@ pub(crate) fn nothing_left(candidates: &[Candidate]) -> Error {
                 if *other == backend { why.to_string() } else { format!("nor does {other}: {why}") }
             })
             .collect();
-    let mut reason = reasons.join("; ");
-    if lacks_names {
-        reason += "; to be found by its name, the array needs backend shm, asked for or with more \
-                   space, or workers that are stated as forked; or let its name be a label only";
-    }
-    ErrorKind::BackendRefused { backend, reason }.into()
+    ErrorKind::BackendRefused { backend, reason: reasons.join("; ") }.into()
 }

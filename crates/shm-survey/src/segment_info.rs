@@ -5,9 +5,10 @@ use std::fs::File;
 use std::time::SystemTime;
 
 use shm_core::{BackendKind, ErrorKind, Header, Result, SLOT_COUNT, SLOT_LEN, SYNC_LEN, SlotLocks};
+use shm_map::{FileId, FileStat};
 use shm_sync::{LockState, Participant, Snapshot};
 
-use crate::file::{FileId, FileStat, OpenFile};
+use crate::file::OpenFile;
 use crate::locator::Locator;
 use crate::os;
 

@@ -63,7 +63,7 @@ pub(crate) struct Taken {
     seen: u64,
     /// With what of the state it found the barrier whole.
     whole: Option<State>,
-    patience: AdaptiveSpin,
+    spin: AdaptiveSpin,
 }
 
 /// The barrier of an array, for that many participants.
@@ -108,7 +108,7 @@ impl Barrier<'_> {
             }
             if let Some(at) = self.take_seat(me, state, system) {
                 let seen = self.words.state.load(SeqCst);
-                return Ok(Taken { at, seen, whole: None, patience: AdaptiveSpin::default() });
+                return Ok(Taken { at, seen, whole: None, spin: AdaptiveSpin::default() });
             }
             match self.anybody_dead(system)? {
                 Some(broken) => drop(self.change(word, state.broken_by(broken), system)),
@@ -167,7 +167,7 @@ impl Barrier<'_> {
                 continue;
             }
             let changed = || low_half(self.words.state.load(SeqCst)) != low_half(word);
-            if !matches!(timeout, Timeout::NoWait) && taken.patience.spin_until(changed) {
+            if !matches!(timeout, Timeout::NoWait) && taken.spin.spin_until(changed) {
                 continue;
             }
             let Some(word) = self.say_asleep(word) else { continue };

@@ -36,7 +36,7 @@ use crate::lock::Lock;
 use crate::sleep::Sleep;
 use crate::words::{ClaimWords, Entry, Line};
 
-mod bits;
+pub(crate) mod bits;
 
 pub(crate) use bits::{Cursor, Plan, Task};
 

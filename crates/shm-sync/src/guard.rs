@@ -7,7 +7,8 @@ use shm_presence::Owner;
 
 use crate::claims::Claims;
 use crate::kernel::Kernel;
-use crate::lock::{Class, Granted, Lock, STATE};
+use crate::lock::word::{Granted, STATE};
+use crate::lock::{Class, Lock};
 use crate::shared::{Shared, SharedWords};
 use crate::wait::Wait;
 use crate::waiter::Stop;

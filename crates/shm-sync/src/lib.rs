@@ -59,10 +59,10 @@ pub use wait::{Timeout, Wait};
 #[cfg(not(loom))]
 pub use {
     guard::{ExclusiveGuard, SharedGuard},
-    participant::Participant,
+    participant::{Participant, participants},
     progress::ProgressCounter,
     round::{Claim, Round, RoundProgress},
     seat::Seat,
-    shared::{Shared, SharedWords, Words, participants},
+    shared::{Shared, SharedWords, Words},
     snapshot::{LockState, Snapshot},
 };

@@ -7,7 +7,8 @@ use std::time::Instant;
 use shm_core::Result;
 use shm_presence::Owner;
 
-use crate::claims::{self, Claims, Counts, Found, Plan};
+use crate::claims::bits::Plan;
+use crate::claims::{self, Claims, Counts, Found};
 use crate::guard::SharedGuard;
 use crate::kernel::Kernel;
 use crate::shared::{Shared, SharedWords};

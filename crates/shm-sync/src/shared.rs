@@ -10,7 +10,6 @@ use shm_core::{ErrorKind, Header, Region, Result, SYNC_LEN, SlotLocks};
 use shm_presence::{Identity, Owner};
 
 use crate::atomic::Ordering::SeqCst;
-use crate::participant::Participant;
 use crate::waiter::Stop;
 use crate::words::{Line, MAX_LINES, SyncArea, low_half};
 
@@ -138,14 +137,6 @@ impl<'a> Words<'a> {
     }
 }
 
-/// Lists the participants of a segment, which may be mapped for reading only.
-///
-/// # Errors
-/// [`ErrorKind::Os`].
-pub fn participants(attachment: &impl SharedWords) -> Result<Vec<Participant>> {
-    crate::participant::list(attachment.words().lines, attachment)
-}
-
 /// An attachment that may write its words: where everything else begins.
 ///
 /// `A` is `&Attachment` to borrow the attachment, `Arc<Attachment>` to own it: so do all guards,
@@ -190,23 +181,44 @@ impl<A: SharedWords> Shared<A> {
     pub(crate) fn me(&self) -> Result<Owner> {
         match self.identity().owner() {
             Some(me) => Ok(me),
-            None => self.take_slot(),
+            None => self.take_slot_by(|| self.0.open_locks()),
         }
     }
 
+    /// Takes a slot now, if this process has none yet, instead of at its first lock, claim or barrier.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitReached`] if all slots are taken; those of
+    /// [`SharedWords::open_locks`]; [`ErrorKind::Os`].
+    pub fn take_slot(&self) -> Result<()> {
+        self.me().map(drop)
+    }
+
+    /// Takes a slot through a description that another process opened for this one, and that nobody else
+    /// has: this process has not forked since it came.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SegmentMismatch`] if it is not of the file of the segment's locks;
+    /// [`ErrorKind::LimitReached`] if all slots are taken; [`ErrorKind::Os`].
+    pub fn take_slot_through(&self, file: File) -> Result<()> {
+        let SlotLocks { file: known, first } = self.0.slot_locks()?;
+        if !shm_presence::os::is_same_file(known, &file)? {
+            let (what, expected) = ("file for locks", "that of the segment".into());
+            let found = "another one".into();
+            return Err(ErrorKind::SegmentMismatch { what, expected, found }.into());
+        }
+        self.take_slot_by(|| Ok(SlotLocks { file, first })).map(drop)
+    }
+
     #[cold]
-    fn take_slot(&self) -> Result<Owner> {
+    fn take_slot_by(&self, open: impl FnOnce() -> Result<SlotLocks>) -> Result<Owner> {
         let count = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
         let mut disowned = 0;
-        let me = self.identity().take(
-            || self.0.open_locks(),
-            count,
-            |slot| {
-                let generation = self.begin(slot);
-                disowned = self.disown(Owner::new(slot, generation));
-                generation
-            },
-        )?;
+        let me = self.identity().take(open, count, |slot| {
+            let generation = self.begin(slot);
+            disowned = self.disown(Owner::new(slot, generation));
+            generation
+        })?;
         // Not under the lock that forks take: a subscriber may do anything.
         let (slot, generation) = (me.slot(), me.generation());
         tracing::debug!(slot, generation, disowned, "took a slot");

@@ -6,7 +6,7 @@ use std::mem::offset_of;
 use shm_core::{Result, SlotLocks};
 use shm_presence::{Owner, is_held};
 
-use crate::lock::{is_begun, is_poisoned, is_waited_for};
+use crate::lock::word::{is_begun, is_poisoned, is_waited_for};
 use crate::participant::Participant;
 use crate::words::{Line, LockWords, MAX_LINES, SyncArea, low_half};
 

@@ -48,7 +48,8 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
     /// slots; [`Os`](shm_core::ErrorKind::Os).
     pub fn barrier(&self, size: u32) -> Result<Barrier<'_>> {
-        let seat = self.shared::<Borrowed>().seat(size, Timeout::After(shm_presence::PATIENCE))?;
+        let seat =
+            self.shared::<Borrowed>().seat(size, Timeout::After(shm_presence::LONGEST_WAIT))?;
         Ok(Barrier { seat })
     }
 

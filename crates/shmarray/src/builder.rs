@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use shm_core::{
-    Align, BackendKind, Cleanup, Commit, DType, ErrorKind, Fill, Header, Layout, Name, Order,
-    Pages, Result, Spec, Stamp,
+    Align, BackendKind, Cleanup, Commit, DType, Fill, Header, Layout, Name, Order, Pages, Result,
+    Spec, Stamp,
 };
 use shm_select::{Needs, Workers};
 
@@ -13,8 +13,8 @@ use crate::any_array::AnyArray;
 use crate::backends::{self, backend_cannot};
 use crate::erased::ErasedArray;
 use crate::names::unique::unique_name;
-use crate::select;
 
+mod automatic;
 mod erased;
 mod typed;
 
@@ -66,8 +66,10 @@ mod sealed {
 
 #[derive(Clone, Debug)]
 enum Naming {
-    /// A wrong name is an error when the array is made.
+    /// Others find the array by it. A wrong name is an error when the array is made.
     Given(Result<Name, String>),
+    /// Given too, but others need not find the array by it.
+    Label(Result<Name, String>),
     Unique(Cow<'static, str>),
 }
 
@@ -88,13 +90,25 @@ impl<A: Buildable> Builder<A> {
     }
 
     /// Its name, by which others attach. By default it gets a unique one.
+    ///
+    /// The name is a promise: if the library chooses the backend, it takes none on which these
+    /// [workers](Self::workers) could not attach by name. If no other is left, making the array is
+    /// [`NoNames`](shm_core::ErrorKind::NoNames). Where nobody attaches by name, give it a
+    /// [`label`](Self::label).
     pub fn name(mut self, name: impl AsRef<str>) -> Self {
-        let name = name.as_ref();
-        self.naming = Naming::Given(Name::new(name).map_err(|_| name.into()));
+        self.naming = Naming::Given(parse(name.as_ref()));
         self
     }
 
-    /// A unique name with this beginning.
+    /// Its name, by which tools show it. Others attach by a payload or a descriptor, so the library may
+    /// choose a backend without names (`memfd`). On a backend with names it must be free, as a
+    /// [`name`](Self::name).
+    pub fn label(mut self, name: impl AsRef<str>) -> Self {
+        self.naming = Naming::Label(parse(name.as_ref()));
+        self
+    }
+
+    /// A unique name with this beginning: a [label](Self::label) that nothing else bears.
     pub fn unique(mut self, prefix: impl Into<String>) -> Self {
         self.naming = Naming::Unique(Cow::Owned(prefix.into()));
         self
@@ -156,6 +170,7 @@ impl<A: Buildable> Builder<A> {
     /// [`AlreadyExists`](shm_core::ErrorKind::AlreadyExists);
     /// [`ShapeOverflow`](shm_core::ErrorKind::ShapeOverflow);
     /// [`NoSpace`](shm_core::ErrorKind::NoSpace);
+    /// [`NoNames`](shm_core::ErrorKind::NoNames);
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached);
     /// [`BackendNotCompiled`](shm_core::ErrorKind::BackendNotCompiled),
     /// [`BackendRefused`](shm_core::ErrorKind::BackendRefused) and
@@ -174,47 +189,34 @@ impl<A: Buildable> Builder<A> {
         A::from_erased(self.create(A::dtype(&self.form), layout, A::guarded(&self.form), fill)?)
     }
 
-    /// Makes an array of that type and layout, filled by `fill`, which may be called once more if
-    /// space runs out. Of this builder, its own form and order are not asked.
+    /// Makes an array of that type and layout, filled by `fill`. Of this builder, its own form and
+    /// order are not asked.
     pub(crate) fn create(
         &self,
         dtype: DType,
         layout: Layout,
         guarded: bool,
-        mut fill: Option<Fill<'_>>,
+        fill: Option<Fill<'_>>,
     ) -> Result<ErasedArray> {
         let spec = self.spec(dtype, layout, guarded)?;
-        if self.backend == Some(BackendKind::Mmap) && self.workers == Workers::Spawned {
-            return Err(backend_cannot("sharing with spawned workers", BackendKind::Mmap));
-        }
-        let (backend, selection) = match self.backend {
-            Some(backend) => (backend, None),
+        match self.backend {
+            Some(BackendKind::Mmap) if self.workers == Workers::Spawned => {
+                Err(backend_cannot("sharing with spawned workers", BackendKind::Mmap))
+            }
+            Some(backend) => ErasedArray::new(backends::create(backend, &spec, fill)?, None),
             None => {
                 let bytes = Some(segment_len(&spec)?);
-                let needs = Needs { bytes, workers: self.workers, ..Needs::default() };
-                let selection = select::select(&needs)?;
-                (selection.chosen, Some(selection))
+                let named = matches!(self.naming, Naming::Given(_));
+                let needs = Needs { bytes, named, workers: self.workers, backend: None };
+                automatic::create(&spec, &needs, fill)
             }
-        };
-        let made = match backends::create(backend, &spec, fill.as_mut().map(Fill::reborrow)) {
-            Ok(made) => made,
-            Err(error) => {
-                let is_used_up = fill.as_ref().is_some_and(Fill::is_used_up);
-                let is_full = matches!(error.kind(), ErrorKind::NoSpace { .. });
-                let selection = selection.filter(|_| is_full && !is_used_up);
-                let Some(selection) = selection else { return Err(error) };
-                let next = select::refused(selection, error)?;
-                let made = backends::create(next.chosen, &spec, fill)?;
-                return ErasedArray::new(made, Some(next));
-            }
-        };
-        ErasedArray::new(made, selection)
+        }
     }
 
     fn spec(&self, dtype: DType, layout: Layout, guarded: bool) -> Result<Spec> {
         let name = match &self.naming {
-            Naming::Given(Ok(name)) => name.clone(),
-            Naming::Given(Err(wrong)) => Name::new(wrong)?,
+            Naming::Given(Ok(name)) | Naming::Label(Ok(name)) => name.clone(),
+            Naming::Given(Err(wrong)) | Naming::Label(Err(wrong)) => Name::new(wrong)?,
             Naming::Unique(prefix) => unique_name(prefix)?,
         };
         Ok(Spec {
@@ -232,11 +234,18 @@ impl<A: Buildable> Builder<A> {
     #[cfg(feature = "npy")]
     pub(crate) fn asked(&self) -> (Option<&str>, Option<BackendKind>) {
         let name = match &self.naming {
-            Naming::Given(name) => Some(name.as_ref().map_or_else(String::as_str, Name::as_str)),
+            Naming::Given(name) | Naming::Label(name) => {
+                Some(name.as_ref().map_or_else(String::as_str, Name::as_str))
+            }
             Naming::Unique(_) => None,
         };
         (name, self.backend)
     }
+}
+
+/// The name, or what is no name.
+fn parse(name: &str) -> Result<Name, String> {
+    Name::new(name).map_err(|_| name.into())
 }
 
 /// Size of the segment that would be made, in bytes.

@@ -82,6 +82,7 @@ pub mod raw;
 #[cfg(feature = "npy")]
 mod save;
 pub mod select;
+mod slot;
 pub mod sync;
 #[cfg(feature = "transfer")]
 pub mod transfer;

@@ -121,9 +121,14 @@ impl<'p, A: Loadable> Load<'p, A> {
         self
     }
 
-    /// The array's name, by which others attach. By default it gets a unique one.
+    /// The array's name, by which others attach, as [`Builder::name`]. By default it gets a unique one.
     pub fn name(self, name: impl AsRef<str>) -> Self {
         self.with(|options| options.name(name))
+    }
+
+    /// A name by which tools show it, as [`Builder::label`].
+    pub fn label(self, name: impl AsRef<str>) -> Self {
+        self.with(|options| options.label(name))
     }
 
     /// A unique name with this beginning.
@@ -167,8 +172,7 @@ impl<'p, A: Loadable> Load<'p, A> {
     }
 
     /// Called while the file is read, after each mebibyte (64 of them, where several threads read)
-    /// and at the end, with the bytes that have been read and those there are in all. Where space
-    /// runs out on one backend, it begins anew on the next.
+    /// and at the end, with the bytes that have been read and those there are in all.
     pub fn progress(mut self, progress: impl FnMut(u64, u64) + 'p) -> Self {
         self.progress = Box::new(progress);
         self
@@ -192,8 +196,8 @@ impl<'p, A: Loadable> Load<'p, A> {
     /// the file into a new one if there is none; [`Loaded::was_there`] tells which.
     ///
     /// Of several processes that find none, each reads the file; the first to be done makes the
-    /// array, and the others attach to it. Arrays on `memfd` have no name to be found by, and `auto`
-    /// may choose it: ask for [`BackendKind::Shm`] where all must get the same. The file's order is
+    /// array, and the others attach to it. That takes a backend with names: with a
+    /// [`label`](Self::label), or on `memfd`, each may get an array of its own. The file's order is
     /// not compared: the array's indices are what counts.
     ///
     /// # Errors

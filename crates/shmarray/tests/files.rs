@@ -200,7 +200,7 @@ fn tells_which() {
         assert!(matches!(wrong.kind(), ErrorKind::ShapeMismatch { .. }), "{wrong}");
     }
     let name = name("chosen");
-    let load = || ErasedArray::load(numpy("i4.npy")).name(&name).attach_or_create().unwrap();
+    let load = || ErasedArray::load(numpy("i4.npy")).label(&name).attach_or_create().unwrap();
     let (first, second) = (load(), load());
     let by_name = first.array.backend() != BackendKind::Memfd;
     assert_eq!((first.was_there, second.was_there), (false, by_name));

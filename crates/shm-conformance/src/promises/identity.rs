@@ -3,7 +3,8 @@
 use shm_core::{Access, Backend, ErrorKind, Identified, Region, SLOT_COUNT, Segment};
 use shm_presence::{Identity, Owner, is_held};
 
-use crate::{AttachedOf, IdentityHarness, bytes, spec, unique_name};
+use crate::bytes;
+use crate::harness::{AttachedOf, IdentityHarness, spec, unique_name};
 
 /// An array with a byte for each slot's generation.
 pub(crate) fn create<H: IdentityHarness>(what: &str) -> AttachedOf<H> {

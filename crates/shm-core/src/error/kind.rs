@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use super::figures::{Free, GivenIn, Guarding, Value};
 use crate::backend::BackendKind;
-use crate::layout::Order;
-use crate::options::Access;
+use crate::options::{Access, Order};
 
 /// The cases of [`Error`](crate::Error).
 #[derive(Debug, thiserror::Error)]
@@ -217,6 +216,19 @@ pub enum ErrorKind {
         /// The access that was asked for.
         access: Access,
     },
+    /// The process cannot become a participant of the array.
+    #[error(
+        "array {name:?} can be read and written here, but not locked: {reason}. Guards, chunks and \
+         barriers need a slot of this process's own; {hint}"
+    )]
+    NoSlot {
+        /// The array's name.
+        name: String,
+        /// Why the file of the locks cannot be opened afresh.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// Fewer bytes than there must be.
     #[error("{what} is truncated: needs {needs} bytes, has {has}")]
     Truncated {
@@ -409,6 +421,15 @@ pub enum ErrorKind {
         /// The backend.
         backend: BackendKind,
         /// The system's reason.
+        reason: String,
+    },
+    /// The name was to be found by others, and no backend that is left has names for them.
+    #[error(
+        "no backend is left on which others find the array by its name: {reason}; ask for backend shm, \
+         make room for it, state that the workers are forked, or let the name be a label only"
+    )]
+    NoNames {
+        /// What became of each backend, with its figures.
         reason: String,
     },
     /// The array's backend cannot do what was asked for, on any system.

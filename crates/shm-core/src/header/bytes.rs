@@ -3,8 +3,14 @@
 use uuid::Uuid;
 
 use super::{Header, META_OFFSET, SLOT_LEN, SYNC_OFFSET, Stamp};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::error::kind::ErrorKind;
+use crate::layout::Layout;
 use crate::layout::{Lengths, check_ndim};
-use crate::{Cleanup, DType, ErrorKind, Layout, Name, Order, Result};
+use crate::name::Name;
+use crate::options::Cleanup;
+use crate::options::Order;
 
 const ORDER_MARK: u32 = 0x0102_0304;
 const VERSION: u16 = 4;

@@ -114,6 +114,7 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
         ),
         (BackendNotCompiled { backend, feature: "memfd" }, &["backend memfd", "`memfd`"]),
         (BackendRefused { backend, reason: reason() }, &["memfd", "of 17"]),
+        (NoNames { reason: reason() }, &["of 17", "backend shm", "label"]),
         (
             BackendCannot { operation: "passing", backend, reason: "no name", able: "shm, mmap" },
             &["passing", "memfd", "no name", "shm, mmap"],

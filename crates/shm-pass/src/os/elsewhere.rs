@@ -35,8 +35,16 @@ pub(crate) fn is_same_user(socket: &Socket) -> Result<bool> {
     match socket.0 {}
 }
 
+pub(crate) fn is_writable(_: FileRef<'_>) -> Result<bool> {
+    Err(unsupported("fcntl"))
+}
+
 pub(crate) fn reopen(_: FileRef<'_>) -> Result<File> {
     Err(unsupported("open"))
+}
+
+pub(crate) fn may_reopen(_: FileRef<'_>) -> Result<bool> {
+    Ok(false)
 }
 
 pub(crate) fn send(socket: &Socket, _: &[u8], _: &[FileRef<'_>]) -> Result<Sent> {

@@ -6,5 +6,6 @@ mod socket;
 pub(crate) use exec::{LEAST_FD, inherit, take};
 pub use socket::Socket;
 pub(crate) use socket::{
-    FileRef, check_file_limit, file_ref, is_same_user, receive, reopen, send, wait,
+    FileRef, check_file_limit, file_ref, is_same_user, is_writable, may_reopen, receive, reopen,
+    send, wait,
 };

@@ -86,8 +86,6 @@ impl Builder<ErasedArray> {
     /// Makes it, filled by a function that is given the bytes of all elements, zeros at first, as they
     /// lie in memory: in C or Fortran order. If it fails or panics, nothing is left behind.
     ///
-    /// Where space runs out on one backend, it is called once more, for the next.
-    ///
     /// # Errors
     /// Those of `fill` and of [`zeros`](Self::zeros).
     pub fn filled_by(self, mut fill: impl FnMut(&mut [u8]) -> Result<()>) -> Result<ErasedArray> {

@@ -66,8 +66,7 @@ where
 
     /// Makes it, filled by a function of the index. If that panics, nothing is left behind.
     ///
-    /// `f` is called once for each index, when the memory is there. Only where the system refuses to
-    /// publish an unnamed file, the first array of a process is filled twice, with all indices anew.
+    /// `f` is called once for each index, when the memory is there.
     ///
     /// # Errors
     /// Those of [`zeros`](Self::zeros).
