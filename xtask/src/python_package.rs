@@ -23,8 +23,7 @@ const CRATE: &str = "./crates/shm-python";
 const TESTS: &str = "crates/shm-python/tests";
 
 /// The Python files whose types are checked.
-const TYPED: [&str; 3] =
-    ["crates/shm-python/python/shmarray", TESTS, "examples/python"];
+const TYPED: [&str; 3] = ["crates/shm-python/python/shmarray", TESTS, "examples/python"];
 
 /// Installs it, checks its types, and runs its tests; says how long each takes.
 pub(crate) fn check(cargo: &Cargo, bar: &ProgressBar) -> Result<Check> {

@@ -127,7 +127,7 @@ pub(crate) fn from_payload(
     let array = unlocked(py, || {
         let payload = Payload::from_bytes(payload)?;
         match present {
-            Some(present) => present.described(&payload.descriptor),
+            Some(present) => present.part_described_by(&payload.descriptor),
             None => opened(&payload, readonly),
         }
     })?;
@@ -153,7 +153,7 @@ fn opened(payload: &Payload, readonly: bool) -> Result<ErasedArray> {
             Err(ErrorKind::BackendCannot { operation, backend, reason, able: "shm or memfd" }
                 .into())
         }
-        found => found?.described(descriptor),
+        found => found?.part_described_by(descriptor),
     }
 }
 

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyTuple};
 use shmarray::memory::Paging;
 use shmarray::ndarray::{Slice, SliceInfoElem};
-use shmarray::{Access, Detached, ErasedArray, Order, Payload};
+use shmarray::{Access, BackendKind, Detached, ErasedArray, Order, Payload};
 
 use crate::errors::raised;
 use crate::memory::{Memory, release};
@@ -301,8 +301,11 @@ impl Handle {
     fn payload<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         let array = self.array(py)?;
         let bytes = unlocked(py, || {
-            let described = || Payload { descriptor: array.descriptor(), origin: None };
-            array.fd().map_or_else(|| Ok(described()), |_| array.payload())?.to_bytes()
+            let payload = match array.backend() {
+                BackendKind::Mmap => Payload { descriptor: array.descriptor(), origin: None },
+                _ => array.payload()?,
+            };
+            payload.to_bytes()
         })?;
         Ok(PyBytes::new(py, &bytes))
     }

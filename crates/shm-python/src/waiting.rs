@@ -48,7 +48,11 @@ pub(crate) fn waiting<T: Send>(
 /// Runs the handlers of the signals that have come; what one of them raises is the error. At the end of the
 /// interpreter there are none: a daemon thread waits on until the process is gone.
 fn signals() -> PyResult<()> {
-    Python::try_attach(|py| py.check_signals()).unwrap_or(Ok(()))
+    let served = Python::try_attach(|py| {
+        py.check_signals()?;
+        Ok(())
+    });
+    served.unwrap_or(Ok(()))
 }
 
 /// Seconds as a limit of a wait; none is for ever.

@@ -36,7 +36,7 @@ impl ErasedArray {
     /// # Errors
     /// [`SegmentMismatch`](ErrorKind::SegmentMismatch) if it describes another array; those of
     /// [`Header::check_described_by`](shm_core::Header::check_described_by).
-    pub fn described(&self, descriptor: &Descriptor) -> Result<Self> {
+    pub fn part_described_by(&self, descriptor: &Descriptor) -> Result<Self> {
         self.header().check_described_by(descriptor)?;
         let whole = || Window::whole(self.header().layout());
         Ok(self.showing(descriptor.window.clone().unwrap_or_else(whole)))
