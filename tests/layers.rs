@@ -90,6 +90,11 @@ const EDGES: &[Wanted] = &[
         ],
         in_tests: &[SUITE],
     },
+    Wanted {
+        from: "shm-python",
+        always: &["shmarray", "shm-core", "shm-survey", "shm-cli"],
+        in_tests: &[],
+    },
     // Programs and tests that nothing depends on.
     Wanted { from: "shmarray-workspace", always: &[], in_tests: &["shmarray", SUITE] },
     Wanted { from: "shmarray-bench", always: &["shmarray"], in_tests: &[SUITE] },

@@ -13,9 +13,6 @@ use crate::{checks, environment, python_package, tools};
 /// The name of this check in the tables.
 pub(crate) const NAME: &str = "arrays shared with NumPy and cdxcore";
 
-/// The packages to install, each in one version.
-pub(crate) const PACKAGES: &str = "xtask/python.txt";
-
 /// The variable that tells the tests where that Python is.
 const VARIABLE: &str = "SHMARRAY_TEST_PYTHON";
 
@@ -32,7 +29,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 
 /// Runs it as a check among others.
 pub(crate) fn check(cargo: &Cargo, bar: &ProgressBar) -> Result<Check> {
-    let python = match environment::python(cargo, "python", PACKAGES, bar) {
+    let python = match environment::python(cargo, "python", environment::FOR_TESTS, bar) {
         Ok(python) => python,
         Err(error) => return Ok(Check::failed(NAME, "no environment", &format!("{error:#}\n"))),
     };

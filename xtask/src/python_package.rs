@@ -10,7 +10,6 @@ use indicatif::ProgressBar;
 
 use crate::cargo::{Cargo, Finished, run};
 use crate::environment;
-use crate::python::PACKAGES;
 use crate::report::{Check, Tally};
 
 /// The name of this check in the tables.
@@ -27,7 +26,7 @@ const TYPED: [&str; 3] = ["crates/shm-python/python/shmarray", TESTS, "examples/
 
 /// Installs it, checks its types, and runs its tests; says how long each takes.
 pub(crate) fn check(cargo: &Cargo, bar: &ProgressBar) -> Result<Check> {
-    let python = match environment::python(cargo, "python", PACKAGES, bar) {
+    let python = match environment::python(cargo, "python", environment::FOR_TESTS, bar) {
         Ok(python) => python,
         Err(error) => return Ok(Check::failed(NAME, "no environment", &format!("{error:#}\n"))),
     };

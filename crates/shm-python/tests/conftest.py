@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 #: A process that has not ended by then hangs.
-PATIENCE = 120
+LIMIT = 120
 
 
 @pytest.fixture(autouse=True)
@@ -32,7 +32,7 @@ def run() -> Callable[..., str]:
     def run(code: str, *arguments: str, code_of: int = 0, quiet: bool = True) -> str:
         given = [code] if code.endswith(".py") else ["-c", code]
         command = [sys.executable, "-X", "faulthandler", "-W", "error", *given, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
         assert done.returncode == code_of, done.stderr
         if quiet:
             assert done.stderr == ""

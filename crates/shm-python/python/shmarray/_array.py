@@ -139,7 +139,7 @@ class Array(_native.Handle):
 
     __hash__ = None  # type: ignore[assignment]
 
-    # Together with others.
+    # Shared work.
 
     def read(self, timeout: float | None = None, *, poisoned: bool = False) -> Read:
         """`with a.read() as x`: the elements of a guarded array, which nobody writes meanwhile."""

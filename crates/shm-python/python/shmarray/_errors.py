@@ -33,6 +33,8 @@ __all__ = [
     "LimitReached",
     "Misaligned",
     "NdimMismatch",
+    "NoNames",
+    "NoSlot",
     "NoSpace",
     "NotASegment",
     "NotContiguous",
@@ -157,6 +159,14 @@ class BackendCannot(Error, RuntimeError):
 
 class BackendNotCompiled(Error, RuntimeError):
     """This build does not have the backend."""
+
+
+class NoSlot(Error, RuntimeError):
+    """This process cannot become a participant: no guards, chunks and barriers for it."""
+
+
+class NoNames(Error, OSError):
+    """This machine has no place for named arrays, or refuses it."""
 
 
 class Transport(Error, RuntimeError):
