@@ -242,7 +242,7 @@ pub trait Identified: Segment {
 pub struct SlotLocks<F = File> {
     /// The file.
     pub file: F,
-    /// The byte of slot 0. The next [`SLOT_COUNT`](crate::SLOT_COUNT) are this segment's alone.
+    /// The byte of slot 0. The next [`MAX_SLOTS`](crate::MAX_SLOTS) are this segment's alone.
     pub first: u64,
 }
 

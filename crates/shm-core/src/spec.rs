@@ -1,6 +1,7 @@
 //! What a new segment is to be.
 
 use crate::dtype::DType;
+use crate::header::DEFAULT_SLOTS;
 use crate::layout::Layout;
 use crate::name::Name;
 use crate::options::{Align, Cleanup, Commit, Pages};
@@ -26,6 +27,8 @@ pub struct Spec {
     pub force: bool,
     /// Whether its elements are reached through guards and claims only.
     pub guarded: bool,
+    /// How many participants can hold a slot at the same time: 1 to [`MAX_SLOTS`](crate::MAX_SLOTS).
+    pub slots: u32,
 }
 
 impl Spec {
@@ -33,6 +36,7 @@ impl Spec {
     #[inline]
     pub fn new(name: Name, dtype: DType, layout: Layout) -> Self {
         let (commit, pages, cleanup, align) = Default::default();
-        Self { name, dtype, layout, commit, pages, cleanup, align, force: false, guarded: false }
+        let (force, guarded, slots) = (false, false, DEFAULT_SLOTS);
+        Self { name, dtype, layout, commit, pages, cleanup, align, force, guarded, slots }
     }
 }

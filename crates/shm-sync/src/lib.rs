@@ -53,9 +53,11 @@ mod snapshot;
 mod spin;
 mod wait;
 mod waiter;
+mod waits_for;
 mod words;
 
 pub use wait::{Timeout, Wait};
+pub use waits_for::WaitsFor;
 #[cfg(not(loom))]
 pub use {
     guard::{ExclusiveGuard, SharedGuard},
@@ -64,5 +66,5 @@ pub use {
     round::{Claim, Round, RoundProgress},
     seat::Seat,
     shared::{Shared, SharedWords, Words},
-    snapshot::{LockState, Snapshot},
+    snapshot::{LockState, Snapshot, WaitState},
 };

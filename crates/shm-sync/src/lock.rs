@@ -16,10 +16,6 @@
 //!
 //! Both change one word before they look, so one of them comes first there.
 //!
-//! Of the word, the high half is the generation of the exclusive holder, and the bits of the low half are
-//! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`POISONED`] (10), [`CLAIMS`] (11),
-//! [`INTENT`] (12) and [`MARKED`] (13).
-//!
 //! A waiter finds that the holder is dead, and takes it out of the word with one compare-and-swap. If
 //! the dead holder may have been writing, [`POISONED`] stays until an exclusive holder clears it. A
 //! holder that died before it had looked for sharers counts as one that may have been writing.
@@ -35,6 +31,7 @@ use crate::liveness::System;
 use crate::sleep::{Sleep, Whom};
 use crate::wait::Wait;
 use crate::waiter::{Stop, Waiter};
+use crate::waits_for::WaitsFor;
 use crate::words::{Line, LockWords, low_half};
 
 /// The most shared locks that one slot can hold at a time.
@@ -116,12 +113,12 @@ impl Lock<'_> {
         self,
         me: Owner,
         system: &impl System,
-        wait: Wait<'_>,
+        mut wait: Wait<'_>,
     ) -> Result<Granted, Stop> {
         if let Some(granted) = self.try_exclusive_after_load(me) {
             return Ok(granted);
         }
-        let mut waiter = Waiter::new(wait);
+        let mut waiter = Waiter::new(wait.reborrow()).noting(self.lines, me);
         let state = self.enter(me, system, &mut waiter, 0)?;
         match self.drain(system, &mut waiter) {
             Ok(looked) => {
@@ -175,7 +172,7 @@ impl Lock<'_> {
         is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
         let mut wait = wait.into();
-        let mut waiter = Waiter::new(wait.reborrow()).unless(&is_needless);
+        let mut waiter = Waiter::new(wait.reborrow()).unless(&is_needless).noting(self.lines, me);
         loop {
             let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
@@ -305,6 +302,7 @@ impl Lock<'_> {
             if waiter.spins() {
                 continue;
             }
+            waiter.note(WaitsFor::Sharers, None);
             if waiter.sleep(system, &self.words.departures, seen, Whom::Writers)? {
                 self.clear_dead_marks(system)?;
             }
@@ -347,6 +345,7 @@ impl Lock<'_> {
         {
             return Ok(false);
         }
+        waiter.note(WaitsFor::Holder, Owner::in_word(word));
         match waiter.sleep(system, &self.words.word, flagged, whom) {
             Ok(true) => self.release_if_dead(system)?,
             Ok(false) => {}

@@ -14,6 +14,7 @@ use crate::kernel::Kernel;
 use crate::shared::{Shared, SharedWords};
 use crate::wait::{Timeout, Wait};
 use crate::waiter::Waiter;
+use crate::waits_for::WaitsFor;
 
 impl<A: SharedWords> Shared<A> {
     /// Begins or joins round `number`, counted from 0, which divides `axis` into chunks of `rows`
@@ -21,7 +22,7 @@ impl<A: SharedWords> Shared<A> {
     ///
     /// # Errors
     /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for an axis that is not there, chunks of
-    /// no rows, more than 1 073 741 823 chunks; if the round is divided in another way already; if
+    /// no rows, more than 134 217 727 chunks; if the round is divided in another way already; if
     /// an earlier round is not done.
     pub fn round(self, number: u32, axis: usize, rows: usize) -> Result<Round<A>> {
         let plan = Plan::new(number, self.header().layout().shape(), axis, rows)?;
@@ -72,9 +73,10 @@ impl<A: SharedWords> Round<A> {
     {
         let kernel = self.shared.kernel();
         let claims = self.shared.claims();
-        let wait = wait.into();
+        let mut wait = wait.into();
         let began = matches!(wait.timeout, Timeout::After(_)).then(Instant::now);
-        let mut waiter = Waiter::since(wait, began);
+        let mut waiter =
+            Waiter::since(wait.reborrow(), began).noting(self.shared.lines(), self.shared.me()?);
         loop {
             let seen = claims.events().count();
             let is_over = || claims.is_over(self.plan);
@@ -89,6 +91,7 @@ impl<A: SharedWords> Round<A> {
                 Found::Done => return Ok(None),
                 Found::Held => drop(lock),
             }
+            waiter.note(WaitsFor::Chunks, None);
             let slept = claims.events().sleep(kernel, &mut waiter, seen);
             slept.map_err(|stop| {
                 self.shared.stopped(stop, || "others hold the last chunks".into())

@@ -11,7 +11,7 @@ use shm_presence::{Identity, Owner};
 
 use crate::atomic::Ordering::SeqCst;
 use crate::waiter::Stop;
-use crate::words::{Line, MAX_LINES, SyncArea, low_half};
+use crate::words::{Line, SyncArea, low_half};
 
 /// An attachment to a segment, for the words that processes share in it.
 ///
@@ -107,7 +107,7 @@ impl<'a> Words<'a> {
     /// [`ErrorKind::Truncated`] if the region ends before the slot table does.
     #[inline]
     pub unsafe fn of(region: &'a dyn Region, header: &Header) -> Result<Self> {
-        let count = (header.slot_count() as usize).min(MAX_LINES);
+        let count = header.slot_count() as usize;
         let sync = usize::try_from(header.sync_offset()).unwrap_or(usize::MAX);
         let slots = usize::try_from(header.slots_offset()).unwrap_or(usize::MAX);
         let needs = sync
@@ -237,6 +237,7 @@ impl<A: SharedWords> Shared<A> {
         let last = low_half(line.holder.load(SeqCst));
         let generation = last.wrapping_add(1).max(1);
         line.marks.store(u64::from(generation) << 32, SeqCst);
+        line.waits_for.store(0, SeqCst);
         line.since.store(shm_presence::stamp().created, SeqCst);
         line.holder.store(u64::from(std::process::id()) << 32 | u64::from(generation), SeqCst);
         generation

@@ -1,7 +1,7 @@
 //! The words that processes share. Owners are written in them as [`Owner::BITS`](shm_presence::Owner::BITS) says.
 //!
 //! Everything is a `u64` in the machine's byte order, so it is the same for 32 and 64 bits; zero is
-//! the first state of every word. The layout belongs to the header's version (4):
+//! the first state of every word. The layout belongs to the header's version (5):
 //!
 //! | in the sync area, at byte | what |
 //! |---|---|
@@ -18,7 +18,8 @@
 //! | 16 | read marks: how many shared locks the holder has (low half), its generation (high half) |
 //! | 24 | claim entry: owner; at 32 its task |
 //! | 40 | barrier seat |
-//! | 48 | zeros |
+//! | 48 | what the slot's holder waits for (`waits_for.rs`): a hint |
+//! | 56 | zeros |
 //!
 //! Claim entry `i` and seat `i` merely lie in line `i`: they belong to the owner that their word names.
 
@@ -70,6 +71,8 @@ pub(crate) struct Line {
     pub(crate) marks: AtomicU64,
     pub(crate) entry: Entry,
     pub(crate) seat: AtomicU64,
+    /// Not one of the words that a model checker steps through.
+    pub(crate) waits_for: std::sync::atomic::AtomicU64,
 }
 
 /// A claim's entry: its owner, and the chunk that it is about.
@@ -86,9 +89,6 @@ const _: () = {
     assert!(size_of::<Line>() == shm_core::SLOT_LEN as usize);
     assert!(align_of::<SyncArea>() == 64 && align_of::<Line>() == 64);
 };
-
-/// The most lines of a slot table that are used: a claim's cursor names them in seven bits.
-pub(crate) const MAX_LINES: usize = 128;
 
 /// The low half of a word.
 #[inline]

@@ -170,6 +170,11 @@ impl ErasedArray {
         self.header().data_offset()
     }
 
+    /// How many participants can hold a slot at the same time, as [`Array::slots`](crate::Array::slots).
+    pub fn slots(&self) -> u32 {
+        self.header().slot_count()
+    }
+
     /// The backend that it is on.
     pub fn backend(&self) -> BackendKind {
         self.segment().kind()

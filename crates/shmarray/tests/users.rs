@@ -108,6 +108,7 @@ fn over_a_socket() {
         seat.wait().unwrap();
         i32::from(array.participants().unwrap().iter().filter(|one| one.alive).count() != 2)
     });
+    drop(there);
     transfer::send(&here, &[&array, &open], SOON).unwrap();
     (&here).read_exact(&mut [0]).unwrap();
     let refused = array.try_read();

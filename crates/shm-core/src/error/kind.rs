@@ -133,6 +133,14 @@ pub enum ErrorKind {
         /// The alignment that was asked for, in bytes.
         bytes: u32,
     },
+    /// A number of slots that no array can have.
+    #[error("{slots} slots; an array can have 1 to {most}")]
+    InvalidSlots {
+        /// The number that was asked for.
+        slots: u32,
+        /// The most that there can be.
+        most: u32,
+    },
     /// Elements at an offset where this machine cannot have them.
     #[error("data at offset {offset} bytes: elements of dtype {dtype} need a multiple of {align}")]
     Misaligned {

@@ -48,6 +48,7 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             &["a round", "[11]", "[12]"],
         ),
         (InvalidAlignment { bytes: 5000 }, &["5000", "4096"]),
+        (InvalidSlots { slots: 5000, most: 1024 }, &["5000", "1024"]),
         (Misaligned { offset: 11, dtype: text("<f4"), align: 4 }, &["11", "<f4", "of 4"]),
         (
             LengthMismatch { what: WHAT, expected: 11, found: 12 },

@@ -222,7 +222,7 @@ fn each_fault_has_its_own_error_with_its_figures() {
     let mark = refused(MARK, 0x0403_0201);
     assert!(matches!(mark.kind(), ErrorKind::ForeignByteOrder { found: 0x0403_0201, .. }));
     let version = refused(VERSION, 2);
-    assert!(matches!(version.kind(), ErrorKind::UnsupportedVersion { found: 2, supported: 4, .. }));
+    assert!(matches!(version.kind(), ErrorKind::UnsupportedVersion { found: 2, supported: 5, .. }));
     let ndim = refused(NDIM, 65);
     assert!(matches!(ndim.kind(), ErrorKind::TooManyDimensions { ndim: 65, max: 64 }));
     let shape = refused((SHAPE, 8), 1 << 62);
@@ -256,7 +256,10 @@ fn contradictions_are_corrupt_and_say_their_figures() {
         (SLOTS_OFFSET, 1024, format!("overlap: shape to {meta_end}, slots 1024 to 9216")),
         (SLOTS_OFFSET, slots - 1, format!("slots {} to {}", slots - 1, slots - 1 + 8192)),
         (SLOT_COUNT, 129, format!("slots {slots} to {}, data {data}", data + 64)),
-        (SLOT_COUNT, 0xffff_ffff, format!("slots {slots} to {}", slots + 64 * 0xffff_ffff)),
+        (SLOT_COUNT, 1024, format!("slots {slots} to {}, data {data}", slots + (1 << 16))),
+        (SLOT_COUNT, 0, "0 slots, there can be 1 to 1024".into()),
+        (SLOT_COUNT, 1025, "1025 slots, there can be 1 to 1024".into()),
+        (SLOT_COUNT, 0xffff_ffff, "4294967295 slots, there can be 1 to 1024".into()),
         (DATA_OFFSET, slots, format!("data {slots} with {data_len} bytes")),
         (DATA_OFFSET, data + 64, format!("data {} with {data_len} bytes, segment", data + 64)),
         (DATA_OFFSET, u64::MAX - 63, format!("data {} with", u64::MAX - 63)),

@@ -1,4 +1,8 @@
 //! The bits of the lock's word, and how it is given up.
+//!
+//! The high half is the generation of the exclusive holder, and the bits of the low half are
+//! its slot + 1 (0..11), [`WRITERS_WAIT`] (11), [`READERS_WAIT`] (12), [`POISONED`] (13), [`CLAIMS`] (14),
+//! [`INTENT`] (15) and [`MARKED`] (16).
 
 use shm_presence::Owner;
 
@@ -7,17 +11,17 @@ use crate::sleep::{Sleep, Whom};
 use crate::words::LockWords;
 
 /// A writer sleeps.
-pub(super) const WRITERS_WAIT: u64 = 1 << 8;
+pub(super) const WRITERS_WAIT: u64 = 1 << 11;
 /// A sharer sleeps.
-pub(super) const READERS_WAIT: u64 = 1 << 9;
+pub(super) const READERS_WAIT: u64 = 1 << 12;
 /// A holder died while it may have been writing.
-pub(super) const POISONED: u64 = 1 << 10;
+pub(super) const POISONED: u64 = 1 << 13;
 /// It is the claimers' turn to share.
-pub(super) const CLAIMS: u64 = 1 << 11;
+pub(super) const CLAIMS: u64 = 1 << 14;
 /// The exclusive holder has not begun to write.
-pub(super) const INTENT: u64 = 1 << 12;
+pub(super) const INTENT: u64 = 1 << 15;
 /// Lines may be marked. Only a writer in the word clears it, and loads them afterwards.
-pub(super) const MARKED: u64 = 1 << 13;
+pub(super) const MARKED: u64 = 1 << 16;
 /// The bits that outlast a holder, beside [`MARKED`].
 pub(crate) const STATE: u64 = POISONED | CLAIMS;
 const _: () = assert!((STATE | MARKED | INTENT | WRITERS_WAIT | READERS_WAIT) & Owner::BITS == 0);

@@ -48,6 +48,7 @@ impl<D: 'static> World<D> {
             marks: AtomicU64::new(u64::from(owner(slot).generation()) << 32),
             entry: Entry { owner: word(), task: word() },
             seat: word(),
+            waits_for: Default::default(),
         };
         Rc::new(Self {
             area,
