@@ -125,6 +125,7 @@ impl ErasedArray {
     }
 
     /// A payload, and the file to go with it, for an operation that needs them.
+    #[cfg(feature = "transfer")]
     pub(crate) fn handover(&self, operation: &'static str) -> Result<(PayloadRef<'_>, &File)> {
         let segment = self.segment();
         let Some(file) = segment.file() else {
