@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-HILLSHADE = str(Path(__file__).parents[3] / "examples/python/hillshade.py")
+ROOT = Path(__file__).parents[3]
+HILLSHADE = str(ROOT / "examples/python/hillshade.py")
+
+
+def test_the_programs_of_the_document(run: Callable[..., str], tmp_path: Path) -> None:
+    text = (ROOT / "docs/python.md").read_text()
+    (first,) = [block.split("```")[0] for block in text.split("```python\n")[1:]]
+    program = tmp_path / "first.py"
+    program.write_text(first)
+    assert float(run(str(program))) == sqrt(999_999)
+
 
 #: What `cargo run --example hillshade` gives for the relief of the repository: CRC-32 of the result's bytes.
 EXPECTED = "ec830b36"
