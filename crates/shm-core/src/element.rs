@@ -12,8 +12,10 @@ use crate::dtype::DType;
 use crate::dtype::scalar::ScalarKind;
 use crate::dtype::time::TimeUnit;
 
+mod float;
 mod unicode;
 
+pub use float::{AtomicF32, AtomicF64};
 pub use unicode::{TooLong, Unicode};
 
 /// A type whose values can lie in shared memory.
@@ -24,6 +26,12 @@ pub use unicode::{TooLong, Unicode};
 /// - there is no interior mutability;
 /// - `size_of::<Self>()` is not zero, equals the itemsize of [`dtype`](Self::dtype), and
 ///   `align_of::<Self>()` is at most 64, the least alignment of an array's data.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an element of a shared array",
+    label = "not an element",
+    note = "use `Bool` in the place of `bool`: another process may write any bits, and those of a `bool` are 0 or 1 only",
+    note = "elements are numbers, `Bool`, `[u8; N]`, `Unicode<N>`, times, and structures that `element!` declares"
+)]
 pub unsafe trait Element: Copy + Send + Sync + 'static {
     /// Its NumPy type, in this machine's byte order.
     fn dtype() -> DType;
@@ -91,6 +99,16 @@ unsafe impl<const N: usize> Element for [u8; N] {
         #[allow(clippy::cast_possible_truncation)] // checked right above
         DType::native(ScalarKind::Bytes(N as u32))
     }
+}
+
+// SAFETY: transparent over the atomic of the same size, whose bits it reads as those of the float.
+unsafe impl AtomicElement for f32 {
+    type Atomic = AtomicF32;
+}
+
+// SAFETY: as above.
+unsafe impl AtomicElement for f64 {
+    type Atomic = AtomicF64;
 }
 
 /// A truth value of any bits: zero is false, everything else is true (NumPy's `b1`).

@@ -38,7 +38,10 @@ pub use contract::{
 };
 pub use descriptor::{Descriptor, Origin, Payload, PayloadRef};
 pub use dtype::{ByteOrder, ByteSwap, DType, Field, Literal, Scalar, ScalarKind, TimeUnit, Unit};
-pub use element::{AtomicElement, Bool, DateTime64, Element, TimeDelta64, TooLong, Unicode, unit};
+pub use element::{
+    AtomicElement, AtomicF32, AtomicF64, Bool, DateTime64, Element, TimeDelta64, TooLong, Unicode,
+    unit,
+};
 pub use error::{Error, ErrorKind, Result};
 pub use header::{DEFAULT_SLOTS, Header, MAX_SLOTS, SLOT_LEN, SYNC_LEN, Stamp};
 pub use layout::{Layout, MAX_NDIM};

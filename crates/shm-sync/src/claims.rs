@@ -113,6 +113,13 @@ impl Claims<'_> {
         }
     }
 
+    /// Whether that round can begin, or has begun.
+    pub(crate) fn may_begin(&self, wanted: Plan) -> Result<bool> {
+        let counts = self.count()?;
+        let is_next = counts.round + 1 == wanted.round && counts.done >= counts.chunks;
+        Ok(counts.round >= wanted.round || is_next)
+    }
+
     /// Moves the cursor to the first chunk of the plan, if it is still in the round before.
     fn follow(&self, plan: Plan) {
         let word = self.words.cursor.load(SeqCst);

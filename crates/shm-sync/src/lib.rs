@@ -6,6 +6,8 @@
 //!   (`lock.rs`);
 //! - [`Round`] and [`Claim`]: an array chunk by chunk, each chunk handed out until it is done
 //!   (`claims.rs`);
+//! - [`Ring`] and [`Frame`]: an array whose first axis is a ring of frames, through which items flow
+//!   (`ring.rs`);
 //! - [`Seat`]: a seat at the barrier (`barrier.rs`);
 //! - [`ProgressCounter`]: a counter to wait on (`event.rs`);
 //! - [`Participant`]: a process that has a slot, and whether it lives.
@@ -28,6 +30,8 @@ mod barrier;
 mod claims;
 mod event;
 #[cfg(not(loom))]
+mod frame;
+#[cfg(not(loom))]
 mod guard;
 #[cfg(not(loom))]
 mod kernel;
@@ -41,6 +45,7 @@ mod os;
 mod participant;
 #[cfg(not(loom))]
 mod progress;
+mod ring;
 #[cfg(not(loom))]
 mod round;
 #[cfg(not(loom))]
@@ -60,6 +65,7 @@ pub use wait::{Timeout, Wait};
 pub use waits_for::WaitsFor;
 #[cfg(not(loom))]
 pub use {
+    frame::{Frame, Ring},
     guard::{ExclusiveGuard, SharedGuard},
     participant::{Participant, participants},
     progress::ProgressCounter,

@@ -21,6 +21,7 @@ mod claims;
 mod event;
 mod lock;
 mod ping_pong;
+mod ring;
 mod round;
 mod world;
 

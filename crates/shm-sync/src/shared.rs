@@ -247,7 +247,7 @@ impl<A: SharedWords> Shared<A> {
     /// owner before, so these words are garbage; others would wait for it as long as it lives.
     fn disown(&self, new: Owner) -> usize {
         let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.seat]);
-        let words = of_lines.chain([&self.area().lock.word]);
+        let words = of_lines.chain([&self.area().lock.word]).chain(&self.area().ring.frames);
         let of_new = words.filter(|word| {
             let bits = word.load(SeqCst);
             bits & Owner::BITS == new.bits()

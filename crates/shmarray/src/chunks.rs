@@ -69,6 +69,25 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
         Ok(Chunks { array: self.clone(), round, axis, timeout: Timeout::Forever, ended: false })
     }
 
+    /// As [`chunks_of_round`](Self::chunks_of_round), but it waits until the rounds before are done.
+    /// Their chunks are done by those who claim them: somebody has to, those of the dead too.
+    ///
+    /// # Errors
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the time is over before the round may begin;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up; those of
+    /// [`chunks_of_round`](Self::chunks_of_round).
+    pub fn chunks_of_next_round<'w>(
+        &self,
+        number: u32,
+        axis: Axis,
+        rows: usize,
+        wait: impl Into<Wait<'w>>,
+    ) -> Result<Chunks<'_, T, D>> {
+        self.as_erased().check_whole()?;
+        let round = self.shared::<Borrowed>().next_round(number, axis.index(), rows, wait)?;
+        Ok(Chunks { array: self.clone(), round, axis, timeout: Timeout::Forever, ended: false })
+    }
+
     /// As [`chunks_of_round`](Self::chunks_of_round): chunks that keep the array attached and borrow
     /// nothing.
     ///

@@ -2,7 +2,7 @@
 //! left.
 
 use shm_core::{Name, Result};
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub use shm_posix::{Abandoned, Uncollected};
 
 use crate::backends;
@@ -29,7 +29,7 @@ pub fn delete(name: &str) -> Result<bool> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub fn abandoned() -> Result<Vec<Abandoned>> {
     shm_posix::Posix::default().abandoned()
 }
@@ -43,7 +43,7 @@ pub fn abandoned() -> Result<Vec<Abandoned>> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub fn uncollected() -> Result<Vec<Uncollected>> {
     shm_posix::Posix::default().uncollected()
 }
@@ -58,7 +58,7 @@ pub fn uncollected() -> Result<Vec<Uncollected>> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub fn gc() -> Result<Vec<Abandoned>> {
     shm_posix::Posix::default().collect()
 }

@@ -43,7 +43,19 @@ use crate::payload::access_of;
 /// [`Transport`](shm_core::ErrorKind::Transport) for the key;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached).
 pub fn inherit(command: &mut Command, key: &str, array: &impl AnyArray) -> Result<()> {
-    let (payload, file) = array.as_erased().handover("inheriting")?;
+    give(command, key, array.as_erased())
+}
+
+/// Gives several arrays to the children of a command, each under its key, as [`inherit`] does.
+///
+/// # Errors
+/// Those of [`inherit`]; the arrays before the one that fails are given then.
+pub fn inherit_all(command: &mut Command, arrays: &[(&str, &dyn AnyArray)]) -> Result<()> {
+    arrays.iter().try_for_each(|(key, array)| give(command, key, array.as_erased()))
+}
+
+fn give(command: &mut Command, key: &str, array: &ErasedArray) -> Result<()> {
+    let (payload, file) = array.handover("inheriting")?;
     shm_pass::inherit(command, key, payload, file)
 }
 

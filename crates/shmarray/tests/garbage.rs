@@ -68,8 +68,37 @@ fn use_everything(array: &GuardedArray<u32, Ix2>) {
     let _ = array.is_poisoned();
 }
 
+/// All that can be done with a ring, likewise.
+fn use_ring(array: &GuardedArray<u32, Ix2>) {
+    let Ok(ring) = array.ring(3) else { return };
+    for _ in 0..3 {
+        let frames = [
+            ring.produce(SOON),
+            ring.claim(SOON),
+            ring.claim_at(2, SOON),
+            ring.collect(SOON),
+            ring.produce(Timeout::NoWait),
+        ];
+        let held: Vec<_> = frames.into_iter().filter_map(|frame| frame.ok().flatten()).collect();
+        let mut places: Vec<_> = held.iter().map(shmarray::sync::Frame::index).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), held.len(), "a frame was handed out twice");
+        for mut frame in held {
+            frame.fill(3);
+            frame.done();
+        }
+    }
+    ring.close();
+    let _ = ring.collect(SOON);
+}
+
 /// Writes words into the segment of a fresh array, then uses it by all means.
 fn survives(slots: u64, words: &[(u64, u64)]) {
+    survives_use(slots, words, use_everything);
+}
+
+fn survives_use(slots: u64, words: &[(u64, u64)], using: fn(&GuardedArray<u32, Ix2>)) {
     let (done, wait) = mpsc::channel();
     let all = words.to_vec();
     std::thread::spawn(move || {
@@ -85,8 +114,8 @@ fn survives(slots: u64, words: &[(u64, u64)]) {
             file.write_all_at(&word.to_ne_bytes(), at).unwrap();
         }
         let second: GuardedArray<u32, Ix2> = GuardedArray::attach(first.name().as_str()).unwrap();
-        use_everything(&second);
-        use_everything(&first);
+        using(&second);
+        using(&first);
         done.send(()).unwrap();
     });
     let ended = wait.recv_timeout(HANGS);
@@ -124,6 +153,29 @@ fn nothing_but_ones() {
         let words = SYNC.chain(lines).step_by(8).map(|at| (at, u64::MAX));
         survives(slots, &words.collect::<Vec<_>>());
     }
+}
+
+#[test]
+fn a_ring_of_garbage() {
+    let ring = SYNC.start + 256..SYNC.start + 768;
+    let stages = (SLOTS.start + 56..SLOTS.start + 56 + 4 * 64).step_by(64);
+    let mut numbers = Numbers(7);
+    for at in ring.clone().step_by(8).take(18).chain(stages.clone()) {
+        survives_use(128, &[(at, numbers.word())], use_ring);
+    }
+    // Frames with a few bits in each field, in a ring that is as this program makes it.
+    for _ in 0..60 {
+        let plan = (ring.start, 3 << 8 | 10);
+        let counters = [8, 16].map(|at| (ring.start + at, numbers.next() & 0x3f));
+        let frames: Vec<_> = (ring.start + 128..ring.start + 208)
+            .step_by(8)
+            .map(|at| (at, numbers.next() & 0x0000_0001_0003_b003))
+            .collect();
+        let lines: Vec<_> = stages.clone().map(|at| (at, numbers.word())).collect();
+        let words = [vec![plan], counters.to_vec(), frames, lines].concat();
+        survives_use(128, &words, use_ring);
+    }
+    survives_use(128, &ring.step_by(8).map(|at| (at, u64::MAX)).collect::<Vec<_>>(), use_ring);
 }
 
 /// What no step leads to, but would hand one chunk to two workers.

@@ -390,6 +390,24 @@ pub enum ErrorKind {
         reason: String,
     },
 
+    /// A ring that cannot be used in this way.
+    #[error("ring of array {name:?}: {reason}")]
+    InvalidRing {
+        /// The array's name.
+        name: String,
+        /// What does not fit, with its figures.
+        reason: String,
+    },
+
+    /// All processes that did what is waited for have died or left.
+    #[error("ring of array {name:?}: {reason}; start one that does, or give up")]
+    NobodyLeft {
+        /// The array's name.
+        name: String,
+        /// What nobody does any more, with the item and the stage.
+        reason: String,
+    },
+
     /// The segment cannot be frozen while somebody maps it writable.
     #[error(
         "cannot freeze {name:?}: somebody (another attacher, a clone in this process, or a forked child of it) \

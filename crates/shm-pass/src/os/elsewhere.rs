@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use shm_core::{Error, Result};
@@ -65,4 +65,12 @@ pub(crate) fn inherit(_: &mut Command, _: &File) -> Result<InheritedFile> {
 
 pub(crate) fn take(_: &InheritedFile) -> Result<File, String> {
     Err("this system hands over no files".into())
+}
+
+pub(crate) fn end_with_parent(_: &mut Command) -> Result<()> {
+    Err(unsupported("prctl"))
+}
+
+pub(crate) fn wait_for_end(_: &[&mut Child], _: Option<Duration>) -> Result<()> {
+    Err(unsupported("pidfd_open"))
 }

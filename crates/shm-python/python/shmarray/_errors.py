@@ -26,8 +26,10 @@ __all__ = [
     "InvalidBarrier",
     "InvalidDType",
     "InvalidName",
+    "InvalidRing",
     "InvalidRound",
     "InvalidSetting",
+    "InvalidSlots",
     "InvalidWindow",
     "LengthMismatch",
     "LimitReached",
@@ -36,6 +38,7 @@ __all__ = [
     "NoNames",
     "NoSlot",
     "NoSpace",
+    "NobodyLeft",
     "NotASegment",
     "NotContiguous",
     "NotFound",
@@ -291,6 +294,18 @@ class InvalidBarrier(Error, ValueError):
 
 class InvalidRound(Error, ValueError):
     """A round over chunks that cannot be made."""
+
+
+class InvalidSlots(Error, ValueError):
+    """A number of slots that no array can have."""
+
+
+class InvalidRing(Error, ValueError):
+    """A ring that cannot be used in this way."""
+
+
+class NobodyLeft(Error, RuntimeError):
+    """All processes that did what is waited for have died or left."""
 
 
 class UnknownBackend(Error, ValueError):

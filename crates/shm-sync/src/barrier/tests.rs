@@ -51,6 +51,7 @@ fn line() -> Line {
         entry: Entry { owner: word(), task: word() },
         seat: word(),
         waits_for: AtomicU64::new(0),
+        ring: word(),
     }
 }
 
