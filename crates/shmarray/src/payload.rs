@@ -3,7 +3,9 @@
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use shm_core::{Access, BackendKind, Descriptor, ErrorKind, Origin, Payload, PayloadRef, Result};
+use shm_core::{
+    Access, BackendKind, Descriptor, ErrorKind, Origin, Payload, PayloadRef, Result, Window,
+};
 use shm_presence::fork;
 
 use crate::backends::segment::Mapped;
@@ -18,6 +20,26 @@ impl ErasedArray {
     /// [`BackendCannot`](ErrorKind::BackendCannot) on backend `mmap`.
     pub fn payload(&self) -> Result<Payload> {
         self.described("making a payload").map(Payload::from)
+    }
+
+    /// Describes it, without what another process needs to reach it: on backend `mmap` nothing else
+    /// can be said.
+    pub fn descriptor(&self) -> Descriptor {
+        let (header, frozen) = (self.segment().header(), self.is_frozen());
+        let payload: Payload =
+            PayloadRef::new(self.backend(), header, self.part(), frozen, None).into();
+        payload.descriptor
+    }
+
+    /// The part that a descriptor describes of the array that this handle is of. The same memory.
+    ///
+    /// # Errors
+    /// [`SegmentMismatch`](ErrorKind::SegmentMismatch) if it describes another array; those of
+    /// [`Header::check_described_by`](shm_core::Header::check_described_by).
+    pub fn part_described_by(&self, descriptor: &Descriptor) -> Result<Self> {
+        self.header().check_described_by(descriptor)?;
+        let whole = || Window::whole(self.header().layout());
+        Ok(self.showing(descriptor.window.clone().unwrap_or_else(whole)))
     }
 
     /// The file descriptor that leads to its segment, on backends that have one: `shm` and `memfd`.
@@ -103,6 +125,7 @@ impl ErasedArray {
     }
 
     /// A payload, and the file to go with it, for an operation that needs them.
+    #[cfg(feature = "transfer")]
     pub(crate) fn handover(&self, operation: &'static str) -> Result<(PayloadRef<'_>, &File)> {
         let segment = self.segment();
         let Some(file) = segment.file() else {
