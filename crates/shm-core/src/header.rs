@@ -41,9 +41,6 @@ const SLOTS_ALIGN: u64 = 4096;
 
 /// Bytes kept in every header for what processes share besides the data.
 pub const SYNC_LEN: u32 = META_OFFSET - SYNC_OFFSET;
-/// Slots of an array that is made without a number of them: so many participants can hold one of their
-/// own at the same time.
-pub const DEFAULT_SLOTS: u32 = 128;
 /// The most slots that an array can have: a cursor of claims names one in ten bits.
 pub const MAX_SLOTS: u32 = 1024;
 /// Bytes per slot: a cache line, so that participants do not slow each other.

@@ -43,10 +43,10 @@ pub use element::{
     unit,
 };
 pub use error::{Error, ErrorKind, Result};
-pub use header::{DEFAULT_SLOTS, Header, MAX_SLOTS, SLOT_LEN, SYNC_LEN, Stamp};
+pub use header::{Header, MAX_SLOTS, SLOT_LEN, SYNC_LEN, Stamp};
 pub use layout::{Layout, MAX_NDIM};
 pub use name::Name;
 pub use options::{Access, Align, Cleanup, Commit, Order, Pages, Paging};
-pub use spec::Spec;
+pub use spec::{DEFAULT_SLOTS, Spec};
 pub use window::Window;
 pub use wire::MAX_PAYLOAD_LEN;

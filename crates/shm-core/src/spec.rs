@@ -1,10 +1,13 @@
 //! What a new segment is to be.
 
 use crate::dtype::DType;
-use crate::header::DEFAULT_SLOTS;
 use crate::layout::Layout;
 use crate::name::Name;
 use crate::options::{Align, Cleanup, Commit, Pages};
+
+/// Slots of an array that is made without a number of them: so many participants can hold one of their
+/// own at the same time.
+pub const DEFAULT_SLOTS: u32 = 128;
 
 /// What a new segment is to be.
 #[derive(Clone, Debug)]

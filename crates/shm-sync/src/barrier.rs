@@ -31,13 +31,13 @@ use crate::waiter::{Stop, Waiter};
 use crate::waits_for::WaitsFor;
 use crate::words::{BarrierWords, Line, low_half};
 
-mod state;
+pub(crate) mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 pub(crate) use state::{Broken, How};
 use state::{GONE, after, is_of, seat_bits};
-pub(crate) use state::{State, has_arrived, is_taken};
+use state::{State, has_arrived, is_taken};
 
 /// Why there is no way through a barrier.
 #[derive(Debug)]

@@ -31,7 +31,7 @@ use crate::liveness::{Liveness, System};
 use crate::sleep::Sleep;
 use crate::words::{Line, RingWords, low_half};
 
-mod bits;
+pub(crate) mod bits;
 
 pub(crate) use bits::{Plan, State};
 

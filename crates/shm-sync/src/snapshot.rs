@@ -6,8 +6,8 @@ use std::mem::offset_of;
 use shm_core::{MAX_SLOTS, Result, SlotLocks};
 use shm_presence::{Owner, is_held};
 
-use crate::barrier::{State, has_arrived, is_taken};
-use crate::claims::Task;
+use crate::barrier::state::{State, has_arrived, is_taken};
+use crate::claims::bits::Task;
 use crate::lock::word::{is_begun, is_poisoned, is_waited_for};
 use crate::participant::Participant;
 use crate::waits_for::WaitsFor;
