@@ -61,6 +61,7 @@ fn header(descr: &str, number: usize) -> Header {
         cleanup: [Cleanup::LastOut, Cleanup::Owner, Cleanup::Persist][number % 3],
         align: [Align::CacheLine, Align::Page(4096)][number % 2],
         guarded: number == 4,
+        slots: [128, 1, 1024][number % 3],
         ..Spec::new(Name::new(["a", "elevation", "æøå"][number % 3]).unwrap(), dtype, layout)
     };
     let stamp = Stamp { uuid: Uuid::from_u128(1 << 80), created: 1 << 60, creator: 4321 };

@@ -17,6 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["shm-select", "shm-pass", "shm-ndarray", "shm-npy", "shm-survey"],
     &["shmarray"],
     &["shm-cli"],
+    &["shm-python"],
 ];
 
 /// The crates of ours that a crate may use.
@@ -93,6 +94,11 @@ const EDGES: &[Wanted] = &[
             "shm-survey",
         ],
         in_tests: &[SUITE],
+    },
+    Wanted {
+        from: "shm-python",
+        always: &["shmarray", "shm-core", "shm-survey", "shm-cli"],
+        in_tests: &[],
     },
     // Programs and tests that nothing depends on.
     Wanted { from: "shmarray-workspace", always: &[], in_tests: &["shmarray", SUITE] },

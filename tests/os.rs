@@ -11,14 +11,7 @@ use sources::rust::{Rust, line, words};
 use sources::{Fault, Source, judge, sources};
 
 /// Crates that still name an operating system elsewhere. The list only shrinks.
-const KNOWN: &[&str] = &[
-    "crates/shm-anon",
-    "crates/shm-map",
-    "crates/shm-memfd",
-    "crates/shm-posix",
-    "crates/shm-presence",
-    "crates/shm-sync",
-];
+const KNOWN: &[&str] = &[];
 
 /// Conditions on the system, and the crates with its calls.
 const NAMES: [&str; 4] = ["target_os", "target_vendor", "rustix", "libc"];

@@ -10,6 +10,7 @@ mod load;
 mod lock;
 mod pages;
 mod read;
+mod ring;
 mod scale;
 mod touch;
 mod transfer;
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Row> {
         lock::rows(),
         barrier::rows(),
         claim::rows(),
+        ring::rows(),
         touch::rows(),
         read::rows(),
         load::rows(),

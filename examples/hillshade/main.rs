@@ -20,6 +20,7 @@ mod protocol;
 mod report;
 mod request;
 mod scale;
+mod verdict;
 mod worker;
 mod workers;
 

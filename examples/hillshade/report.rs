@@ -9,6 +9,7 @@ use comfy_table::{Table, presets};
 
 use crate::cli::Start;
 use crate::maps::Memory;
+use crate::verdict::verdict;
 use crate::workers::Losses;
 
 /// The summary of a run that succeeded.
@@ -66,8 +67,8 @@ impl fmt::Display for Summary {
             [
                 &format!("seconds, {} workers", self.workers),
                 &format!(
-                    "{together:.4} ({:.2} times as fast), after {starting:.4} to start them",
-                    alone / together
+                    "{together:.4} ({}), after {starting:.4} to start them",
+                    verdict(self.alone, self.together)
                 ),
             ],
             [

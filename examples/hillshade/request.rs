@@ -21,7 +21,7 @@ use crate::worker::{Arrays, Orders, fill};
 use crate::workers::{Losses, Team};
 use crate::{picture, scale};
 
-/// An array has 128 slots, one of which is that of this process.
+/// An array has 128 slots if it is not made with another number; one is that of this process.
 const MOST_WORKERS: usize = 127;
 /// Enough that nobody waits long for the last, and that little is done again if one dies.
 const CHUNKS_PER_WORKER: usize = 16;

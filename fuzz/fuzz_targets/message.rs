@@ -140,22 +140,28 @@ impl Sent {
         loop {
             let start = at;
             let head: &[u8; 16] = self.bytes.get(at..)?.first_chunk()?;
-            let [b'S', b'H', b'M', b'P', 1, more @ (0 | 1), c0, c1, l0, l1, l2, l3, 0, 0, 0, 0] =
+            let [b'S', b'H', b'M', b'P', 2, more @ (0 | 1), c0, c1, l0, l1, l2, l3, f0, f1, 0, 0] =
                 *head
             else {
                 return None;
             };
             let count = usize::from(u16::from_le_bytes([c0, c1]));
             let len = u32::from_le_bytes([l0, l1, l2, l3]) as usize;
-            if count > MOST || more == 1 && count < MOST {
+            let fds = usize::from(u16::from_le_bytes([f0, f1]));
+            if count > MOST || fds > MOST || more == 1 && fds < MOST - 1 {
                 return None;
             }
             at += head.len();
             let mut body = self.bytes.get(at..at.checked_add(len)?)?;
             at += len;
+            let mut of_arrays = 0;
             for _ in 0..count {
-                let (len, rest) = body.split_first_chunk()?;
-                let (payload, rest) = rest.split_at_checked(u16::from_le_bytes(*len).into())?;
+                let ([fds @ (1 | 2), l0, l1], rest) = body.split_first_chunk::<3>()? else {
+                    return None;
+                };
+                of_arrays += usize::from(*fds);
+                let len = u16::from_le_bytes([*l0, *l1]).into();
+                let (payload, rest) = rest.split_at_checked(len)?;
                 let payload = Payload::from_bytes(payload).ok()?;
                 if payload.descriptor.backend == BackendKind::Mmap {
                     return None;
@@ -165,8 +171,8 @@ impl Sent {
             }
             let within = self.fds.iter().filter(|(place, _)| (start..at).contains(place));
             let within: Vec<_> = within.copied().collect();
-            let right = if count == 0 { vec![] } else { vec![(start, count)] };
-            if !body.is_empty() || within != right {
+            let right = if fds == 0 { vec![] } else { vec![(start, fds)] };
+            if !body.is_empty() || of_arrays != fds || within != right {
                 return None;
             }
             if more == 0 {

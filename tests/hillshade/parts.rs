@@ -16,3 +16,5 @@ mod picture;
 mod protocol;
 #[path = "../../examples/hillshade/scale.rs"]
 mod scale;
+#[path = "../../examples/hillshade/verdict.rs"]
+mod verdict;

@@ -9,6 +9,9 @@ use indicatif::ProgressBar;
 
 use crate::cargo::{self, Cargo};
 
+/// The packages of the tests, each in one version.
+pub(crate) const FOR_TESTS: &str = "xtask/python.txt";
+
 /// The Python of the environment `folder` with `packages`, a file of the repository; made if it is not
 /// there, or has other packages.
 pub(crate) fn python(

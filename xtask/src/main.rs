@@ -15,6 +15,7 @@ mod loom;
 mod matrix;
 mod mutants;
 mod python;
+mod python_package;
 mod report;
 mod tools;
 mod tsan;
@@ -58,7 +59,8 @@ enum Task {
         #[arg(long)]
         list: bool,
     },
-    /// Share arrays with NumPy and cdxcore, installed for it below the target directory
+    /// Share arrays with NumPy and cdxcore, and test the Python package, both installed below the target
+    /// directory
     Python,
     /// Run the tests of threads under ThreadSanitizer (needs a nightly compiler)
     Tsan,

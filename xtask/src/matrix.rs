@@ -11,7 +11,7 @@ use crate::cells::{self, BACKENDS, STARTS};
 use crate::expected::{self, Expected};
 use crate::features::FeatureSet;
 use crate::report::{self, Cell, Check, Tally};
-use crate::{checks, fuzz, loom, python, tools, tsan};
+use crate::{checks, fuzz, loom, python, python_package, tools, tsan};
 
 /// The package at the root, which holds the matrix test.
 const PACKAGE: &str = "shmarray-workspace";
@@ -41,6 +41,7 @@ pub(crate) fn run(quick: bool) -> Result<ExitCode> {
         matrix.check(loom::NAME, loom::models)?;
         matrix.check(tsan::NAME, tsan::check)?;
         matrix.check(python::NAME, python::check)?;
+        matrix.check(python_package::NAME, python_package::check)?;
         matrix.check("C++", |_, bar| tools::cpp(bar))?;
         matrix.check(fuzz::NAME, fuzz::check)?;
         for set in sets {

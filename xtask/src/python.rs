@@ -1,5 +1,5 @@
 //! `cargo xtask python`: arrays shared with NumPy and cdxcore, of which a Python environment is made
-//! for the tests.
+//! for the tests; then those of the Python package.
 
 use std::process::ExitCode;
 
@@ -8,13 +8,10 @@ use indicatif::ProgressBar;
 
 use crate::cargo::Cargo;
 use crate::report::{self, Check, Tally};
-use crate::{checks, environment, tools};
+use crate::{checks, environment, python_package, tools};
 
 /// The name of this check in the tables.
 pub(crate) const NAME: &str = "arrays shared with NumPy and cdxcore";
-
-/// The packages to install, each in one version.
-const PACKAGES: &str = "xtask/python.txt";
 
 /// The variable that tells the tests where that Python is.
 const VARIABLE: &str = "SHMARRAY_TEST_PYTHON";
@@ -22,7 +19,9 @@ const VARIABLE: &str = "SHMARRAY_TEST_PYTHON";
 /// Runs it by itself.
 pub(crate) fn run() -> Result<ExitCode> {
     let bar = ProgressBar::new_spinner();
-    let checks = [tools::python(&bar)?, check(&Cargo::new()?, &bar)?];
+    let cargo = Cargo::new()?;
+    let python = tools::python(&bar)?;
+    let checks = [python, check(&cargo, &bar)?, python_package::check(&cargo, &bar)?];
     bar.finish_and_clear();
     let Tally { failed, .. } = report::print(&checks, &[]);
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -30,7 +29,7 @@ pub(crate) fn run() -> Result<ExitCode> {
 
 /// Runs it as a check among others.
 pub(crate) fn check(cargo: &Cargo, bar: &ProgressBar) -> Result<Check> {
-    let python = match environment::python(cargo, "python", PACKAGES, bar) {
+    let python = match environment::python(cargo, "python", environment::FOR_TESTS, bar) {
         Ok(python) => python,
         Err(error) => return Ok(Check::failed(NAME, "no environment", &format!("{error:#}\n"))),
     };

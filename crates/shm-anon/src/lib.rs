@@ -18,7 +18,6 @@
 //!
 //! See mmap(2), `MAP_ANONYMOUS` and `MAP_SHARED`.
 #![deny(unsafe_code)]
-#![cfg(unix)]
 
 mod lock_file;
 mod os;
@@ -76,7 +75,7 @@ impl Backend for Anon {
 
     fn attach(&self, name: Name, access: Access) -> Result<Attached<AnonSegment>> {
         let segment = registry::find(&name)
-            .map(|inner| AnonSegment::with_access(inner, access))
+            .map(|array| AnonSegment::with_access(array, access))
             .ok_or_else(|| ErrorKind::NotFound {
                 name: name.to_string(),
                 backend: BackendKind::Mmap,

@@ -9,17 +9,17 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use shm_core::{SLOT_COUNT, SlotLocks};
+use shm_core::{MAX_SLOTS, SlotLocks};
 use shm_presence::fork;
 
 use crate::os::{Refusal, open_afresh, unnamed_file};
 
 /// Lock bytes from one array's slot 0 to the next one's.
 const SPACING: u64 = 4096;
-const _: () = assert!(SLOT_COUNT as u64 <= SPACING);
-/// The most arrays that live at a time with their locks in one file: so many locks as there are in
+const _: () = assert!(MAX_SLOTS as u64 <= SPACING);
+/// The most arrays that live at a time with their locks in one file: so many locks as there are mostly in
 /// a file of one array whose slots are all taken.
-const MOST: usize = SLOT_COUNT as usize;
+const MOST: usize = 128;
 
 /// The file that new arrays get a range of.
 pub(crate) struct LockFile {

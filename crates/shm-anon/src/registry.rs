@@ -1,7 +1,7 @@
 //! The names of this process's anonymous arrays.
 //!
-//! A forked child inherits a copy, whole at any instant: no fork falls between the steps of a
-//! change. The registry does not keep arrays alive; the handles do.
+//! A forked child inherits a whole copy: no fork falls between the steps of a change. The registry
+//! does not keep arrays alive; the handles do.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -11,23 +11,39 @@ use shm_core::{BackendKind, ErrorKind, Header, Name, Result};
 use shm_map::Mapping;
 use shm_presence::fork::ForkSafe;
 
-use crate::lock_file::LockFile;
-use crate::segment::Inner;
+use crate::lock_file::{LockFile, Range};
+use crate::os::Refusal;
 
-type Names = BTreeMap<Name, Weak<Inner>>;
+/// An anonymous array, which lives as long as its handles.
+#[derive(Debug)]
+pub(crate) struct Array {
+    pub(crate) header: Header,
+    pub(crate) mapping: Arc<Mapping>,
+    /// Given when the array is made: children that are forked before the first lock must share it.
+    pub(crate) locks: Result<Range, Box<Refusal>>,
+}
+
+impl Drop for Array {
+    fn drop(&mut self) {
+        withdraw(self.header.name(), Some(&raw const *self));
+        tracing::debug!(name = %self.header.name(), "detached from mmap");
+    }
+}
+
+type Names = BTreeMap<Name, Weak<Array>>;
 
 struct Registry {
     names: Names,
-    companion: LockFile,
+    lock_file: LockFile,
 }
 
 /// No step with it may drop the last handle of an array, whose end comes here too.
 static REGISTRY: ForkSafe<Registry> =
-    ForkSafe::new(Registry { names: BTreeMap::new(), companion: LockFile::NONE });
+    ForkSafe::new(Registry { names: BTreeMap::new(), lock_file: LockFile::NONE });
 
 /// Makes an array of a mapping, with lock bytes of its own, and gives it its name.
-pub(crate) fn publish(header: Header, mapping: Mapping, force: bool) -> Result<Arc<Inner>> {
-    REGISTRY.with(|Registry { names, companion }| {
+pub(crate) fn publish(header: Header, mapping: Mapping, force: bool) -> Result<Arc<Array>> {
+    REGISTRY.with(|Registry { names, lock_file }| {
         let entry = names.entry(header.name().clone());
         if let Entry::Occupied(other) = &entry
             && !force
@@ -37,13 +53,13 @@ pub(crate) fn publish(header: Header, mapping: Mapping, force: bool) -> Result<A
             return Err(ErrorKind::AlreadyExists { name, backend: BackendKind::Mmap }.into());
         }
         let array =
-            Arc::new(Inner { header, mapping: Arc::new(mapping), locks: companion.range() });
+            Arc::new(Array { header, mapping: Arc::new(mapping), locks: lock_file.range() });
         entry.insert_entry(Arc::downgrade(&array));
         Ok(array)
     })
 }
 
-fn is_alive(array: &Weak<Inner>) -> bool {
+fn is_alive(array: &Weak<Array>) -> bool {
     array.strong_count() > 0
 }
 
@@ -53,12 +69,12 @@ pub(crate) fn is_known(name: &Name) -> bool {
 }
 
 /// The array that bears the name.
-pub(crate) fn find(name: &Name) -> Option<Arc<Inner>> {
+pub(crate) fn find(name: &Name) -> Option<Arc<Array>> {
     REGISTRY.with(|Registry { names, .. }| names.get(name).and_then(Weak::upgrade))
 }
 
 /// Takes the name away; with `only`, from that array and not from a successor.
-pub(crate) fn withdraw(name: &Name, only: Option<*const Inner>) {
+pub(crate) fn withdraw(name: &Name, only: Option<*const Array>) {
     REGISTRY.with(|Registry { names, .. }| {
         if let Some((name, other)) = names.remove_entry(name)
             && only.is_some_and(|array| other.as_ptr() != array)

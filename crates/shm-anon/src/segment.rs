@@ -4,41 +4,25 @@ use std::fs::File;
 use std::sync::Arc;
 
 use shm_core::{Access, Attached, Header, Identified, Result, Segment, SlotLocks};
-use shm_map::{Mapping, SegmentRegion};
+use shm_map::SegmentRegion;
 
 use crate::lock_file::Range;
-use crate::os::Refusal;
-use crate::registry;
+use crate::registry::{self, Array};
 
 /// An anonymous segment that this process has. There is no OS object but the mapping, so this keeps it.
 #[derive(Clone, Debug)]
 pub struct AnonSegment {
-    inner: Arc<Inner>,
+    array: Arc<Array>,
     access: Access,
 }
 
-#[derive(Debug)]
-pub(crate) struct Inner {
-    pub(crate) header: Header,
-    pub(crate) mapping: Arc<Mapping>,
-    /// Given when it is made, as children that are forked before the first lock must share it.
-    pub(crate) locks: Result<Range, Box<Refusal>>,
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        registry::withdraw(self.header.name(), Some(&raw const *self));
-        tracing::debug!(name = %self.header.name(), "detached from mmap");
-    }
-}
-
 impl AnonSegment {
-    pub(crate) fn with_access(inner: Arc<Inner>, access: Access) -> Self {
-        Self { inner, access }
+    pub(crate) fn with_access(array: Arc<Array>, access: Access) -> Self {
+        Self { array, access }
     }
 
     fn locks(&self) -> Result<&Range> {
-        self.inner.locks.as_ref().map_err(|refusal| refusal.to_error())
+        self.array.locks.as_ref().map_err(|refusal| refusal.to_error())
     }
 
     pub(crate) fn attached(self) -> Result<Attached<Self>> {
@@ -50,7 +34,7 @@ impl Segment for AnonSegment {
     type Region = SegmentRegion;
 
     fn header(&self) -> &Header {
-        &self.inner.header
+        &self.array.header
     }
 
     fn access(&self) -> Access {
@@ -59,7 +43,7 @@ impl Segment for AnonSegment {
 
     /// For writing, the mapping that there is; for reading, a read-only one of the same memory.
     fn map(&self) -> Result<SegmentRegion> {
-        let (mapping, segment) = (&self.inner.mapping, Arc::clone(&self.inner));
+        let (mapping, segment) = (&self.array.mapping, Arc::clone(&self.array));
         Ok(match self.access {
             Access::ReadWrite => SegmentRegion::shared(Arc::clone(mapping), segment),
             Access::ReadOnly => SegmentRegion::new(mapping.read_only_twin()?, segment),
@@ -68,7 +52,7 @@ impl Segment for AnonSegment {
 
     /// Takes its name away, in this process.
     fn destroy(&self) -> Result<()> {
-        registry::withdraw(self.header().name(), Some(Arc::as_ptr(&self.inner)));
+        registry::withdraw(self.header().name(), Some(Arc::as_ptr(&self.array)));
         tracing::debug!(name = %self.header().name(), "destroyed on mmap");
         Ok(())
     }

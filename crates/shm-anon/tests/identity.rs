@@ -13,7 +13,7 @@ use shm_conformance::process::{self, Child};
 use shm_conformance::refusals::refuse_call;
 use shm_conformance::{identity_forks, limits, spec, unique_name};
 use shm_core::{
-    Access, Attached, Backend, ErrorKind, Identified, Name, Result, SLOT_COUNT, Segment,
+    Access, Attached, Backend, DEFAULT_SLOTS, ErrorKind, Identified, Name, Result, Segment,
 };
 use shm_presence::{Identity, Owner, is_held};
 
@@ -112,7 +112,7 @@ fn take_first_of_each(arrays: &[Array]) -> Vec<Identity> {
 
 /// The kernel walks all locks of a file, so they are not all in one.
 fn many_arrays() {
-    let full = SLOT_COUNT as usize;
+    let full = DEFAULT_SLOTS as usize;
     let mut arrays: Vec<_> = (0..2 * full + 1).map(|_| create("many")).collect();
     assert_eq!(files(), 3);
     let identities = take_first_of_each(&arrays);
@@ -133,7 +133,7 @@ fn many_arrays() {
 
 fn no_file_more() {
     let child = Child::fork(|| {
-        let full = SLOT_COUNT as usize;
+        let full = DEFAULT_SLOTS as usize;
         let mut arrays: Vec<_> = (0..full).map(|_| create("full")).collect();
         assert_eq!(files(), 1);
         let lowest = u64::try_from(File::open("/dev/null").unwrap().as_raw_fd()).unwrap();

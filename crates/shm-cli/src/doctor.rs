@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use serde::Serialize;
-use shm_core::{SLOT_COUNT, SLOT_LEN};
+use shm_core::{DEFAULT_SLOTS, SLOT_LEN};
 use shm_survey::printable;
 use shmarray::ndarray::Ix1;
 use shmarray::{
@@ -22,7 +22,7 @@ use crate::{exit, os, units};
 
 /// Bytes of a segment besides its elements, if its dtype is not a very long one: the header, and the
 /// table of slots.
-const HEADER: u64 = 4096 + SLOT_COUNT as u64 * SLOT_LEN as u64;
+const HEADER: u64 = 4096 + DEFAULT_SLOTS as u64 * SLOT_LEN as u64;
 
 const HELP: &str = "\
 Marks: `!!` does not work, or a promise is weaker; `!` could be better; `?`

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap_complete::engine::ArgValueCandidates;
 use serde::Serialize;
-use shm_survey::{Participant, SegmentInfo};
+use shm_survey::{Participant, SegmentInfo, WaitState, WaitsFor};
 
 use crate::columns::marks_text;
 use crate::lookup;
@@ -60,6 +60,8 @@ struct Details {
     /// The process that made it, in its own PID namespace.
     creator_pid: u32,
     modified: String,
+    /// How many participants can have a slot.
+    slots: u32,
     /// Nothing if they cannot be read.
     participants: Option<Vec<Slot>>,
     /// Nothing if it is not guarded, or cannot be read.
@@ -74,6 +76,16 @@ struct Slot {
     since: String,
     since_seconds: u64,
     alive: bool,
+    /// Nothing if it does not wait.
+    waits_for: Option<Waiting>,
+}
+
+/// What a participant waits for.
+#[derive(Serialize)]
+struct Waiting {
+    what: &'static str,
+    /// Of those it waits for.
+    slots: Vec<u32>,
 }
 
 #[derive(Serialize)]
@@ -113,6 +125,7 @@ impl Details {
             tell(format_args!("its participants cannot be read: {error}"));
         }
         let header = seen.header();
+        let waits = seen.waits().unwrap_or_default();
         let lock = if header.guarded() { seen.lock_state().ok() } else { None };
         let (stamp, layout) = (header.stamp(), header.layout());
         Ok(Self {
@@ -127,7 +140,10 @@ impl Details {
             uuid: stamp.uuid.to_string(),
             creator_pid: stamp.creator,
             modified: units::utc(seen.modified()),
-            participants: participants.ok().map(|all| all.iter().map(Slot::of).collect()),
+            slots: header.slot_count(),
+            participants: participants
+                .ok()
+                .map(|all| all.iter().map(|one| Slot::of(one, &waits)).collect()),
             lock: lock.map(|lock| Lock {
                 holder: lock.holder,
                 holder_alive: lock.holder_alive,
@@ -199,7 +215,8 @@ impl std::fmt::Display for Lock {
 }
 
 impl Slot {
-    fn of(participant: &Participant) -> Self {
+    fn of(participant: &Participant, waits: &[WaitState]) -> Self {
+        let wait = waits.iter().find(|wait| wait.slot == participant.slot);
         Self {
             slot: participant.slot,
             generation: participant.generation,
@@ -207,7 +224,28 @@ impl Slot {
             since: units::utc(participant.since),
             since_seconds: units::age(participant.since).as_secs(),
             alive: participant.alive,
+            waits_for: wait.map(Waiting::of),
         }
+    }
+}
+
+impl Waiting {
+    fn of(wait: &WaitState) -> Self {
+        let what = match wait.what {
+            WaitsFor::Holder => "lock",
+            WaitsFor::Sharers => "sharers",
+            WaitsFor::Chunks => "chunks",
+            WaitsFor::Arrivals => "barrier",
+            WaitsFor::Seats => "seats",
+            _ => "other",
+        };
+        Self { what, slots: wait.whom.clone() }
+    }
+}
+
+impl std::fmt::Display for Waiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of slots {:?}", self.what, self.slots)
     }
 }
 
@@ -231,12 +269,16 @@ fn print(details: &Details, out: &mut Out) -> std::io::Result<()> {
             Column::text("PARTICIPANT"),
         ]);
         for slot in participants {
-            let state = if slot.alive { ("alive", Paint::Green) } else { ("dead", Paint::Red) };
+            let state = match &slot.waits_for {
+                Some(waiting) => Cell::new(format!("waits: {waiting}")).paint(Paint::Yellow),
+                None if slot.alive => Cell::new("alive").paint(Paint::Green),
+                None => Cell::new("dead").paint(Paint::Red),
+            };
             table.row([
                 slot.slot.to_string().into(),
                 slot.pid.to_string().into(),
                 (&slot.since).into(),
-                Cell::new(state.0).paint(state.1),
+                state,
             ]);
         }
         out.table(&table, false)?;

@@ -4,10 +4,10 @@
 use std::io::{Read, Write};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use shm_core::SLOT_COUNT;
+use shm_core::DEFAULT_SLOTS;
 use shm_presence::Identity;
 
-use crate::IdentityHarness;
+use crate::harness::IdentityHarness;
 use crate::process::{self, Child};
 use crate::promises::identity::{create, held, take};
 
@@ -110,7 +110,7 @@ fn amid_takes<H: IdentityHarness>() {
             let _end = AtItsEnd(&over);
             (0..50).map(|_| Child::idle(live)).collect()
         });
-        assert!((0..SLOT_COUNT).all(|slot| !held::<H>(&array, slot)));
+        assert!((0..DEFAULT_SLOTS).all(|slot| !held::<H>(&array, slot)));
         drop(children);
     }
 }

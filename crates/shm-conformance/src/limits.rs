@@ -5,12 +5,13 @@ use std::fs::File;
 use std::os::fd::AsRawFd;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shm_core::{Access, Backend, Commit, ErrorKind, Result, SLOT_COUNT, Segment, Spec};
+use shm_core::{Access, Backend, Commit, DEFAULT_SLOTS, ErrorKind, Result, Segment, Spec};
 use shm_presence::Identity;
 
+use crate::harness::{AttachedOf, IdentityHarness, spec, unique_name};
 use crate::process::{Child, in_a_child};
 use crate::promises::identity::take;
-use crate::{AttachedOf, IdentityHarness, bytes, leaks, spec, unique_name};
+use crate::{bytes, leaks};
 
 /// What a process can have beside what it has when the test begins.
 const ROOM: u64 = 20;
@@ -53,7 +54,7 @@ fn create<H: IdentityHarness>(len: usize) -> Result<AttachedOf<H>> {
 }
 
 fn small<H: IdentityHarness>() -> Result<AttachedOf<H>> {
-    create::<H>(SLOT_COUNT as usize)
+    create::<H>(DEFAULT_SLOTS as usize)
 }
 
 /// It can be made, found, written, locked and left.
@@ -151,7 +152,7 @@ fn address_space<H: IdentityHarness>() {
 /// A process for each.
 fn slots<H: IdentityHarness>() {
     let array = small::<H>().unwrap();
-    let mut children: Vec<_> = (0..SLOT_COUNT)
+    let mut children: Vec<_> = (0..DEFAULT_SLOTS)
         .map(|slot| {
             Child::idle(|| {
                 let identity = Identity::new();
@@ -161,7 +162,7 @@ fn slots<H: IdentityHarness>() {
         })
         .collect();
     let late = Identity::new();
-    assert_reached(take::<H>(&late, &array), "slots of a segment", SLOT_COUNT.into());
+    assert_reached(take::<H>(&late, &array), "slots of a segment", DEFAULT_SLOTS.into());
     assert_all_works::<H>(); // in another array
     drop(children.swap_remove(77));
     assert_eq!(take::<H>(&late, &array).unwrap().slot(), 77);

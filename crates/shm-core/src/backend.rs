@@ -1,15 +1,12 @@
 //! The backends' names, as users write them.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, ErrorKind};
-
 /// An OS mechanism that segments are made with.
 ///
-/// Users write `shm`, `mmap` and `memfd`; [`FromStr`] ignores case and surrounding blanks.
+/// Users write `shm`, `mmap` and `memfd`; [`FromStr`](std::str::FromStr) ignores case and surrounding blanks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum BackendKind {
@@ -47,23 +44,5 @@ impl BackendKind {
 impl fmt::Display for BackendKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
-    }
-}
-
-impl FromStr for BackendKind {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self, Error> {
-        let wanted = text.trim();
-        Self::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(wanted)).ok_or_else(
-            || {
-                ErrorKind::UnknownBackend {
-                    value: wanted.chars().take(64).collect(),
-                    origin: "",
-                    valid: "shm, mmap, memfd, auto",
-                }
-                .into()
-            },
-        )
     }
 }

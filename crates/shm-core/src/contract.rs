@@ -10,10 +10,12 @@ use std::fmt;
 use std::fs::File;
 use std::ptr::NonNull;
 
-use crate::{
-    Access, Align, BackendKind, Cleanup, Commit, DType, Error, Header, Layout, Name, Pages, Paging,
-    Result,
-};
+use crate::backend::BackendKind;
+use crate::error::{Error, Result};
+use crate::header::Header;
+use crate::name::Name;
+use crate::options::{Access, Paging};
+use crate::spec::Spec;
 
 /// Bytes mapped into this process: where, how many, which access.
 ///
@@ -240,7 +242,7 @@ pub trait Identified: Segment {
 pub struct SlotLocks<F = File> {
     /// The file.
     pub file: F,
-    /// The byte of slot 0. The next [`SLOT_COUNT`](crate::SLOT_COUNT) are this segment's alone.
+    /// The byte of slot 0. The next [`MAX_SLOTS`](crate::MAX_SLOTS) are this segment's alone.
     pub first: u64,
 }
 
@@ -256,38 +258,6 @@ pub trait Sealable: Segment {
     /// elsewhere, maps it writable: nothing has changed then, and it can be mapped again.
     /// [`ErrorKind::LimitReached`](crate::ErrorKind::LimitReached).
     fn freeze(&self) -> Result<Attached<Self>>;
-}
-
-/// What a new segment is to be.
-#[derive(Clone, Debug)]
-pub struct Spec {
-    /// The array's name.
-    pub name: Name,
-    /// The type of the elements.
-    pub dtype: DType,
-    /// The shape and order.
-    pub layout: Layout,
-    /// When memory is reserved.
-    pub commit: Commit,
-    /// Which pages it is to be in.
-    pub pages: Pages,
-    /// Who removes it.
-    pub cleanup: Cleanup,
-    /// How the first element is aligned.
-    pub align: Align,
-    /// Whether to replace what bears the name; those attached to it keep it.
-    pub force: bool,
-    /// Whether its elements are reached through guards and claims only.
-    pub guarded: bool,
-}
-
-impl Spec {
-    /// An array of that name, dtype and layout, with defaults for everything else.
-    #[inline]
-    pub fn new(name: Name, dtype: DType, layout: Layout) -> Self {
-        let (commit, pages, cleanup, align) = Default::default();
-        Self { name, dtype, layout, commit, pages, cleanup, align, force: false, guarded: false }
-    }
 }
 
 const _: () = {

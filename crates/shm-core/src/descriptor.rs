@@ -3,7 +3,14 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::{BackendKind, DType, Header, Layout, Name, Window};
+use crate::backend::BackendKind;
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::error::kind::ErrorKind;
+use crate::header::Header;
+use crate::layout::Layout;
+use crate::name::Name;
+use crate::window::Window;
 
 /// The serialisable description of an array: which segment, and what is in it.
 ///
@@ -61,6 +68,40 @@ pub struct Payload {
     pub descriptor: Descriptor,
     /// Where the sender's fd can be opened, for backends without names.
     pub origin: Option<Origin>,
+}
+
+impl Header {
+    /// Checks that this is the segment that a descriptor describes.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SegmentMismatch`] with the first figure that differs;
+    /// [`ErrorKind::InvalidWindow`] if the descriptor's window does not fit.
+    pub fn check_described_by(&self, descriptor: &Descriptor) -> Result<()> {
+        let differ = |what, expected: String, found: String| {
+            Err(ErrorKind::SegmentMismatch { what, expected, found }.into())
+        };
+        let (uuid, len) = (self.stamp().uuid, self.segment_len());
+        if descriptor.uuid != uuid {
+            return differ("UUID", descriptor.uuid.to_string(), uuid.to_string());
+        }
+        if descriptor.segment_len != len {
+            return differ("size in bytes", descriptor.segment_len.to_string(), len.to_string());
+        }
+        if descriptor.dtype != *self.dtype() {
+            return differ("dtype", descriptor.dtype.to_string(), self.dtype().to_string());
+        }
+        if descriptor.layout != *self.layout() {
+            let show = |layout: &Layout| {
+                let (shape, order, itemsize) = (layout.shape(), layout.order(), layout.itemsize());
+                format!("{shape:?} in {order} order of {itemsize}-byte elements")
+            };
+            return differ("shape", show(&descriptor.layout), show(self.layout()));
+        }
+        match &descriptor.window {
+            Some(window) => window.check(self.layout()),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A payload whose parts lie elsewhere, in a header for instance: as much as it takes to write one.

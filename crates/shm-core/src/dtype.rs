@@ -13,9 +13,9 @@ use crate::text::parsed;
 mod aliases;
 mod literal;
 mod parse;
-mod scalar;
+pub(crate) mod scalar;
 mod swap;
-mod time;
+pub(crate) mod time;
 
 pub use literal::Literal;
 pub use scalar::{ByteOrder, Scalar, ScalarKind};

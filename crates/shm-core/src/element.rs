@@ -8,10 +8,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic;
 
-use crate::dtype::{DType, ScalarKind, TimeUnit};
+use crate::dtype::DType;
+use crate::dtype::scalar::ScalarKind;
+use crate::dtype::time::TimeUnit;
 
+mod float;
 mod unicode;
 
+pub use float::{AtomicF32, AtomicF64};
 pub use unicode::{TooLong, Unicode};
 
 /// A type whose values can lie in shared memory.
@@ -22,6 +26,12 @@ pub use unicode::{TooLong, Unicode};
 /// - there is no interior mutability;
 /// - `size_of::<Self>()` is not zero, equals the itemsize of [`dtype`](Self::dtype), and
 ///   `align_of::<Self>()` is at most 64, the least alignment of an array's data.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be an element of a shared array",
+    label = "not an element",
+    note = "use `Bool` in the place of `bool`: another process may write any bits, and those of a `bool` are 0 or 1 only",
+    note = "elements are numbers, `Bool`, `[u8; N]`, `Unicode<N>`, times, and structures that `element!` declares"
+)]
 pub unsafe trait Element: Copy + Send + Sync + 'static {
     /// Its NumPy type, in this machine's byte order.
     fn dtype() -> DType;
@@ -91,6 +101,16 @@ unsafe impl<const N: usize> Element for [u8; N] {
     }
 }
 
+// SAFETY: transparent over the atomic of the same size, whose bits it reads as those of the float.
+unsafe impl AtomicElement for f32 {
+    type Atomic = AtomicF32;
+}
+
+// SAFETY: as above.
+unsafe impl AtomicElement for f64 {
+    type Atomic = AtomicF64;
+}
+
 /// A truth value of any bits: zero is false, everything else is true (NumPy's `b1`).
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(transparent)]
@@ -133,7 +153,7 @@ scalars! { Bool => ScalarKind::Bool; }
 
 /// Markers for the units of [`DateTime64`] and [`TimeDelta64`].
 pub mod unit {
-    use crate::dtype::Unit;
+    use crate::dtype::time::Unit;
 
     /// A unit of time known to the compiler.
     pub trait Marker: Copy + Send + Sync + 'static {

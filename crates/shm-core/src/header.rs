@@ -1,6 +1,6 @@
 //! The bytes at the start of a segment, which make it describe itself.
 //!
-//! Version 4, in the byte order of the machine that wrote it (offsets and lengths in bytes):
+//! Version 5, in the byte order of the machine that wrote it (offsets and lengths in bytes):
 //!
 //! | at | what |
 //! |---|---|
@@ -11,11 +11,11 @@
 //! | 40 | UUID of the segment, 16 bytes |
 //! | 56 | time of creation, `u64` nanoseconds since 1970; then the creator's pid, `u32` |
 //! | 68 | number of dimensions, length of name, length of descr, flags, `u16` each; flag bit 0 is *guarded* |
-//! | 76 | offset of the lengths, of the sync area and of the slot table, number of slots, `u32` each |
+//! | 76 | offset of the lengths, of the sync area and of the slot table, number of slots (1 to [`MAX_SLOTS`]), `u32` each |
 //! | 92 | hints, `u32`: bit 0 says that it is meant for huge pages; then zeros up to the sync area |
 //! | 128 | sync area: [`SYNC_LEN`] bytes for lock, barrier, claims and progress |
 //! | 1024 | the shape, `u64` each; the name; the dtype's `descr` |
-//! | next page | slot table: [`SLOT_COUNT`] slots of [`SLOT_LEN`] bytes, one per participant |
+//! | next page | slot table: slots of [`SLOT_LEN`] bytes, one per participant |
 //! | next multiple of the alignment | the data |
 //!
 //! The words in the sync area and in the slots are those of shm-sync. What they mean belongs to the
@@ -25,7 +25,13 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use crate::{Align, Cleanup, DType, Descriptor, ErrorKind, Layout, MAX_NDIM, Name, Result, Spec};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::error::kind::ErrorKind;
+use crate::layout::{Layout, MAX_NDIM};
+use crate::name::Name;
+use crate::options::{Align, Cleanup};
+use crate::spec::Spec;
 
 mod bytes;
 
@@ -35,8 +41,8 @@ const SLOTS_ALIGN: u64 = 4096;
 
 /// Bytes kept in every header for what processes share besides the data.
 pub const SYNC_LEN: u32 = META_OFFSET - SYNC_OFFSET;
-/// Participants that can hold a slot of their own at the same time.
-pub const SLOT_COUNT: u32 = 128;
+/// The most slots that an array can have: a cursor of claims names one in ten bits.
+pub const MAX_SLOTS: u32 = 1024;
 /// Bytes per slot: a cache line, so that participants do not slow each other.
 pub const SLOT_LEN: u32 = 64;
 
@@ -82,10 +88,11 @@ impl Header {
     /// `descr` cannot be read back (more than 10 000 bytes, nested too deep, …), or that does not
     /// fit the layout's itemsize;
     /// [`ErrorKind::ShapeOverflow`] if there is no room for header and data together;
-    /// [`ErrorKind::InvalidAlignment`] for one that is not a power of two of at least 4096.
+    /// [`ErrorKind::InvalidAlignment`] for one that is not a power of two of at least 4096;
+    /// [`ErrorKind::InvalidSlots`] for no slots or more than [`MAX_SLOTS`].
     #[inline]
     pub fn new(spec: &Spec, stamp: Stamp) -> Result<Self> {
-        let Spec { name, dtype, layout, cleanup, guarded, align, .. } = spec;
+        let Spec { name, dtype, layout, cleanup, guarded, align, slots, .. } = spec;
         let descr = dtype.descr();
         let bad = |reason: &str| -> Result<Self> {
             let descr = descr.chars().take(80).collect();
@@ -105,9 +112,12 @@ impl Header {
         {
             return Err(ErrorKind::InvalidAlignment { bytes: *bytes }.into());
         }
+        if !(1..=MAX_SLOTS).contains(slots) {
+            return Err(ErrorKind::InvalidSlots { slots: *slots, most: MAX_SLOTS }.into());
+        }
         let meta_len = 8 * layout.ndim() + name.as_bytes().len() + descr.len();
         let slots_offset = (u64::from(META_OFFSET) + meta_len as u64).next_multiple_of(SLOTS_ALIGN);
-        let slots_end = slots_offset + u64::from(SLOT_COUNT * SLOT_LEN);
+        let slots_end = slots_offset + u64::from(slots * SLOT_LEN);
         let data_offset = slots_end.next_multiple_of(align.bytes());
         let segment_len = data_offset
             .checked_add(layout.nbytes() as u64)
@@ -125,7 +135,7 @@ impl Header {
             guarded: *guarded,
             huge: false,
             slots_offset,
-            slot_count: SLOT_COUNT,
+            slot_count: *slots,
             data_offset,
             segment_len,
         })
@@ -202,7 +212,7 @@ impl Header {
         self.slots_offset
     }
 
-    /// Number of slots of [`SLOT_LEN`] bytes in the slot table.
+    /// Number of slots of [`SLOT_LEN`] bytes in the slot table: 1 to [`MAX_SLOTS`].
     #[inline]
     pub fn slot_count(&self) -> u32 {
         self.slot_count
@@ -212,37 +222,5 @@ impl Header {
     #[inline]
     pub fn sync_offset(&self) -> u64 {
         u64::from(SYNC_OFFSET)
-    }
-
-    /// Checks that this is the segment that a descriptor describes.
-    ///
-    /// # Errors
-    /// [`ErrorKind::SegmentMismatch`] with the first figure that differs;
-    /// [`ErrorKind::InvalidWindow`] if the descriptor's window does not fit.
-    pub fn check_described_by(&self, descriptor: &Descriptor) -> Result<()> {
-        let differ = |what, expected: String, found: String| {
-            Err(ErrorKind::SegmentMismatch { what, expected, found }.into())
-        };
-        let (uuid, len) = (self.stamp.uuid, self.segment_len);
-        if descriptor.uuid != uuid {
-            return differ("UUID", descriptor.uuid.to_string(), uuid.to_string());
-        }
-        if descriptor.segment_len != len {
-            return differ("size in bytes", descriptor.segment_len.to_string(), len.to_string());
-        }
-        if descriptor.dtype != self.dtype {
-            return differ("dtype", descriptor.dtype.to_string(), self.dtype.to_string());
-        }
-        if descriptor.layout != self.layout {
-            let show = |layout: &Layout| {
-                let (shape, order, itemsize) = (layout.shape(), layout.order(), layout.itemsize());
-                format!("{shape:?} in {order} order of {itemsize}-byte elements")
-            };
-            return differ("shape", show(&descriptor.layout), show(&self.layout));
-        }
-        match &descriptor.window {
-            Some(window) => window.check(&self.layout),
-            None => Ok(()),
-        }
     }
 }

@@ -6,29 +6,12 @@ use std::hash::{Hash, Hasher};
 use serde::de::{self, Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::{Error, ErrorKind, Result};
+use crate::error::kind::ErrorKind;
+use crate::error::{Error, Result};
+use crate::options::Order;
 
 /// The most dimensions an array can have (NumPy 2 has the same limit).
 pub const MAX_NDIM: usize = 64;
-
-/// Which index changes fastest in memory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum Order {
-    /// The last one: row-major.
-    #[default]
-    C,
-    /// The first one: column-major.
-    Fortran,
-}
-
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::C => "C",
-            Self::Fortran => "F",
-        })
-    }
-}
 
 /// The shape and order of a whole array: contiguous, of a size that fits the address space.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

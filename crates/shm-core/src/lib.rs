@@ -16,6 +16,7 @@
 #![deny(unsafe_code)]
 
 mod backend;
+mod backend_name;
 mod contract;
 mod descriptor;
 mod dtype;
@@ -25,6 +26,7 @@ mod header;
 mod layout;
 mod name;
 mod options;
+mod spec;
 mod text;
 mod window;
 mod wire;
@@ -32,15 +34,19 @@ mod wire;
 pub use backend::BackendKind;
 pub use contract::{
     Attached, Backend, Fill, Handover, Identified, Named, Region, Sealable, Segment, Sink,
-    SlotLocks, Spec,
+    SlotLocks,
 };
 pub use descriptor::{Descriptor, Origin, Payload, PayloadRef};
 pub use dtype::{ByteOrder, ByteSwap, DType, Field, Literal, Scalar, ScalarKind, TimeUnit, Unit};
-pub use element::{AtomicElement, Bool, DateTime64, Element, TimeDelta64, TooLong, Unicode, unit};
+pub use element::{
+    AtomicElement, AtomicF32, AtomicF64, Bool, DateTime64, Element, TimeDelta64, TooLong, Unicode,
+    unit,
+};
 pub use error::{Error, ErrorKind, Result};
-pub use header::{Header, SLOT_COUNT, SLOT_LEN, SYNC_LEN, Stamp};
-pub use layout::{Layout, MAX_NDIM, Order};
+pub use header::{Header, MAX_SLOTS, SLOT_LEN, SYNC_LEN, Stamp};
+pub use layout::{Layout, MAX_NDIM};
 pub use name::Name;
-pub use options::{Access, Align, Cleanup, Commit, Pages, Paging};
+pub use options::{Access, Align, Cleanup, Commit, Order, Pages, Paging};
+pub use spec::{DEFAULT_SLOTS, Spec};
 pub use window::Window;
 pub use wire::MAX_PAYLOAD_LEN;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::error::kind::ErrorKind;
+use crate::error::{Error, Result};
 use crate::text::parsed;
-use crate::{Error, ErrorKind, Result};
 
 /// The name of an array: 1 to 240 bytes of UTF-8 that can be a file name.
 ///
@@ -53,6 +54,19 @@ impl Text {
 }
 
 impl Name {
+    /// How the names of temporary entries begin, which a named backend makes for segments that are not
+    /// published yet. No array can have such a name.
+    pub const TEMPORARY_PREFIX: &'static str = ".shmarray-tmp-";
+
+    /// Checks that an entry can be one of ours: the name of an array, or of a temporary entry, whose rest
+    /// follows the same rules.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidName`].
+    pub fn check_entry(entry: &str) -> Result<()> {
+        Self::new(entry.strip_prefix(Self::TEMPORARY_PREFIX).unwrap_or(entry)).map(drop)
+    }
+
     /// The most bytes a name can have.
     pub const MAX_LEN: usize = 240;
 

@@ -50,10 +50,10 @@ pub enum Commit {
 pub enum Pages {
     /// Huge pages for an array that is written from end to end when it is made, where the
     /// administrator allows them by `advise` or more and it has [`WHOLE`](Self::WHOLE) bytes: they
-    /// are found several times faster, and all of them are used. Ordinary pages for all others.
+    /// are populated several times faster, and all of them are used. Ordinary pages for all others.
     #[default]
     Auto,
-    /// Huge pages wherever the kernel has them: of the pool (hugetlb; `memfd` and `mmap`
+    /// Huge pages wherever the kernel has them: hugetlb ones (`memfd` and `mmap`
     /// only) if enough are free, else transparent ones if `shmem_enabled`, or for `shm` the `huge=`
     /// option of the mount, allows them; ordinary pages if not. [`Paging`] tells which were
     /// asked for.
@@ -127,5 +127,24 @@ impl Align {
             Self::CacheLine => 64,
             Self::Page(bytes) => bytes as u64,
         }
+    }
+}
+
+/// Which index changes fastest in memory.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Order {
+    /// The last one: row-major.
+    #[default]
+    C,
+    /// The first one: column-major.
+    Fortran,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::C => "C",
+            Self::Fortran => "F",
+        })
     }
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde::de::{self, Deserializer, Visitor};
 
-use crate::Error;
+use crate::error::Error;
 
 /// Reads such a value.
 pub(crate) fn parsed<'de, T, D>(deserializer: D) -> std::result::Result<T, D::Error>

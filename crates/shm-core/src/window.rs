@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ErrorKind, Layout, MAX_NDIM, Order, Result};
+use crate::error::Result;
+use crate::error::kind::ErrorKind;
+use crate::layout::{Layout, MAX_NDIM};
+use crate::options::Order;
 
 /// An offset, a shape and strides, all in elements, within a whole array.
 ///

@@ -18,11 +18,14 @@ use bincode::enc::{Encode, Encoder, EncoderImpl};
 use bincode::error::EncodeError;
 use uuid::Uuid;
 
-use crate::layout::{Lengths, check_ndim};
-use crate::{
-    BackendKind, Descriptor, Error, ErrorKind, Layout, Name, Order, Origin, Payload, PayloadRef,
-    Result, Window,
-};
+use crate::backend::BackendKind;
+use crate::descriptor::{Descriptor, Origin, Payload, PayloadRef};
+use crate::error::kind::ErrorKind;
+use crate::error::{Error, Result};
+use crate::layout::{Layout, Lengths, check_ndim};
+use crate::name::Name;
+use crate::options::Order;
+use crate::window::Window;
 
 const MAGIC: [u8; 3] = *b"shm";
 const VERSION: u8 = 1;

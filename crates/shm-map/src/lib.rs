@@ -12,7 +12,7 @@
 //! - [`PagePlan`]: which pages that memory is in, and why;
 //! - [`read_header`], [`write_header`]: by `pread` and `pwrite`, never through a mapping;
 //! - [`Anchor`]: keeps an open file description for exactly as long as this address space lives;
-//! - [`memfd`]: a file without a name;
+//! - [`unnamed_file`]: a file without a name; [`FileStat`]: what the system says of a file;
 //! - [`cgroup()`]: the memory limit of this process's control group, and what is left below it;
 //! - [`system_error`]: a system's refusal as an error that names the limit that was reached.
 //!
@@ -23,7 +23,9 @@ mod cgroup;
 mod commit;
 mod establish;
 mod file;
+mod file_stat;
 mod header;
+mod huge;
 mod mapping;
 mod os;
 mod pages;
@@ -37,10 +39,12 @@ pub use cgroup::{Cgroup, CgroupVersion};
 pub use commit::commit;
 pub use establish::{establish, fill_in_memory};
 pub use file::{discard, set_len};
+pub use file_stat::{FileId, FileStat};
 pub use header::{read_header, write_header};
+pub use huge::{Home, HugeFacts, Setting};
 pub use mapping::Mapping;
-pub use os::{Anchor, BorrowedFile, HugeFacts, Setting, cgroup, memfd, system_error};
-pub use pages::{Home, PagePlan};
+pub use os::{Anchor, BorrowedFile, SHM_DIRECTORY, cgroup, system_error, unnamed_file};
+pub use pages::PagePlan;
 pub use region::SegmentRegion;
 pub use reserve::{reserve, reserve_within};
 pub use space::{FILE_SYSTEM, check_machine, is_memory_short};

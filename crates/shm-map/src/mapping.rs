@@ -40,12 +40,12 @@ enum Memory {
 ///
 /// Invariant: `mapped` bytes from `start`, of which `len` are ours to use, are mapped and nothing
 /// else unmaps them.
-pub(crate) struct Span {
-    pub(crate) start: NonNull<u8>,
-    pub(crate) len: usize,
-    pub(crate) mapped: usize,
+struct Span {
+    start: NonNull<u8>,
+    len: usize,
+    mapped: usize,
     /// The file behind them that nobody else has, where the kernel makes no second mapping of pages.
-    pub(crate) file: Option<File>,
+    file: Option<File>,
 }
 
 // SAFETY: an address that nothing else owns; the code that reads or writes through it is in charge of
@@ -53,6 +53,16 @@ pub(crate) struct Span {
 unsafe impl Send for Span {}
 // SAFETY: as above; `&Span` gives the address and the length only.
 unsafe impl Sync for Span {}
+
+impl Span {
+    /// The same pages a second time, read-only.
+    fn read_only_twin(&self) -> io::Result<Self> {
+        let Self { len, mapped, .. } = *self;
+        // SAFETY: the invariant: these pages are a mapping that is owned here.
+        let start = unsafe { os::second_mapping(self.start, mapped, self.file.as_ref()) }?;
+        Ok(Self { start, len, mapped, file: None })
+    }
+}
 
 impl Drop for Span {
     fn drop(&mut self) {
@@ -119,9 +129,9 @@ impl Mapping {
         plan: &PagePlan,
     ) -> Result<Self> {
         let mapped = plan.rounded(len);
-        let mut span = os::map_aligned(file, mapped, access, plan.unit())
+        let start = os::map_aligned(file, mapped, access, plan.unit())
             .map_err(|error| huge_error(len, plan, error))?;
-        span.len = len;
+        let span = Span { start, len, mapped, file: None };
         // Not where a page would reach beyond the array: that would take more than it has.
         let whole = len - len % plan.unit();
         if plan.needs_advice() && whole > 0 {
@@ -148,7 +158,7 @@ impl Mapping {
     /// [`ErrorKind::NoSpace`] if the system will not promise so much memory;
     /// [`ErrorKind::LimitReached`] for `vm.max_map_count` and `RLIMIT_AS`; [`ErrorKind::Os`].
     pub fn anonymous(len: usize) -> Result<Self> {
-        let pages = os::map_anonymous(len).map_err(|error| {
+        let start = os::map_anonymous(len).map_err(|error| {
             let error = system_error("mmap", format!("{len} anonymous bytes"), error);
             match refusal_of_memory(&error) {
                 Some(refusal) => no_space(None, len as u64, refusal),
@@ -156,7 +166,8 @@ impl Mapping {
             }
         })?;
         let paging = Paging::ordinary("no others were asked for");
-        Ok(Self::of(Memory::Pages(pages), Access::ReadWrite, paging, false))
+        let span = Span { start, len, mapped: len, file: None };
+        Ok(Self::of(Memory::Pages(span), Access::ReadWrite, paging, false))
     }
 
     /// As [`anonymous`](Self::anonymous), in the pages of a plan.
@@ -172,9 +183,9 @@ impl Mapping {
             return Self::huge(None, len, Access::ReadWrite, plan);
         }
         check_file_size(plan.rounded(len) as u64)?;
-        let file = os::unnamed_huge_file(plan.rounded(len), plan.unit())
+        let file = unnamed_huge_file(plan.rounded(len) as u64, plan.unit())
             .map_err(|error| huge_error(len, plan, error))?;
-        let mut mapping = Self::huge(Some(os::borrow(&file)), len, Access::ReadWrite, plan)?;
+        let mut mapping = Self::huge(Some(&file), len, Access::ReadWrite, plan)?;
         if let Memory::Pages(span) = &mut mapping.memory {
             span.file = Some(file);
         }
@@ -187,7 +198,7 @@ impl Mapping {
     /// [`ErrorKind::LimitReached`], [`ErrorKind::Os`] (EINVAL for a mapping of a file).
     pub fn read_only_twin(&self) -> Result<Self> {
         let twin = match &self.memory {
-            Memory::Pages(span) => os::second_mapping(span),
+            Memory::Pages(span) => span.read_only_twin(),
             Memory::File(_) => Err(io::ErrorKind::InvalidInput.into()),
         };
         let twin =
@@ -248,6 +259,13 @@ impl Mapping {
             system_error("madvise", "a new segment", error)
         }
     }
+}
+
+/// A file without a name, of so many bytes in hugetlb pages of `unit` bytes.
+fn unnamed_huge_file(len: u64, unit: usize) -> io::Result<File> {
+    let file = os::unnamed_file(b"shmarray", Some(unit))?;
+    os::set_len(&file, len)?;
+    Ok(file)
 }
 
 /// The error for a mapping in huge pages that was refused.

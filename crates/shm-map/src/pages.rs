@@ -2,20 +2,12 @@
 
 use shm_core::{Error, ErrorKind, Fill, Header, Pages, Paging, Result};
 
-use crate::os::{self, Setting};
+use crate::file_stat::FileStat;
+use crate::huge::{Home, HugeSystem, Setting};
+use crate::os;
 
 #[cfg(test)]
 mod tests;
-
-/// Where the memory of a segment comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Home {
-    /// From the kernel itself: memfds and anonymous mappings. `shmem_enabled` rules, and
-    /// hugetlb pages can be had, which the administrator sets aside.
-    Kernel,
-    /// From the file system at `/dev/shm`: its `huge=` option rules.
-    Mount,
-}
 
 /// Which pages are asked for, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,20 +39,20 @@ impl PagePlan {
         if let Some(reason) = out_of_question(wanted, len, whole) {
             return Self::ordinary(reason);
         }
-        let plan = decide(wanted, home, len, os::page_size(), &os::setting);
+        let plan = decide(wanted, home, len, os::page_size(), &os::Machine);
         if wanted == Pages::Huge {
             plan.tell();
         }
         plan
     }
 
-    /// For a segment that is there, of so many bytes in pages of that size; where pages are huge
-    /// only by advice, its header tells.
+    /// For a segment that is there: by the size of its file's pages, or, where pages are huge only by
+    /// advice, by its header.
     ///
     /// A file system that gives huge pages says their size for every file, also for one that is
     /// smaller and so has none.
-    pub(crate) fn of_file(page_size: usize, len: u64, header: &Header) -> Self {
-        let unit = page_size;
+    pub fn of_segment(stat: &FileStat, header: &Header) -> Self {
+        let (unit, len) = (stat.page_size, stat.len);
         let is_huge = unit.is_power_of_two() && (1 << 20..=1 << 30).contains(&unit);
         let (kind, unit) = if is_huge && len >= unit as u64 {
             (Kind::Found, unit)
@@ -96,6 +88,11 @@ impl PagePlan {
         self.kind == Kind::Advised
     }
 
+    /// Size of its pages in bytes, if they are hugetlb ones.
+    pub fn hugetlb_unit(&self) -> Option<usize> {
+        self.is_hugetlb().then_some(self.unit)
+    }
+
     /// Length of a mapping, or of a file, for so many bytes: only whole hugetlb pages
     /// can be mapped and unmapped.
     pub(crate) fn rounded(&self, len: usize) -> usize {
@@ -124,7 +121,7 @@ impl PagePlan {
         match make(self, fill.as_mut().map(Fill::reborrow)) {
             Err(error) if self.is_hugetlb() && is_refusal(&error) && !is_used_up(fill.as_ref()) => {
                 tracing::debug!(%error, "no hugetlb pages");
-                let next_best = as_allowed(Home::Kernel, self.unit, &os::setting);
+                let next_best = as_allowed(Home::Kernel, self.unit, &os::Machine);
                 next_best.tell();
                 make(&next_best, fill)
             }
@@ -162,13 +159,13 @@ fn out_of_question(wanted: Pages, len: u64, whole: bool) -> Option<&'static str>
     }
 }
 
-/// The decision, from what the system says: of its files only those are read that matter.
+/// The decision, from what the system says. It is asked only what matters.
 fn decide(
     wanted: Pages,
     home: Home,
     len: u64,
     size: Option<usize>,
-    read: &impl Fn(&str) -> String,
+    system: &impl HugeSystem,
 ) -> PagePlan {
     let Some(unit) = size else {
         return PagePlan::ordinary("the kernel has no huge pages");
@@ -177,17 +174,17 @@ fn decide(
         return PagePlan::ordinary("it is smaller than a huge page");
     }
     let takes_hugetlb = wanted == Pages::Huge && home == Home::Kernel;
-    if takes_hugetlb && len.div_ceil(unit as u64) <= os::free_pages(unit, read) {
+    if takes_hugetlb && len.div_ceil(unit as u64) <= system.free_pages(unit) {
         let reason = "enough hugetlb pages are free";
         return PagePlan { kind: Kind::Hugetlb, unit, reason };
     }
-    as_allowed(home, unit, read)
+    as_allowed(home, unit, system)
 }
 
 /// What the system allows to all.
-fn as_allowed(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> PagePlan {
+fn as_allowed(home: Home, unit: usize, system: &impl HugeSystem) -> PagePlan {
     let plan = |kind, reason| PagePlan { kind, unit, reason };
-    match (os::ruling(home, unit, read), home) {
+    match (system.ruling(home, unit), home) {
         (Setting::Always | Setting::WithinSize | Setting::Force, _) => {
             plan(Kind::Allowed, "the system gives them to all shared memory")
         }

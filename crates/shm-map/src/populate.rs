@@ -64,13 +64,13 @@ pub(crate) fn in_pieces<E: Send>(
             let builder = Builder::new().name("shmarray".into()).stack_size(STACK);
             builder.spawn_scoped(scope, run).ok()
         };
-        let crew: Vec<_> = (0..helpers).map_while(spawn).collect();
+        let others: Vec<_> = (0..helpers).map_while(spawn).collect();
         let own = run();
         let join = |result, helper: ScopedJoinHandle<'_, _>| match helper.join() {
             Ok(theirs) => Result::and(result, theirs),
             Err(panic) => resume_unwind(panic),
         };
-        crew.into_iter().fold(own, join)
+        others.into_iter().fold(own, join)
     })
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use shm_core::{Access, Paging, Region};
 
-use crate::Mapping;
+use crate::mapping::Mapping;
 
 /// A mapping that keeps the segment that it is of.
 pub struct SegmentRegion {

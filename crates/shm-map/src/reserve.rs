@@ -6,7 +6,7 @@ use shm_core::{Access, Result};
 
 use crate::file::{check_file_size, file_error, set_len};
 use crate::mapping::Mapping;
-use crate::os::{self, BorrowedFile};
+use crate::os::{self, BorrowedFile, system_error};
 use crate::space::check_room;
 
 /// What is reserved at once: a signal undoes a whole `fallocate(2)`, so a long one might never end.
@@ -24,7 +24,7 @@ pub fn reserve(file: BorrowedFile<'_>, len: u64) -> Result<()> {
 }
 
 /// Reserves the memory of some of the bytes that a file has. Where the file system does not know
-/// `fallocate(2)`, as ramfs does not, the pages are found through a mapping instead
+/// `fallocate(2)`, as ramfs does not, the pages are populated through a mapping instead
 /// (`MADV_POPULATE_WRITE`, Linux 5.14): that changes no byte either.
 ///
 /// # Errors
@@ -39,18 +39,18 @@ pub fn reserve_within(file: BorrowedFile<'_>, mut part: Range<u64>) -> Result<()
         let chunk = CHUNK.min(part.end - part.start);
         match os::allocate(file, part.start, chunk) {
             Ok(()) => part.start += chunk,
-            Err(error) if os::is_missing(&error) => return find_pages(file, part),
+            Err(error) if os::is_missing(&error) => return populate(file, part),
             Err(error) => return Err(file_error("fallocate", file, part.end, error)),
         }
     }
     Ok(())
 }
 
-/// Finds the pages of a part of a file, which becomes that long.
-fn find_pages(file: BorrowedFile<'_>, part: Range<u64>) -> Result<()> {
-    tracing::debug!(?part, "no fallocate: pages are found through a mapping");
+/// Populates a part of a file, which becomes that long.
+fn populate(file: BorrowedFile<'_>, part: Range<u64>) -> Result<()> {
+    tracing::debug!(?part, "no fallocate: pages are populated through a mapping");
     let to_bytes = |at| usize::try_from(at).unwrap_or(usize::MAX);
-    if os::len(file)? < part.end {
+    if os::len(file).map_err(|error| system_error("fstat", "a segment", error))? < part.end {
         set_len(file, part.end)?;
     }
     let mapping = Mapping::file(file, to_bytes(part.end), Access::ReadWrite)?;

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use shm_core::{Error, ErrorKind, Header, Region, Result, Sink};
 
-use crate::file::write_all_at;
+use crate::file::{file_error, write_all_at};
 use crate::mapping::Mapping;
 use crate::os::{self, BorrowedFile};
 use crate::pages::PagePlan;
@@ -49,7 +49,8 @@ impl Sink for FileSink<'_> {
     fn copy_from(&mut self, file: &File, offset: u64, len: usize) -> Result<usize> {
         check_room_for(len, self.end - self.at)?;
         if self.sends {
-            let sent = os::send(self.fd, self.at, os::borrow(file), offset, len, self.end)?;
+            let sent = os::send(self.fd, self.at, file, offset, len)
+                .map_err(|error| file_error("sendfile", self.fd, self.end, error))?;
             if let Some(count) = sent {
                 self.at += count as u64;
                 return Ok(count);
@@ -226,7 +227,7 @@ fn check_room_for(more: usize, room: u64) -> Result<()> {
 }
 
 fn read_at(file: &File, to: &mut [u8], offset: u64) -> Result<usize> {
-    os::read_at(os::borrow(file), to, offset).map_err(|error| {
+    os::read_at(file, to, offset).map_err(|error| {
         if os::is_page_refused(&error) {
             let (needs, place) = (to.len() as u64, "the new array".into());
             ErrorKind::NoSpace { needs, has: None, place }.into()

@@ -5,7 +5,7 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 
-use std::os::fd::AsFd;
+use std::fs::File;
 use std::process::Command;
 
 use rustix::fs::{MemfdFlags, memfd_create};
@@ -49,13 +49,13 @@ fn below_a_limit() {
     let figures = cgroup().unwrap();
     assert_eq!((figures.limit, figures.unreclaimable), (Some(64 * MIB), 8 * MIB), "{figures}");
     let free = figures.free().unwrap();
-    let file = memfd_create("limited", MemfdFlags::CLOEXEC).unwrap();
-    let error = reserve(file.as_fd(), free + 4096).unwrap_err();
+    let file = File::from(memfd_create("limited", MemfdFlags::CLOEXEC).unwrap());
+    let error = reserve(&file, free + 4096).unwrap_err();
     let ErrorKind::NoSpace { needs, has, place } = error.kind() else { unreachable!("{error}") };
     assert_eq!((*needs, *has), (free + 4096, Some(free)));
     assert!(place.contains("cgroup"), "{error}");
     assert_eq!(rustix::fs::fstat(&file).unwrap().st_blocks, 0, "refused before any is reserved");
     if free == 56 * MIB {
-        reserve(file.as_fd(), free).unwrap(); // no swap is counted on: it fits exactly
+        reserve(&file, free).unwrap(); // no swap is counted on: it fits exactly
     }
 }

@@ -1,7 +1,5 @@
 //! Mappings and commit strategies on the real kernel.
 
-use std::os::fd::AsFd;
-
 use shm_core::{Access, ErrorKind, Region};
 use shm_map::{Mapping, reserve, set_len};
 
@@ -13,9 +11,9 @@ fn byte(mapping: &Mapping, at: usize) -> *mut u8 {
 #[test]
 fn a_file_is_shared_between_two_mappings() {
     let file = tempfile::tempfile().unwrap();
-    set_len(file.as_fd(), 8192).unwrap();
-    let writer = Mapping::file(file.as_fd(), 8192, Access::ReadWrite).unwrap();
-    let reader = Mapping::file(file.as_fd(), 8192, Access::ReadOnly).unwrap();
+    set_len(&file, 8192).unwrap();
+    let writer = Mapping::file(&file, 8192, Access::ReadWrite).unwrap();
+    let reader = Mapping::file(&file, 8192, Access::ReadOnly).unwrap();
     // SAFETY: both pointers lie within live mappings that no other thread uses.
     unsafe { byte(&writer, 5000).write_volatile(7) };
     // SAFETY: as above.
@@ -41,7 +39,7 @@ fn anonymous_memory_has_a_read_only_twin() {
 fn reserving_and_populating_reserve_memory() {
     let file = tempfile::tempfile_in("/dev/shm").unwrap();
     let len = 40 << 20; // more than two chunks
-    reserve(file.as_fd(), len).unwrap();
+    reserve(&file, len).unwrap();
     assert_eq!(rustix::fs::fstat(&file).unwrap().st_blocks * 512, len.cast_signed());
     let memory = Mapping::anonymous(20 << 20).unwrap();
     memory.populate(None).unwrap();
@@ -50,7 +48,7 @@ fn reserving_and_populating_reserve_memory() {
 #[test]
 fn more_memory_than_there_is_is_an_error_with_its_figures() {
     let file = tempfile::tempfile_in("/dev/shm").unwrap();
-    let error = reserve(file.as_fd(), 1 << 50).unwrap_err();
+    let error = reserve(&file, 1 << 50).unwrap_err();
     let ErrorKind::NoSpace { needs, has: Some(has), .. } = error.kind() else { panic!("{error}") };
     assert!(*needs == 1 << 50 && *has > 0);
     let error = Mapping::anonymous(1 << 46).unwrap_err();

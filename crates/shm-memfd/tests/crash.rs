@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)] // a failed step fails the test
 #![allow(unsafe_code)] // a descriptor that is inherited across exec.
 
+use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
 use rustix::io::{FdFlags, dup2, fcntl_setfd};
@@ -47,7 +48,7 @@ fn assert_whole(array: &Attached<MemfdSegment>) {
 fn inherited(arguments: &[String]) -> FdOrOrigin {
     let fd = arguments[0].parse().unwrap();
     // SAFETY: the parent left it open for this process, where nothing else owns it.
-    FdOrOrigin::Fd(unsafe { OwnedFd::from_raw_fd(fd) })
+    FdOrOrigin::Fd(unsafe { File::from_raw_fd(fd) })
 }
 
 /// A copy of the descriptor that programs inherit.
@@ -58,7 +59,7 @@ fn inheritable(fd: BorrowedFd<'_>) -> OwnedFd {
 }
 
 fn attach(fd: BorrowedFd<'_>, access: Access) -> Result<Attached<MemfdSegment>> {
-    Memfd.attach(FdOrOrigin::Fd(fd.try_clone_to_owned().unwrap()), access)
+    Memfd.attach(FdOrOrigin::Fd(fd.try_clone_to_owned().unwrap().into()), access)
 }
 
 /// A memfd has no name anywhere, and goes with the process that made it.

@@ -59,7 +59,8 @@ fn copy(segment: &MemfdSegment) -> OwnedFd {
 fn errors(make: impl Fn() -> OwnedFd) -> Vec<Error> {
     process::die_if_hanging(60);
     let before = leaks::Snapshot::take();
-    let attach = |access| Memfd.attach(FdOrOrigin::Fd(make()), access).map(drop).unwrap_err();
+    let attach =
+        |access| Memfd.attach(FdOrOrigin::Fd(make().into()), access).map(drop).unwrap_err();
     let errors = [Access::ReadWrite, Access::ReadOnly].map(attach);
     before.assert_unchanged("what was handed over was refused");
     process::die_if_hanging(0);
@@ -115,11 +116,11 @@ fn wrong_seals() {
     }
     // Sealed against writing, but not for good: nobody can write, but it does not count as frozen.
     let fd = memfd(&whole, whole.len() as u64, FIXED | SealFlags::WRITE);
-    let reader = Memfd.attach(FdOrOrigin::Fd(fd), Access::ReadOnly).unwrap();
+    let reader = Memfd.attach(FdOrOrigin::Fd(fd.into()), Access::ReadOnly).unwrap();
     assert!(!reader.segment.is_frozen());
     // For good, but only against those who come later: whoever maps it already can write.
     let fd = memfd(&whole, whole.len() as u64, FIXED | SealFlags::FUTURE_WRITE | SealFlags::SEAL);
-    let reader = Memfd.attach(FdOrOrigin::Fd(fd), Access::ReadOnly).unwrap();
+    let reader = Memfd.attach(FdOrOrigin::Fd(fd.into()), Access::ReadOnly).unwrap();
     assert!(!reader.segment.is_frozen());
 }
 
@@ -175,12 +176,14 @@ fn frozen() {
 
     let error = segment.map().map(drop).unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::Os { call: "mmap", .. }), "{error}");
-    let error =
-        Memfd.attach(FdOrOrigin::Fd(copy(&segment)), Access::ReadWrite).map(drop).unwrap_err();
+    let error = Memfd
+        .attach(FdOrOrigin::Fd(copy(&segment).into()), Access::ReadWrite)
+        .map(drop)
+        .unwrap_err();
     assert!(matches!(error.kind(), ErrorKind::AccessDenied { .. }), "{error}");
     let mut file = File::from(copy(&segment));
     assert!(file.write_all(b"not any more").is_err() && file.set_len(1).is_err());
-    let reader = Memfd.attach(FdOrOrigin::Fd(copy(&segment)), Access::ReadOnly).unwrap();
+    let reader = Memfd.attach(FdOrOrigin::Fd(copy(&segment).into()), Access::ReadOnly).unwrap();
     assert!(reader.segment.is_frozen());
     assert_eq!(bytes::get(&reader.region, 12_300), 7);
 }
@@ -216,7 +219,11 @@ fn descriptors() {
     limit(Resource::Nofile, everything);
     before.assert_unchanged("out of descriptors");
     limit(Resource::Nofile, open);
-    assert_reached(Memfd.attach(FdOrOrigin::Fd(handed), Access::ReadOnly), "RLIMIT_NOFILE", open);
+    assert_reached(
+        Memfd.attach(FdOrOrigin::Fd(handed.into()), Access::ReadOnly),
+        "RLIMIT_NOFILE",
+        open,
+    );
 }
 
 fn address_space() {
@@ -227,7 +234,7 @@ fn address_space() {
     let most = pages * 4096 + 64 * MIB;
     limit(Resource::As, most);
     assert_reached(create(Commit::Lazy, 256 * MIB), "RLIMIT_AS", most);
-    let attached = Memfd.attach(FdOrOrigin::Fd(copy(&array.segment)), Access::ReadOnly);
+    let attached = Memfd.attach(FdOrOrigin::Fd(copy(&array.segment).into()), Access::ReadOnly);
     assert_reached(attached, "RLIMIT_AS", most);
     assert_reached(array.segment.map(), "RLIMIT_AS", most);
     before.assert_unchanged("out of address space");

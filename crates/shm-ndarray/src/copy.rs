@@ -6,9 +6,9 @@ use std::mem::MaybeUninit;
 use ndarray::{Array, ArrayRef, Dimension, IntoDimension, ShapeBuilder};
 use shm_core::{Element, ErrorKind, Result};
 
+use crate::elements::{Elements, ElementsMut};
 use crate::walk::{Pair, Walk};
 use crate::words::{self, Word, word_len};
-use crate::{Elements, ElementsMut};
 
 impl<T: Element, D: Dimension> Elements<'_, T, D> {
     /// A copy of one element; `None` if the index is out of bounds.
@@ -68,11 +68,11 @@ impl<T: Element, D: Dimension> Elements<'_, T, D> {
         inside.then(|| steps.map(|(i, stride)| i.cast_signed() * stride).sum())
     }
 
-    fn address(&self, offset: isize) -> *mut T {
+    pub(crate) fn address(&self, offset: isize) -> *mut T {
         self.pointers().as_ptr().cast_mut().wrapping_offset(offset)
     }
 
-    fn check_shape(&self, shape: &[usize]) -> Result<()> {
+    pub(crate) fn check_shape(&self, shape: &[usize]) -> Result<()> {
         if shape == self.shape() {
             return Ok(());
         }
@@ -143,9 +143,9 @@ impl<T: Element, D: Dimension> ElementsMut<'_, T, D> {
     }
 }
 
-/// How many bytes of equal elements [`ElementsMut::fill`] lays out to copy them from: they stay in
-/// the nearest cache.
-const STAGED: usize = 4096;
+/// How many bytes of elements are laid out in private memory at a time, where they stay in the nearest
+/// cache: by [`ElementsMut::fill`] and [`ElementsMut::map_inplace`].
+pub(crate) const STAGED: usize = 4096;
 
 const ONE: Pair = Pair::new(1, 1, 1);
 
@@ -155,7 +155,7 @@ const ONE: Pair = Pair::new(1, 1, 1);
 /// `from` leads along `run` to elements of a mapped array, `to` to room for as many that nobody
 /// else uses.
 #[inline(always)]
-unsafe fn load_run<T: Element>(run: Pair, from: *mut T, to: *mut T) {
+pub(crate) unsafe fn load_run<T: Element>(run: Pair, from: *mut T, to: *mut T) {
     let load = match word_len(size_of::<T>()) {
         1 => load_words::<T, u8>,
         2 => load_words::<T, u16>,
@@ -192,7 +192,7 @@ unsafe fn load_words<T: Element, W: Word>(run: Pair, from: *mut T, to: *mut T) {
 /// `to` leads along `run` to elements of a mapped array that may be written, `from` to as many
 /// that nobody writes.
 #[inline(always)]
-unsafe fn store_run<T: Element>(run: Pair, from: *const T, to: *mut T) {
+pub(crate) unsafe fn store_run<T: Element>(run: Pair, from: *const T, to: *mut T) {
     let store = match word_len(size_of::<T>()) {
         1 => store_words::<T, u8>,
         2 => store_words::<T, u16>,

@@ -8,6 +8,7 @@
 //! | [`Elements::raw_view`], [`ElementsMut::raw_view_mut`] | safe | pointers only |
 //! | [`Elements::get`], [`Elements::to_array`], [`Elements::copy_to`] | safe | atomic loads |
 //! | [`ElementsMut::set`], [`ElementsMut::fill`], [`ElementsMut::copy_from`] | safe | atomic stores |
+//! | [`ElementsMut::map_inplace`], [`ElementsMut::zip_mut_with`] | safe | atomic loads, then atomic stores |
 //! | [`ElementsMut::atomic_view`] | safe | atomics are made for concurrent access |
 //! | [`Elements::view`], [`ElementsMut::view_mut`] | `unsafe` | the caller vouches that nobody writes, or that nobody else has access |
 //!
@@ -25,6 +26,7 @@ mod bulk;
 mod bytes;
 mod copy;
 mod elements;
+mod in_place;
 mod slice;
 mod span;
 mod walk;

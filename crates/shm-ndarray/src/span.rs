@@ -7,8 +7,8 @@ use std::marker::PhantomData;
 use ndarray::{Axis, Dimension, RawArrayViewMut, ShapeBuilder, StrideShape};
 use shm_core::{Access, Element, ErrorKind, Header, Layout, Region, Result, Window};
 
+use crate::elements::{Elements, ElementsMut};
 use crate::words::word_len;
-use crate::{Elements, ElementsMut};
 
 /// The least alignment, in bytes, of a region and of the data of an array with a header: at least
 /// that of every [`Element`].

@@ -124,6 +124,23 @@ where
     unsafe { part.view_mut() }.assign(&expected);
     assert_eq!(all.to_array(), owned);
 
+    // In place, alone and beside another array, whose elements lie in another order.
+    part.map_inplace(|element| *element = value(9));
+    owned.slice_mut(&info).fill(value(9));
+    assert_eq!(all.to_array(), owned);
+    let opposite = if order == Order::C { Order::Fortran } else { Order::C };
+    let (header_of_other, back) = (
+        common::header::<T>(expected.shape(), opposite),
+        vec![SliceInfoElem::Slice { start: 0, end: None, step: -1 }; expected.ndim()],
+    );
+    let other = Heap::of(&header_of_other);
+    let backwards = slice_window(&Window::whole(header_of_other.layout()), &back).unwrap();
+    let beside = elements_mut::<T, IxDyn>(&header_of_other, &backwards, &other);
+    beside.copy_from(&expected).unwrap();
+    part.zip_mut_with(&beside, |element, other| *element = *other).unwrap();
+    owned.slice_mut(&info).assign(&expected);
+    assert_eq!(all.to_array(), owned);
+
     // The same through a window of the window.
     if expected.ndim() > 0 {
         let mut again = vec![SliceInfoElem::from(..); expected.ndim()];

@@ -235,3 +235,14 @@ fn raw_pointers_lead_to_the_elements() {
     let all = elements::<u16, Ix1>(&header, &Window::whole(header.layout()), &region);
     assert_eq!(all.to_array(), array![0, 3, 0, 0, 2, 0, 0, 9]);
 }
+
+#[test]
+fn another_shape_beside_it() {
+    let (two, three) = (header::<u8>(&[2], Order::C), header::<u8>(&[3], Order::C));
+    let (two_region, three_region) = (Heap::of(&two), Heap::of(&three));
+    let (part, whole) = (Window::whole(two.layout()), Window::whole(three.layout()));
+    let other = elements::<u8, Ix1>(&two, &part, &two_region);
+    let all = elements_mut::<u8, Ix1>(&three, &whole, &three_region);
+    let expected = "shape mismatch: expected [2], the array has [3]";
+    assert_eq!(text(all.zip_mut_with(&other, |all, other| *all = *other)), expected);
+}

@@ -74,3 +74,28 @@ fn atomics_count_together() {
     let counted = elements::<u32, Ix2>(&header, &whole, &region).to_array();
     assert!(counted.iter().all(|count| *count == 4 * rounds));
 }
+
+#[test]
+fn long_arrays_are_changed_whole_beside_others_that_change_them() {
+    let header = header::<u16>(&[10_000], Order::C);
+    let (region, parts) = (Heap::of(&header), Heap::of(&header));
+    let whole = Window::whole(header.layout());
+    let part = |start| slice_window(&whole, s![start..;2].as_ref()).unwrap();
+    let one = elements_mut::<u16, Ix1>(&header, &whole, &parts);
+    one.fill(1);
+    thread::scope(|scope| {
+        for start in [0, 1] {
+            let (part, header, region, parts) = (part(start), &header, &region, &parts);
+            scope.spawn(move || {
+                let mine = elements_mut::<u16, Ix1>(header, &part, region);
+                let one = elements::<u16, Ix1>(header, &part, parts);
+                for _ in 0..if cfg!(miri) { 2 } else { 100 } {
+                    mine.map_inplace(|element| *element += 1);
+                    mine.zip_mut_with(&one, |element, one| *element += one).unwrap();
+                }
+            });
+        }
+    });
+    let done = elements::<u16, Ix1>(&header, &whole, &region).to_array();
+    assert!(done.iter().all(|element| *element == if cfg!(miri) { 4 } else { 200 }));
+}

@@ -77,7 +77,7 @@ pub fn take(key: &str) -> Result<Incoming> {
     check_backend(payload.descriptor.backend)?;
     let file = os::take(&given.file).map_err(failed)?;
     tracing::debug!(key, fd = given.file.fd, "taken from the parent");
-    Ok(Incoming { payload, file })
+    Ok(Incoming { payload, file, locks: None })
 }
 
 /// The content of the variable.

@@ -21,8 +21,10 @@ const SHORT_LEN: usize = 512;
 /// Sends arrays, all in one message; it has several parts if there are more files than the kernel
 /// passes at once (253).
 ///
-/// The socket may be blocking or not, and may carry other bytes before and after. To a peer of another
-/// user, who may not reopen the files, this sends open file descriptions that nobody else has.
+/// The socket may be blocking or not, and may carry other bytes before and after. To a peer that may be
+/// another user's, and may not reopen the files, this sends open file descriptions that nobody else
+/// has: two of each file that is open for writing, one of them for locks. Whoever connected as the
+/// superuser may have become another user since.
 ///
 /// # Errors
 /// [`ErrorKind::Transport`] if the peer has closed, or does not read within `timeout`: the
@@ -34,71 +36,81 @@ pub fn send<'a>(
     arrays: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>,
     timeout: Duration,
 ) -> Result<()> {
-    Message::new(arrays)?.send(socket, timeout)
+    let deadline = Deadline::after("send", timeout);
+    Message::new(arrays, os::is_same_user(socket)?)?.send(socket, &deadline)
 }
 
 /// A message that is about to be sent.
 struct Message<'a> {
     /// All parts, one behind the other.
     bytes: Vec<u8>,
-    /// The files of all parts; each part has [`MOST`] but the last.
+    /// The files of all parts. One that is followed by a file for locks is there twice.
     files: Vec<os::FileRef<'a>>,
+    /// For a peer who may not reopen the files: which of these are sent as fresh descriptions.
+    fresh: Vec<bool>,
 }
 
 impl<'a> Message<'a> {
-    fn new(mut arrays: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>) -> Result<Self> {
+    fn new(
+        arrays: impl ExactSizeIterator<Item = Result<Outgoing<'a>>>,
+        is_same_user: bool,
+    ) -> Result<Self> {
         let count = arrays.len();
-        let mut bytes = Vec::with_capacity(PREAMBLE_LEN + USUAL_LEN * count);
-        let mut files = Vec::with_capacity(count);
-        loop {
-            let (start, sent) = (bytes.len(), files.len());
-            frame::begin(&mut bytes);
-            for array in arrays.by_ref().take(MOST) {
-                let Outgoing { payload, file } = array?;
-                frame::append(&mut bytes, &payload)?;
-                files.push(os::file_ref(file));
+        let bytes = Vec::with_capacity(PREAMBLE_LEN + USUAL_LEN * count);
+        let mut message = Self { bytes, files: Vec::with_capacity(count), fresh: Vec::new() };
+        let (mut start, mut sent, mut in_part) = (0, 0, 0);
+        frame::begin(&mut message.bytes);
+        for array in arrays {
+            let Outgoing { payload, file } = array?;
+            let file = os::file_ref(file);
+            let is_fresh = !is_same_user && os::may_reopen(file)?;
+            let fds = if is_fresh && os::is_writable(file)? { 2 } else { 1 };
+            if message.files.len() - sent + fds > MOST {
+                frame::end(&mut message.bytes[start..], in_part, message.files.len() - sent, true);
+                (start, sent, in_part) = (message.bytes.len(), message.files.len(), 0);
+                frame::begin(&mut message.bytes);
             }
-            let more = arrays.len() > 0;
-            frame::end(&mut bytes[start..], files.len() - sent, more);
-            if !more {
-                return Ok(Self { bytes, files });
+            frame::append(&mut message.bytes, &payload, fds == 2)?;
+            message.files.extend(std::iter::repeat_n(file, fds));
+            if !is_same_user {
+                message.fresh.extend(std::iter::repeat_n(is_fresh, fds));
             }
+            in_part += 1;
         }
+        frame::end(&mut message.bytes[start..], in_part, message.files.len() - sent, false);
+        Ok(message)
     }
 
-    fn send(&self, socket: &os::Socket, timeout: Duration) -> Result<()> {
-        let deadline = Deadline::after("send", timeout);
-        if os::is_same_user(socket)? {
-            self.send_with(socket, &self.files, &deadline)?;
-        } else {
-            let fresh = reopened(&self.files)?;
-            let files: Vec<_> = fresh.iter().map(os::file_ref).collect();
-            self.send_with(socket, &files, &deadline)?;
+    fn send(&self, socket: &os::Socket, deadline: &Deadline) -> Result<()> {
+        let (mut bytes, mut sent) = (&self.bytes[..], 0);
+        while let Some((part, fds, behind)) = frame::split(bytes) {
+            let of_part = sent..sent + fds;
+            let files = &self.files[of_part.clone()];
+            match self.fresh.get(of_part) {
+                Some(fresh) if fds > 0 => send_reopened(socket, part, files, fresh, deadline)?,
+                _ => send_part(socket, part, files, deadline)?,
+            }
+            (bytes, sent) = (behind, sent + fds);
         }
-        tracing::debug!(arrays = self.files.len(), "sent over a socket");
-        Ok(())
-    }
-
-    fn send_with(
-        &self,
-        socket: &os::Socket,
-        mut files: &[os::FileRef<'_>],
-        deadline: &Deadline,
-    ) -> Result<()> {
-        let mut rest = &self.bytes[..];
-        while let Some((part, behind)) = frame::split(rest) {
-            let (of_part, of_others) = files.split_at(files.len().min(MOST));
-            send_part(socket, part, of_part, deadline)?;
-            (rest, files) = (behind, of_others);
-        }
+        tracing::debug!(descriptors = sent, "sent over a socket");
         Ok(())
     }
 }
 
-/// For a peer of another user, who may not reopen the files: a fresh description of each.
+/// Sends those of the files as fresh descriptions, which this process then closes.
 #[cold]
-fn reopened(files: &[os::FileRef<'_>]) -> Result<Vec<File>> {
-    files.iter().map(|file| os::reopen(*file)).collect()
+fn send_reopened(
+    socket: &os::Socket,
+    part: &[u8],
+    files: &[os::FileRef<'_>],
+    fresh: &[bool],
+    deadline: &Deadline,
+) -> Result<()> {
+    let own = files.iter().zip(fresh);
+    let own = own.map(|(file, fresh)| fresh.then(|| os::reopen(*file)).transpose());
+    let own = own.collect::<Result<Vec<_>>>()?;
+    let sent = files.iter().zip(&own).map(|(file, own)| own.as_ref().map_or(*file, os::file_ref));
+    send_part(socket, part, &sent.collect::<Vec<_>>(), deadline)
 }
 
 fn send_part(
@@ -145,9 +157,11 @@ pub fn receive(socket: &os::Socket, timeout: Duration) -> Result<Vec<Incoming>> 
         start = Start::Part;
         refused = refused.or(withheld);
         let preamble = frame::preamble(&head)?;
-        if refused.is_none() && files.len() != preamble.count {
-            let (has, needs) = (files.len(), preamble.count);
-            let reason = format!("{has} descriptors came with a message of {needs} arrays");
+        if refused.is_none() && files.len() != preamble.fds {
+            let (has, needs, count) = (files.len(), preamble.fds, preamble.count);
+            let reason = format!(
+                "{has} descriptors came with a message of {needs} descriptors of {count} arrays"
+            );
             return Err(deadline.failed(reason));
         }
         let (mut short, mut long) = ([0; SHORT_LEN], Vec::new());
@@ -160,9 +174,21 @@ pub fn receive(socket: &os::Socket, timeout: Duration) -> Result<Vec<Incoming>> 
         fill(socket, body, Start::Body, &deadline)?;
         if refused.is_none() {
             let mut rest = &*body;
-            arrays.reserve(files.len());
-            for file in files {
-                arrays.push(Incoming { payload: frame::payload(&mut rest)?, file });
+            let mut files = files.into_iter();
+            arrays.reserve(preamble.count);
+            for _ in 0..preamble.count {
+                let (payload, has_locks) = frame::payload(&mut rest)?;
+                let Some(file) = files.next() else { return frame::miscounted() };
+                let locks = if has_locks { files.next() } else { None };
+                if has_locks && locks.is_none() {
+                    return frame::miscounted();
+                }
+                let is_needed = has_locks && !os::may_reopen(os::file_ref(&file))?;
+                let locks = locks.filter(|_| is_needed);
+                arrays.push(Incoming { payload, file, locks });
+            }
+            if files.next().is_some() {
+                return frame::miscounted();
             }
             frame::check_end(rest)?;
         } else {

@@ -34,6 +34,10 @@ pub struct Incoming {
     pub payload: Payload,
     /// The sender's open file description; closed on exec.
     pub file: File,
+    /// Another one, open for writing, where this process may not open the file afresh: the sender, of
+    /// another user, says that it is of the same file, and that nobody else has it. The receiver takes a
+    /// slot through it before it forks.
+    pub locks: Option<File>,
 }
 
 /// Refuses backends without files: the sender before it sends anything, the receiver after arrival.

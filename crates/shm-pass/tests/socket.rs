@@ -17,7 +17,7 @@ use rustix::io::{FdFlags, fcntl_getfd};
 use rustix::net::sockopt::set_socket_passcred;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use shm_core::{BackendKind, DType, Element, ErrorKind, Field, Payload, Result};
+use shm_core::{Access, BackendKind, DType, Element, ErrorKind, Field, Payload, Result};
 use shm_pass::{Incoming, Outgoing, receive, send};
 use support::{memfd, number, open_fds, payload};
 
@@ -27,7 +27,7 @@ const AT_ONCE: Duration = Duration::from_millis(30);
 fn main() {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = Some(1);
-    let tests: [(&str, fn()); 15] = [
+    let tests: [(&str, fn()); 17] = [
         ("arrays_arrive_in_order_and_close_on_exec", arrays_arrive),
         ("bytes_before_and_after_stay", bytes_around_stay),
         ("a_socket_that_also_tells_credentials_carries_as_many", with_credentials),
@@ -41,6 +41,8 @@ fn main() {
         ("descriptors_at_the_wrong_place_are_closed", misplaced_descriptors),
         ("too_few_or_too_many_descriptors_are_closed", miscounted_descriptors),
         ("another_user_gets_a_description_of_his_own", another_user),
+        ("another_user_gets_a_file_for_locks_that_nobody_else_has", locks_for_another_user),
+        ("files_for_locks_are_as_many_as_the_message_says", miscounted_locks),
         ("a_limit_on_descriptors_is_named_and_leaks_nothing", descriptor_limit),
         ("a_process_without_a_descriptor_left_is_told", no_descriptor_left),
     ];
@@ -137,10 +139,10 @@ fn closed_peer() {
 fn silent_peer() {
     let (mut here, there) = UnixStream::pair().unwrap();
     transport(receive(&there, AT_ONCE), "within 30ms");
-    here.write_all(b"SHMP\x01").unwrap();
+    here.write_all(b"SHMP\x02").unwrap();
     transport(receive(&there, AT_ONCE), "within 30ms");
     // One that sends as fast as it is read, but too little: bytes are there at each look.
-    here.write_all(b"SHMP\x01").unwrap();
+    here.write_all(b"SHMP\x02").unwrap();
     transport(receive(&there, Duration::ZERO), "within 0ns");
     // A peer that never reads: the socket's buffer fills up.
     let (here, _there) = UnixStream::pair().unwrap();
@@ -151,10 +153,15 @@ fn silent_peer() {
     assert!(full, "{error}");
 }
 
+/// A file that needs one descriptor, whoever the peer may be: nobody locks through it.
+fn read_only() -> File {
+    shm_presence::os::reopen(memfd(0), Access::ReadOnly).unwrap()
+}
+
 /// The bytes of a message of one array, without its descriptor.
 fn message() -> Vec<u8> {
     let (here, mut there) = UnixStream::pair().unwrap();
-    let (files, payloads) = ([memfd(0)], [payload(BackendKind::Memfd, 1)]);
+    let (files, payloads) = ([read_only()], [payload(BackendKind::Memfd, 1)]);
     send(&here, outgoing(&payloads, &files), SOON).unwrap();
     drop(here);
     let mut bytes = Vec::new();
@@ -262,6 +269,57 @@ fn another_user() {
     assert_eq!(status, 0, "the other user's end");
 }
 
+/// Of a socket that the superuser made for a child which then became somebody else: the kernel names
+/// the superuser as its peer.
+fn locks_for_another_user() {
+    const NOBODY: libc::uid_t = 65534;
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("only root can become another user: not tried");
+        return;
+    }
+    let (here, there) = UnixStream::pair().unwrap();
+    let file = memfd(3);
+    rustix::fs::fchmod(&file, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    let payloads: Vec<_> = (0..200).map(|i| payload(BackendKind::Memfd, i)).collect();
+    // SAFETY: this process has one thread.
+    let pid = unsafe { libc::fork() };
+    if pid == 0 {
+        // SAFETY: it is a child that ends with `_exit`.
+        let changed = unsafe { libc::setuid(NOBODY) } == 0;
+        let arrays = receive(&there, SOON).unwrap();
+        // None shares a description with another: each can be present, and then nobody is alone.
+        let locks: Vec<_> = arrays.iter().filter_map(|array| array.locks.as_ref()).collect();
+        let own = shm_presence::try_alone(locks[0]).unwrap();
+        let apart = arrays.iter().all(|array| !shm_presence::try_join(&array.file).unwrap())
+            && locks[1..].iter().all(|locks| !shm_presence::try_alone(locks).unwrap());
+        let whole = arrays.len() == 200 && locks.len() == 200 && number(locks[0]) == 3;
+        // SAFETY: the child has nothing to clean up.
+        unsafe { libc::_exit(i32::from(!(changed && own && apart && whole))) };
+    }
+    send(&here, outgoing_by(&payloads, &file), SOON).unwrap();
+    let mut status = 0;
+    // SAFETY: a child of ours that has not been waited for.
+    assert_eq!(unsafe { libc::waitpid(pid, &raw mut status, 0) }, pid);
+    assert_eq!(status, 0, "the other user's end");
+    assert!(shm_presence::try_alone(&file).unwrap(), "a description was left");
+}
+
+fn miscounted_locks() {
+    let (one, file) = (message(), memfd(0));
+    let with = |of_preamble: u8, of_array: u8, fds: usize| {
+        let mut bytes = one.clone();
+        (bytes[12], bytes[16]) = (of_preamble, of_array);
+        receive_raw(&bytes, &vec![file.as_fd(); fds])
+    };
+    assert_eq!(with(1, 1, 1).unwrap().len(), 1);
+    assert_eq!(with(2, 2, 2).unwrap().len(), 1);
+    for (of_preamble, of_array, fds) in [(1, 2, 1), (2, 1, 2), (2, 3, 2), (3, 2, 3), (0, 1, 0)] {
+        let error = with(of_preamble, of_array, fds).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Corrupt { .. }), "{error}");
+    }
+    transport(with(2, 2, 1), "1 descriptors came");
+}
+
 /// The message is lost, nothing that came of it stays, and the next one comes whole.
 fn descriptor_limit() {
     let limit = getrlimit(Resource::Nofile);
@@ -292,7 +350,7 @@ fn descriptor_limit() {
 fn with_credentials() {
     let (here, there) = UnixStream::pair().unwrap();
     set_socket_passcred(&there, true).unwrap();
-    let file = memfd(0);
+    let file = read_only();
     let payloads: Vec<_> = (0..253).map(|i| payload(BackendKind::Memfd, i)).collect();
     let received = std::thread::scope(|scope| {
         scope.spawn(|| send(&here, outgoing_by(&payloads, &file), SOON).unwrap());
@@ -324,7 +382,7 @@ fn ends() {
 }
 
 fn endless_parts() {
-    let file = memfd(0);
+    let file = read_only();
     let payloads = vec![payload(BackendKind::Memfd, 0); 254];
     let (here, mut there) = UnixStream::pair().unwrap();
     send(&here, outgoing_by(&payloads, &file), SOON).unwrap();

@@ -11,11 +11,13 @@ use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use shm_core::{Error, Result};
+use shm_map::FileId;
 use shm_presence::fork::{self, ForkSafe};
 use shm_presence::pause;
 
+use crate::held;
 use crate::names::remove_if_last;
-use crate::os::{FileId, SegmentPath};
+use crate::os::SegmentPath;
 
 /// The most names that are remembered; the oldest are forgotten, and stay until collected.
 const MOST: usize = 1024;
@@ -96,8 +98,9 @@ fn is_in_use(left: &LeftName) -> bool {
     })
 }
 
-/// The last look, at all names.
+/// The last look, at all names: those of what nobody has dropped, too.
 extern "C" fn at_exit() {
+    held::give_up();
     for look in 0..LAST_LOOKS {
         let names = LEFT_NAMES.with(std::mem::take);
         let in_use: VecDeque<LeftName> = names
@@ -113,12 +116,16 @@ extern "C" fn at_exit() {
     }
 }
 
-/// Remembers a file, unless it is known.
-fn remember(file: FileId, left: impl FnOnce() -> LeftName) {
+/// Has this process look once more at its end.
+pub(crate) fn look_at_exit() {
     static ASKED: AtomicBool = AtomicBool::new(false);
     if !ASKED.swap(true, Relaxed) {
         fork::at_exit(at_exit);
     }
+}
+
+/// Remembers a file, unless it is known.
+fn remember(file: FileId, left: impl FnOnce() -> LeftName) {
     let forgotten = LEFT_NAMES.with(|names| {
         if !names.iter().any(|known| known.file == file) {
             names.push_back(left());

@@ -13,26 +13,29 @@
 //! - `publish.rs`: giving a segment its name;
 //! - `names.rs`: everything that changes what a name means;
 //! - `deferred.rs`: leaving a segment, and names that were left to forked children;
-//! - `collect.rs`: garbage, which kills leave;
+//! - `held.rs`: what is left to drop when the process ends by `exit`;
+//! - `collect.rs`: garbage, which kills leave; `sweep.rs`: collects some with each create;
 //! - `raw.rs`: segments without a header, which other programs make and understand;
 //! - `os/linux/directory.rs`: what a name leads to, and what is refused there;
 //! - `os/linux/unpublished.rs`: a segment before and while it is published.
 //!
 //! See `shm_overview(7)`, open(2) `O_TMPFILE`, linkat(2).
 #![deny(unsafe_code)]
-#![cfg(target_os = "linux")]
 
 mod backend;
 mod collect;
 mod deferred;
+mod held;
 mod names;
 mod os;
 mod publish;
+mod publish_by;
 mod raw;
 mod segment;
+mod sweep;
 
 pub use backend::{NameOrFd, Posix};
-pub use collect::Abandoned;
-pub use os::Publish;
+pub use collect::{Abandoned, Uncollected};
+pub use publish_by::Publish;
 pub use raw::RawSegment;
 pub use segment::PosixSegment;

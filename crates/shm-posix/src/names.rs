@@ -5,13 +5,12 @@
 //! unlocking, not by closing: a forked child may share the description.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 
 use shm_core::{Access, Cleanup, Error, ErrorKind, Result};
-use shm_map::read_header;
-use shm_presence::{leave, lock_name, try_alone, unlock_name};
+use shm_map::{FileId, read_header};
+use shm_presence::{leave, lock_name, try_alone, try_lock_name, unlock_name};
 
-use crate::os::{FileId, SegmentPath};
+use crate::os::SegmentPath;
 
 /// A name that no other process changes, as its byte is locked in the file that it leads to.
 #[derive(Debug)]
@@ -27,7 +26,7 @@ impl LockedName {
             Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(None),
             result => result?,
         };
-        let id = place.check(&file)?.id();
+        let id = place.check(&file)?.id;
         lock_name(&file)?;
         let locked = Self { file, id };
         Ok(place.leads_to(id)?.then_some(locked))
@@ -64,6 +63,19 @@ pub(crate) fn remove_from(place: &SegmentPath, file: FileId) -> Result<()> {
 /// It asks on a description of its own: one that is present itself would not count, and one that
 /// a forked child shares would seem to be alone.
 pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> {
+    remove_if_last_by(place, file, |alone| lock_name(alone).map(|()| true))
+}
+
+/// The same, where there is no time to wait for whoever changes the name: it stays then.
+pub(crate) fn remove_if_last_at_once(place: &SegmentPath, file: FileId) -> Result<bool> {
+    remove_if_last_by(place, file, try_lock_name)
+}
+
+fn remove_if_last_by(
+    place: &SegmentPath,
+    file: FileId,
+    lock: impl FnOnce(&File) -> Result<bool>,
+) -> Result<bool> {
     let fresh = match place.open(Access::ReadWrite) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound { .. }) => return Ok(false),
         result => result?,
@@ -71,11 +83,13 @@ pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> 
     if !try_alone(&fresh)? {
         return Ok(true);
     }
-    let removed = remove_alone(place, &fresh, file);
+    let removed = lock(&fresh).and_then(|locked| {
+        if locked { remove_alone(place, file).map(|()| false) } else { Ok(true) }
+    });
     if let Err(error) = leave(&fresh) {
         tracing::warn!(%place, %error, "nobody can attach until this process ends");
     }
-    removed.map(|()| false)
+    removed
 }
 
 /// Removes the name of a segment whose last holder was killed, unless it is to persist. Tells
@@ -83,12 +97,12 @@ pub(crate) fn remove_if_last(place: &SegmentPath, file: FileId) -> Result<bool> 
 pub(crate) fn collect_orphan(place: &SegmentPath) -> bool {
     let collect = || {
         let file = place.open(Access::ReadOnly)?;
-        let facts = place.check(&file)?;
-        let header = read_header(file.as_fd(), facts.len())?;
+        let stat = place.check(&file)?;
+        let header = read_header(&file, stat.len)?;
         if header.cleanup() == Cleanup::Persist || !place.is_of(header.name()) {
             return Ok(false);
         }
-        remove_if_last(place, facts.id()).map(|in_use| !in_use)
+        remove_if_last(place, stat.id).map(|in_use| !in_use)
     };
     collect().unwrap_or_else(|error: Error| {
         tracing::debug!(%place, %error, "what bears the name stays");
@@ -107,9 +121,8 @@ pub(crate) fn is_being_asked(place: &SegmentPath) -> bool {
     ask().unwrap_or(false)
 }
 
-/// The caller is alone; it leaves afterwards, which unlocks the name.
-fn remove_alone(place: &SegmentPath, alone: &File, file: FileId) -> Result<()> {
-    lock_name(alone)?;
+/// The caller is alone and has locked the name; it leaves afterwards, which unlocks the name.
+fn remove_alone(place: &SegmentPath, file: FileId) -> Result<()> {
     match place.leads_to(file) {
         Ok(true) => remove(place, "the last one is out"),
         other => other.map(drop),

@@ -1,15 +1,15 @@
 //! Raw segments: files in `/dev/shm` without a header, which other programs make and understand.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 
 use shm_core::{Access, Commit, ErrorKind, Header, Name, Region, Result};
-use shm_map::{Mapping, commit, reserve_within};
+use shm_map::{FileId, Mapping, commit, reserve_within};
 use shm_presence::{fork, leave};
 
-use crate::os::{self, FileId, Publish, SegmentPath, Unpublished, published};
+use crate::os::{self, SegmentPath, Unpublished, published};
 use crate::publish::give_name;
-use crate::{collect, deferred, names};
+use crate::publish_by::Publish;
+use crate::{deferred, names, sweep};
 
 /// A mapped segment of bytes that nothing describes, such as a block of Python's
 /// `multiprocessing.shared_memory`.
@@ -34,12 +34,12 @@ impl RawSegment {
     /// [`ErrorKind::AlreadyExists`]; [`ErrorKind::NoSpace`]; [`ErrorKind::LimitReached`];
     /// [`ErrorKind::BackendRefused`]; [`ErrorKind::Os`]. Whatever fails, nothing is left behind.
     pub fn create(name: &Name, len: usize, strategy: Commit, force: bool) -> Result<Self> {
-        collect::once();
+        sweep::go_on();
         deferred::look_again();
         let (place, len) = (SegmentPath::of(name), len.max(1)); // mmap(2) refuses a length of zero
         published(Publish::default(), |publish| {
             let unpublished = Unpublished::new(publish)?;
-            let mapping = commit(unpublished.file().as_fd(), len, strategy)?;
+            let mapping = commit(unpublished.file(), len, strategy)?;
             let id = unpublished.id();
             give_name(&unpublished, &place, force)?;
             let file = unpublished.into_published();
@@ -66,21 +66,21 @@ impl RawSegment {
     pub fn attach(name: &Name, needs: usize, access: Access, strategy: Commit) -> Result<Self> {
         let place = SegmentPath::of(name);
         let file = place.open(access)?;
-        let facts = place.check(&file)?;
+        let stat = place.check(&file)?;
         if is_ours(&place, &file)? {
             return Err(ErrorKind::NotRaw { object: place.to_string() }.into());
         }
-        let (needs_bytes, len) = (needs as u64, facts.len());
+        let (needs_bytes, len) = (needs as u64, stat.len);
         if len < needs_bytes {
             let what = "the raw segment";
             return Err(ErrorKind::Truncated { what, needs: needs_bytes, has: len }.into());
         }
         if access == Access::ReadWrite && strategy != Commit::Lazy {
-            reserve_within(file.as_fd(), 0..needs_bytes)?;
+            reserve_within(&file, 0..needs_bytes)?;
         }
-        let mapping = Mapping::file(file.as_fd(), needs, access)?;
+        let mapping = Mapping::file(&file, needs, access)?;
         tracing::debug!(%name, bytes = needs, %access, "attached to a raw segment");
-        let (name, file, born) = (name.clone(), facts.id(), fork::generation());
+        let (name, file, born) = (name.clone(), stat.id, fork::generation());
         Ok(Self { mapping, name, file, len, born })
     }
 

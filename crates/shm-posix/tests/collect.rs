@@ -15,8 +15,9 @@ use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use shm_conformance::process::{self, Alarm, Child};
+use shm_conformance::user::{NOBODY, become_nobody};
 use shm_conformance::{leaks, private, spec, unique_name};
-use shm_core::{Access, Backend, Cleanup, Handover, Name, Named, Segment, Spec};
+use shm_core::{Access, Backend, Cleanup, ErrorKind, Handover, Name, Named, Segment, Spec};
 use shm_posix::{Posix, Publish};
 use shm_presence::lock_name;
 
@@ -26,7 +27,9 @@ fn main() {
     let tests: &[(&'static str, fn())] = &[
         ("what_kills_left_is_collected", what_kills_left),
         ("each_process_collects_once", each_process_collects_once),
-        ("the_first_create_looks_at_so_many_entries_and_no_more", bounded),
+        ("creates_go_on_where_the_last_one_stopped", goes_on),
+        ("a_child_leaves_what_its_parent_began_to_its_parent", child_leaves_it),
+        ("the_superuser_is_told_what_others_have_left", others_garbage),
         ("foreign_files_are_left_alone", foreign_files),
         ("a_copy_under_another_name_is_its_makers", copied),
         ("a_name_that_is_locked_is_left_for_later", locked),
@@ -37,7 +40,9 @@ fn main() {
     ];
     let roles: &[process::Role] = &[
         ("create", |to| drop(create(Publish::Unnamed, &to[0].parse().unwrap(), 1, false))),
-        ("create_again", |_| create_again()),
+        ("create_until", |names| create_until(names)),
+        ("create_once", |_| create_once()),
+        ("fork_amid", |names| fork_amid(names)),
         ("pool_elsewhere", |_| {
             if private::pids() {
                 busy_pool(collect_until_over);
@@ -111,14 +116,24 @@ fn what_kills_left() {
 }
 
 fn each_process_collects_once() {
-    let orphans = [(); 2].map(|()| Child::idle(|| leave_behind(&unique_name("orphan"))));
+    let names = [(); 2].map(|()| unique_name("orphan"));
+    let orphans = [&names[0], &names[1]].map(|name| Child::idle(|| leave_behind(name)));
     drop(orphans); // killed at the same time, so that neither has collected the other's
     assert_eq!(leaks::entries().len(), 2);
-    process::play("create", &[unique_name("new").as_str()]);
+    process::play("create_until", &[names[0].as_str(), names[1].as_str()]);
     assert_eq!(leaks::entries(), [""; 0]);
-    process::play("create_again", &[]);
-    assert_eq!(leaks::entries().len(), usize::from(private::is_private()));
-    Posix::default().collect().unwrap();
+    if private::is_private() {
+        process::play("create_once", &[]);
+    }
+}
+
+/// Makes arrays until these are gone.
+fn create_until(names: &[String]) {
+    process::die_if_hanging(60);
+    let is_there = |name: &String| std::fs::exists(format!("/dev/shm/{name}")).unwrap();
+    while names.iter().any(is_there) {
+        drop(create(Publish::Unnamed, &unique_name("new"), 1, false));
+    }
 }
 
 /// Makes an array that nobody removes.
@@ -126,35 +141,115 @@ fn leave_behind(name: &Name) {
     std::mem::forget(create(Publish::Unnamed, name, 1, false));
 }
 
-/// What becomes garbage after the first create of a process is not for its second.
-fn create_again() {
-    drop(create(Publish::Unnamed, &unique_name("first"), 1, false));
+/// What becomes garbage after a process has looked at all is for another.
+fn create_once() {
+    process::die_if_hanging(60);
+    let first = unique_name("first");
+    drop(Child::idle(|| leave_behind(&first)));
+    create_until(&[first.to_string()]); // it was the last entry
+    (0..3).for_each(|_| drop(create(Publish::Unnamed, &unique_name("more"), 1, false)));
     let orphan = unique_name("later");
     drop(Child::idle(|| leave_behind(&orphan)));
-    drop(create(Publish::Unnamed, &unique_name("second"), 1, false));
+    drop(create(Publish::Unnamed, &unique_name("last"), 1, false));
     assert!(std::fs::exists(format!("/dev/shm/{orphan}")).unwrap(), "collected once more");
+    Posix::default().collect().unwrap();
 }
 
-/// Each first create looks at 1024 entries, whatever they are.
-fn bounded() {
-    const MOST: usize = 1024;
-    const EACH: usize = 250;
-    const HOLDERS: usize = 5;
+/// Garbage before and behind many files that have to be looked into and that stay. Both is left at the
+/// same time, as one of their makers would collect the other.
+fn far_apart() -> [Name; 2] {
+    let names = [(); 2].map(|()| unique_name("far"));
+    let first = Child::idle(|| leave_behind(&names[0]));
+    for number in 0..3000 {
+        std::fs::write(format!("/dev/shm/foreign-{number}"), "foreign").unwrap();
+    }
+    let second = Child::idle(|| leave_behind(&names[1]));
+    drop((first, second)); // killed
+    names
+}
+
+fn remove_foreign() {
+    for entry in leaks::entries().iter().filter(|entry| entry.starts_with("foreign-")) {
+        std::fs::remove_file(format!("/dev/shm/{entry}")).unwrap();
+    }
+}
+
+/// Garbage before and behind more files than one create looks at, whatever the system's order.
+fn goes_on() {
     if !private::is_private() {
         return println!("skipped: needs a /dev/shm of its own");
     }
-    let hold = || {
-        for _ in 0..EACH {
-            leave_behind(&unique_name("many"));
-        }
-    };
-    let holders = [(); HOLDERS].map(|()| Child::idle(hold));
-    drop(holders); // killed
-    assert_eq!(leaks::entries().len(), HOLDERS * EACH);
+    let names = far_apart();
     process::play("create", &[unique_name("new").as_str()]);
-    assert_eq!(leaks::entries().len(), HOLDERS * EACH - MOST);
-    process::play("create", &[unique_name("new").as_str()]);
+    let left = names.iter().filter(|name| leaks::entries().contains(&name.to_string())).count();
+    assert_ne!(left, 0, "one create looked at {} entries", leaks::entries().len());
+    process::play("create_until", &[names[0].as_str(), names[1].as_str()]);
+    remove_foreign();
     assert_eq!(leaks::entries(), [""; 0]);
+}
+
+fn child_leaves_it() {
+    if !private::is_private() {
+        return println!("skipped: needs a /dev/shm of its own");
+    }
+    let names = far_apart();
+    process::play("fork_amid", &[names[0].as_str(), names[1].as_str()]);
+    remove_foreign();
+    assert_eq!(leaks::entries(), [""; 0]);
+}
+
+/// A child that is forked in the middle does not go on, whatever it makes; its parent does.
+fn fork_amid(names: &[String]) {
+    process::die_if_hanging(60);
+    drop(create(Publish::Unnamed, &unique_name("begun"), 1, false));
+    let is_there = |name: &String| std::fs::exists(format!("/dev/shm/{name}")).unwrap();
+    let left: Vec<_> = names.iter().filter(|name| is_there(name)).cloned().collect();
+    process::in_a_child(|| {
+        (0..500).for_each(|_| drop(create(Publish::Unnamed, &unique_name("child"), 1, false)));
+    });
+    assert!(!left.is_empty() && left.iter().all(is_there), "the child went on");
+    create_until(&left);
+}
+
+fn others_garbage() {
+    if !rustix::process::geteuid().is_root() {
+        return println!("skipped: another user's array takes the superuser");
+    }
+    let (theirs, busy) = (unique_name("theirs"), orphan(Cleanup::LastOut));
+    drop(Child::idle(|| {
+        become_nobody();
+        leave_behind(&theirs);
+        leave_behind_persistent(&unique_name("persists"));
+    }));
+    let changed = std::fs::File::options().read(true).write(true).open(format!("/dev/shm/{busy}"));
+    let changed = changed.unwrap();
+    lock_name(&changed).unwrap();
+    let before = leaks::entries();
+    assert_eq!(Posix::default().abandoned().unwrap(), []);
+    assert_eq!(Posix::default().collect().unwrap(), []);
+    let left = Posix::default().uncollected().unwrap();
+    assert_eq!(left.len(), 2, "{left:?}");
+    for left in left {
+        let kind = left.reason.kind();
+        match left.segment.entry {
+            entry if entry == busy.as_str() => assert!(matches!(kind, ErrorKind::Busy { .. })),
+            entry => {
+                assert_eq!(entry, theirs.as_str());
+                let told = matches!(kind, ErrorKind::WrongOwner { owner: NOBODY, me: 0, .. });
+                assert!(told && left.segment.bytes > 0, "{kind}");
+            }
+        }
+    }
+    assert_eq!(leaks::entries(), before);
+    drop(changed);
+    for entry in before {
+        std::fs::remove_file(format!("/dev/shm/{entry}")).unwrap();
+    }
+}
+
+fn leave_behind_persistent(name: &Name) {
+    let spec = Spec { cleanup: Cleanup::Persist, ..spec(name, 100) };
+    std::mem::forget(Posix::default().create(&spec, None).unwrap());
 }
 
 fn foreign_files() {

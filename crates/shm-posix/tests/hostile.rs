@@ -141,7 +141,7 @@ fn no_permissions() {
 /// A change of the bytes of a segment, and the error that it must be.
 type Fault = (&'static str, fn(&mut Vec<u8>), fn(&ErrorKind) -> bool);
 
-const FAULTS: [Fault; 18] = [
+const FAULTS: [Fault; 21] = [
     ("empty", Vec::clear, |k| matches!(k, ErrorKind::Truncated { needs: 128, has: 0, .. })),
     ("short", |b| b.truncate(100), |k| matches!(k, ErrorKind::Truncated { has: 100, .. })),
     (
@@ -160,7 +160,12 @@ const FAULTS: [Fault; 18] = [
     (
         "version",
         |b| b[12] = 9,
-        |k| matches!(k, ErrorKind::UnsupportedVersion { found: 9, supported: 4, .. }),
+        |k| matches!(k, ErrorKind::UnsupportedVersion { found: 9, supported: 5, .. }),
+    ),
+    (
+        "version of before",
+        |b| b[12] = 4,
+        |k| matches!(k, ErrorKind::UnsupportedVersion { found: 4, supported: 5, .. }),
     ),
     ("cleanup", |b| b[14] = 9, |k| matches!(k, ErrorKind::Corrupt { .. })),
     ("order", |b| b[15] = 9, |k| matches!(k, ErrorKind::Corrupt { .. })),
@@ -177,6 +182,8 @@ const FAULTS: [Fault; 18] = [
     ),
     ("a name of 64 KiB", |b| b[70..72].fill(0xff), |k| matches!(k, ErrorKind::Corrupt { .. })),
     ("slots over the data", |b| b[84..92].fill(0xff), |k| matches!(k, ErrorKind::Corrupt { .. })),
+    ("no slots", |b| b[88..92].fill(0), |k| matches!(k, ErrorKind::Corrupt { .. })),
+    ("4 billion slots", |b| b[88..92].fill(0xff), |k| matches!(k, ErrorKind::Corrupt { .. })),
     ("another shape", |b| b[1024] = 1, |k| matches!(k, ErrorKind::Corrupt { .. })),
     ("a name with a slash", |b| b[1032] = b'/', |k| matches!(k, ErrorKind::InvalidName { .. })),
     ("another dtype", |b| replace_dtype(b), |k| matches!(k, ErrorKind::InvalidDType { .. })),

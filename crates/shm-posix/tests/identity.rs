@@ -23,7 +23,7 @@ fn main() {
         ("participants_see_each_other_across_pid_namespaces", across_namespaces),
         ("a_child_with_its_parents_pid_unmaps_nothing", same_pid),
         ("a_reader_sees_who_is_alive_and_may_be_refused_a_slot", another_user),
-        ("without_proc_no_slot_can_be_taken", without_proc),
+        ("without_proc_a_slot_is_taken_by_name", without_proc),
     ];
     let tests: Vec<_> =
         identity_forks::<Unnamed>().into_iter().chain(apart).chain(limits::<Unnamed>()).collect();
@@ -165,9 +165,17 @@ fn without_proc() {
             println!("skipped: the system does not let /proc be hidden");
             return 0;
         }
+        let by_name = Identity::new();
+        assert_eq!(take(&by_name, &array).unwrap().slot(), 0);
+        assert_eq!(held(&array), [true, false, false]);
+        drop(by_name);
+        let path = format!("/dev/shm/{}", array.segment.header().name());
+        std::fs::rename(&path, format!("{path}-moved")).unwrap();
+        std::fs::write(&path, "another file").unwrap();
         let error = take(&Identity::new(), &array).unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::Path { .. }), "{error}");
         assert_eq!(held(&array), [false; 3]);
+        std::fs::rename(format!("{path}-moved"), &path).unwrap();
         0
     });
     assert!(child.wait().success());

@@ -14,6 +14,13 @@ pub fn generation() -> u64 {
     os::generation()
 }
 
+/// How often this process and its ancestors have forked: while it does not change, nobody inherits what
+/// this process has. No system call.
+#[inline]
+pub fn count() -> u64 {
+    os::count()
+}
+
 /// The id of this process in its PID namespace, as getpid(2). No system call.
 #[inline]
 pub fn pid() -> u32 {

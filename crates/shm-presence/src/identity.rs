@@ -6,7 +6,7 @@ use std::sync::atomic::{
     Ordering::{Acquire, Relaxed, Release},
 };
 
-use shm_core::{ErrorKind, Result, SlotLocks};
+use shm_core::{ErrorKind, MAX_SLOTS, Result, SlotLocks};
 use shm_map::Anchor;
 
 use crate::bytes::Bytes;
@@ -73,18 +73,19 @@ impl Identity {
                 return Ok(owner); // another thread was first
             }
             let SlotLocks { file, first } = open()?;
-            for slot in 0..count.min(Owner::MOST_SLOTS) {
+            for slot in 0..count.min(MAX_SLOTS) {
                 if os::try_exclusive(&file, Bytes::slot(first, slot)?)? {
                     let owner = Owner::new(slot, raise(slot));
                     debug_assert_ne!(owner.generation(), 0, "that of a slot nobody has had");
-                    std::mem::forget(anchor.replace(Anchor::new(file.into())?)); // a parent's, if any
+                    std::mem::forget(anchor.replace(Anchor::new(file)?)); // a parent's, if any
                     self.owner.store(owner.bits(), Relaxed);
                     self.born.store(fork::generation(), Release);
                     return Ok(owner);
                 }
             }
             let (limit, value) = ("slots of a segment", Some(count.into()));
-            let hint = "so many participants hold locks or claims in it already";
+            let hint = "so many participants hold locks or claims in it already; an array is made with more \
+                        by `slots`";
             Err(ErrorKind::LimitReached { limit, value, hint }.into())
         })
     }

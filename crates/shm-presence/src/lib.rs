@@ -29,7 +29,7 @@ pub use identity::{Identity, is_held, try_slot};
 pub use owner::Owner;
 pub use presence::{
     ask_others, is_being_asked, is_name_locked, join, leave, lock_name, try_alone, try_join,
-    unlock_name,
+    try_lock_name, unlock_name,
 };
 pub use stamp::stamp;
-pub use wait::{PATIENCE, pause, wait_until};
+pub use wait::{LONGEST_WAIT, pause, wait_until};

@@ -8,5 +8,7 @@ mod linux;
 
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::*;
+#[cfg(not(target_os = "linux"))]
+pub use elsewhere::{is_same_file, reopen};
 #[cfg(target_os = "linux")]
 pub use linux::*;

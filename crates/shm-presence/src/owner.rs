@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use shm_core::MAX_SLOTS;
+
 /// A slot and the generation in which it was taken, as the bits by which shared words name them.
 ///
 /// A word that names it belongs to somebody dead once the slot's generation is another, or nobody
@@ -11,8 +13,8 @@ use std::fmt;
 /// use shm_presence::Owner;
 /// let owner = Owner::new(3, 7);
 /// assert_eq!((owner.slot(), owner.generation()), (3, 7));
-/// assert_eq!(Owner::in_word(owner.bits() | 1 << 10), Some(owner));
-/// assert_eq!(Owner::in_word(1 << 10), None);
+/// assert_eq!(Owner::in_word(owner.bits() | 1 << 12), Some(owner));
+/// assert_eq!(Owner::in_word(1 << 12), None);
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Owner(
@@ -21,19 +23,19 @@ pub struct Owner(
 );
 
 impl Owner {
-    /// The bits of a word that name an owner: slot + 1 in the lowest eight, so that no bits mean
+    /// The bits of a word that name an owner: slot + 1 in the lowest 11, so that no bits mean
     /// nobody, and the generation in the high half. The bits between are free for the word's own use.
     pub const BITS: u64 = Self::GENERATION | Self::SLOT;
-    const SLOT: u64 = 0xff;
+    const SLOT: u64 = (1 << Self::SLOT_BITS) - 1;
     const GENERATION: u64 = 0xffff_ffff_0000_0000;
 
-    /// The most slots that can be told apart.
-    pub(crate) const MOST_SLOTS: u32 = 255;
+    /// How many of the lowest bits name the slot: enough for [`MAX_SLOTS`].
+    pub const SLOT_BITS: u32 = 11;
 
-    /// Whoever took that slot, the 255th at most, in that generation.
+    /// Whoever took that slot, one of the first [`MAX_SLOTS`], in that generation.
     #[inline]
     pub const fn new(slot: u32, generation: u32) -> Self {
-        debug_assert!(slot < Self::MOST_SLOTS);
+        debug_assert!(slot < MAX_SLOTS);
         Self((generation as u64) << 32 | (slot as u64 + 1) & Self::SLOT)
     }
 
@@ -58,7 +60,7 @@ impl Owner {
     /// The slot's number.
     #[inline]
     pub const fn slot(self) -> u32 {
-        #[allow(clippy::cast_possible_truncation)] // eight bits
+        #[allow(clippy::cast_possible_truncation)] // 11 bits
         let number = (self.0 & Self::SLOT) as u32;
         number.wrapping_sub(1)
     }
@@ -70,6 +72,8 @@ impl Owner {
         (self.0 >> 32) as u32
     }
 }
+
+const _: () = assert!(MAX_SLOTS as u64 <= Owner::SLOT, "slot + 1 fits");
 
 impl fmt::Debug for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

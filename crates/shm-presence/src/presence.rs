@@ -77,6 +77,14 @@ pub fn is_name_locked(file: &File) -> Result<bool> {
     os::is_held_elsewhere(file, Bytes::NAME)
 }
 
+/// Locks what the segment's name means, as [`lock_name`], or tells that somebody else has.
+///
+/// # Errors
+/// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
+pub fn try_lock_name(file: &File) -> Result<bool> {
+    os::try_exclusive(file, Bytes::NAME)
+}
+
 /// Locks what the segment's name means, until [`unlock_name`]; `file` is open for writing.
 ///
 /// Whoever removes or replaces a name does this first, then looks again where the name leads, and
@@ -89,7 +97,7 @@ pub fn lock_name(file: &File) -> Result<()> {
     wait_until(
         || "the name of a segment".into(),
         "a process that removes or replaces it",
-        || os::try_exclusive(file, Bytes::NAME),
+        || try_lock_name(file),
     )
 }
 

@@ -8,14 +8,14 @@ use crate::os::sleep;
 
 /// How long to wait for another process that is about to let go. Holders need microseconds; only
 /// one that was stopped in the middle takes longer.
-pub const PATIENCE: Duration = Duration::from_secs(2);
+pub const LONGEST_WAIT: Duration = Duration::from_secs(2);
 
 /// Lets others run for a millisecond, where nothing can be waited for.
 pub fn pause() {
     sleep(1_000_000);
 }
 
-/// Tries again until it works or [`PATIENCE`] is over.
+/// Tries again until it works or [`LONGEST_WAIT`] is over.
 ///
 /// The kernel can wait for an OFD lock, but not with a deadline: a holder that was stopped would
 /// stop everybody. So this asks again after ever longer pauses, from 1 microsecond to 1
@@ -33,7 +33,7 @@ pub fn wait_until(
     }
     let start = Instant::now();
     let mut pause = 1_000;
-    while start.elapsed() < PATIENCE {
+    while start.elapsed() < LONGEST_WAIT {
         sleep(pause);
         if attempt()? {
             return Ok(());

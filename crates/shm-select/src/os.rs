@@ -14,5 +14,4 @@ pub(crate) use elsewhere::{overcommit, refusal, shm_space};
 pub(crate) use linux::{overcommit, refusal, shm_space};
 
 /// What an explanation calls the place that `shm` takes its space from.
-pub(crate) const SHM_PLACE: &str =
-    if cfg!(target_os = "linux") { "/dev/shm" } else { "named shared memory" };
+pub(crate) use shm_map::SHM_DIRECTORY as SHM_PLACE;

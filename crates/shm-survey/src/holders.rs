@@ -3,8 +3,8 @@
 use std::collections::{BTreeSet, HashMap};
 
 use shm_core::Result;
+use shm_map::FileId;
 
-use crate::file::FileId;
 use crate::os;
 use crate::process::ProcessError;
 use crate::segment_info::SegmentInfo;

@@ -36,5 +36,5 @@ pub use holders::{Holder, Holders, holders};
 pub use listing::{Listing, Unreadable, list};
 pub use locator::Locator;
 pub use segment_info::SegmentInfo;
-pub use shm_sync::{LockState, Participant};
+pub use shm_sync::{LockState, Participant, WaitState, WaitsFor};
 pub use text::printable;

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::ffi::OsStr;
 
-use shm_core::{Error, ErrorKind, Header, Result};
+use shm_core::{Error, ErrorKind, Header, Name, Result};
+use shm_map::FileId;
 
-use crate::file::{FileId, OpenFile};
-use crate::locator::{Locator, TEMPORARY};
+use crate::file::OpenFile;
+use crate::locator::Locator;
 use crate::os;
 use crate::process::{ProcessError, ProcessFd};
 use crate::segment_info::SegmentInfo;
@@ -121,7 +122,7 @@ impl Listing {
             };
             for ProcessFd { fd, id, has_name } in fds {
                 // An entry that is not among those seen was made since the directory was read.
-                let is_entry = has_name && Some(id.0) == device;
+                let is_entry = has_name && Some(id.device) == device;
                 if !is_entry && !seen.contains(&id) {
                     self.add_open_file(pid, fd, seen)?;
                 }
@@ -171,5 +172,5 @@ fn is_limit(error: &Error) -> bool {
 }
 
 fn is_temporary(entry: &OsStr) -> bool {
-    entry.as_encoded_bytes().starts_with(TEMPORARY.as_bytes())
+    entry.as_encoded_bytes().starts_with(Name::TEMPORARY_PREFIX.as_bytes())
 }

@@ -8,9 +8,6 @@ use shm_core::{Error, ErrorKind, Name, Result};
 
 use crate::text::printable_bytes;
 
-/// The beginning of temporary entries, which backend `shm` makes for arrays that are not published yet.
-pub(crate) const TEMPORARY: &str = ".shmarray-tmp-";
-
 /// Where a segment was found, as the command writes it and takes it back
 /// ([`FromStr`], [`find`](crate::find)).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,8 +55,7 @@ impl FromStr for Locator {
 impl Locator {
     /// The entry of that name, if an array or a temporary entry can have it.
     pub(crate) fn entry(text: &str) -> Result<Self> {
-        // The rest of a temporary name follows the rules of names, too.
-        Name::new(text.strip_prefix(TEMPORARY).unwrap_or(text))?;
+        Name::check_entry(text)?;
         Ok(Self::Entry(text.into()))
     }
 

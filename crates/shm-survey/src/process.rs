@@ -1,8 +1,7 @@
 //! What a look into another process gives, as data.
 
 use shm_core::Error;
-
-use crate::file::FileId;
+use shm_map::FileId;
 
 /// Why this process cannot look into another one.
 #[allow(dead_code)] // some systems let no process look into another, for one reason only

@@ -4,10 +4,11 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::time::SystemTime;
 
-use shm_core::{BackendKind, ErrorKind, Header, Result, SLOT_COUNT, SLOT_LEN, SYNC_LEN, SlotLocks};
-use shm_sync::{LockState, Participant, Snapshot};
+use shm_core::{BackendKind, ErrorKind, Header, Result, SLOT_LEN, SYNC_LEN, SlotLocks};
+use shm_map::{FileId, FileStat};
+use shm_sync::{LockState, Participant, Snapshot, WaitState};
 
-use crate::file::{FileId, FileStat, OpenFile};
+use crate::file::OpenFile;
 use crate::locator::Locator;
 use crate::os;
 
@@ -115,6 +116,14 @@ impl SegmentInfo {
         self.with_snapshot(|snapshot| snapshot.lock_state())
     }
 
+    /// The living participants that wait for others, and for whom.
+    ///
+    /// # Errors
+    /// As [`participants`](Self::participants).
+    pub fn waits(&self) -> Result<Vec<WaitState>> {
+        self.with_snapshot(|snapshot| snapshot.waits())
+    }
+
     /// Reads bytes of the array's data; `offset` counts bytes from the first element. If a process
     /// writes meanwhile, the bytes are those of different moments.
     ///
@@ -141,7 +150,7 @@ impl SegmentInfo {
     fn with_snapshot<T>(&self, look: impl FnOnce(Snapshot<'_>) -> Result<T>) -> Result<T> {
         self.with_file(|file| {
             let mut area = [0; SYNC_LEN as usize];
-            let mut table = vec![0; (self.header.slot_count().min(SLOT_COUNT) * SLOT_LEN) as usize];
+            let mut table = vec![0; (self.header.slot_count() * SLOT_LEN) as usize];
             read_all(file, &mut area, self.header.sync_offset())?;
             read_all(file, &mut table, self.header.slots_offset())?;
             look(Snapshot::new(&area, &table, SlotLocks { file, first: 0 }))

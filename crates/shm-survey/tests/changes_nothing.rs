@@ -175,7 +175,7 @@ fn look_at_frozen() {
     let file = half.segment.file();
     rustix::fs::fcntl_add_seals(file, rustix::fs::SealFlags::FUTURE_WRITE).unwrap();
     assert!(!only(half.segment.header().name()).is_frozen());
-    let copy = file.try_clone().unwrap().into();
+    let copy = file.try_clone().unwrap();
     drop(Memfd.attach(FdOrOrigin::Fd(copy), Access::ReadOnly).unwrap());
     drop(frozen);
 }

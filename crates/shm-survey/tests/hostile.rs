@@ -410,7 +410,7 @@ fn memfds_with_garbage() {
         (listing.unreadable.len(), listing.segments.iter().any(is_whole))
     };
     assert_eq!(count(), (0, false), "nobody is present");
-    ours.iter().chain([&whole]).for_each(|file| join(&file).unwrap());
+    ours.iter().chain([&whole]).for_each(|file| join(file).unwrap());
     assert_eq!(count(), (3, true));
 
     // What is no memfd at all, and nothing.

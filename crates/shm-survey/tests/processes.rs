@@ -5,7 +5,7 @@
 mod common;
 
 use std::fs;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 
 use shm_conformance::process::{self, Child, Partner, in_a_child};
 use shm_conformance::user::{as_nobody, become_nobody};
@@ -93,7 +93,7 @@ fn only_mapped() {
 /// Maps a file, and has it open no more.
 fn map(arguments: &[String]) {
     let file = fs::File::open(path(&arguments[0])).unwrap();
-    let _mapping = Mapping::file(file.as_fd(), 4096, Access::ReadOnly).unwrap();
+    let _mapping = Mapping::file(&file, 4096, Access::ReadOnly).unwrap();
     drop(file);
     process::ready();
 }

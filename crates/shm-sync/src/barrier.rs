@@ -28,14 +28,16 @@ use crate::sleep::Whom;
 use crate::spin::AdaptiveSpin;
 use crate::wait::{Timeout, Wait};
 use crate::waiter::{Stop, Waiter};
+use crate::waits_for::WaitsFor;
 use crate::words::{BarrierWords, Line, low_half};
 
-mod state;
+pub(crate) mod state;
 #[cfg(all(test, not(loom)))]
 mod tests;
 
 pub(crate) use state::{Broken, How};
-use state::{GONE, State, after, has_arrived, is_of, is_taken, seat_bits};
+use state::{GONE, after, is_of, seat_bits};
+use state::{State, has_arrived, is_taken};
 
 /// Why there is no way through a barrier.
 #[derive(Debug)]
@@ -63,7 +65,7 @@ pub(crate) struct Taken {
     seen: u64,
     /// With what of the state it found the barrier whole.
     whole: Option<State>,
-    patience: AdaptiveSpin,
+    spin: AdaptiveSpin,
 }
 
 /// The barrier of an array, for that many participants.
@@ -79,9 +81,9 @@ impl Barrier<'_> {
         &self,
         me: Owner,
         system: &impl System,
-        wait: Wait<'_>,
+        mut wait: Wait<'_>,
     ) -> Result<Taken, Blocked> {
-        let mut waiter = Waiter::new(wait);
+        let mut waiter = Waiter::new(wait.reborrow()).noting(self.lines, me);
         loop {
             let mut word = self.words.state.load(SeqCst);
             let mut state = State::of(word);
@@ -91,6 +93,7 @@ impl Barrier<'_> {
                 }
                 if state.broken.is_some() {
                     if let Some(word) = self.say_asleep(word) {
+                        waiter.note(WaitsFor::Seats, None);
                         waiter.sleep(system, &self.words.state, word, Whom::Readers)?;
                     }
                     continue;
@@ -108,7 +111,7 @@ impl Barrier<'_> {
             }
             if let Some(at) = self.take_seat(me, state, system) {
                 let seen = self.words.state.load(SeqCst);
-                return Ok(Taken { at, seen, whole: None, patience: AdaptiveSpin::default() });
+                return Ok(Taken { at, seen, whole: None, spin: AdaptiveSpin::default() });
             }
             match self.anybody_dead(system)? {
                 Some(broken) => drop(self.change(word, state.broken_by(broken), system)),
@@ -151,11 +154,11 @@ impl Barrier<'_> {
         me: Owner,
         taken: &mut Taken,
         system: &impl System,
-        wait: Wait<'_>,
+        mut wait: Wait<'_>,
     ) -> Result<bool, Blocked> {
         let Some(phase) = self.arrive(me, taken, system)? else { return Ok(true) };
         let timeout = wait.timeout;
-        let mut waiter = Waiter::often(wait);
+        let mut waiter = Waiter::often(wait.reborrow()).noting(self.lines, me);
         loop {
             let word = self.words.state.load(SeqCst);
             let state = State::of(word);
@@ -167,10 +170,11 @@ impl Barrier<'_> {
                 continue;
             }
             let changed = || low_half(self.words.state.load(SeqCst)) != low_half(word);
-            if !matches!(timeout, Timeout::NoWait) && taken.patience.spin_until(changed) {
+            if !matches!(timeout, Timeout::NoWait) && taken.spin.spin_until(changed) {
                 continue;
             }
             let Some(word) = self.say_asleep(word) else { continue };
+            waiter.note(WaitsFor::Arrivals, None);
             match waiter.sleep(system, &self.words.state, word, Whom::Readers) {
                 Ok(true) => {
                     taken.whole = None;
@@ -325,13 +329,13 @@ impl Barrier<'_> {
         Ok(false)
     }
 
-    /// The seats of those who died before it began anew, with `state`, can be had again.
+    /// The seats of those who died or left before it began anew, with `state`, can be had again.
     fn clear_old_seats(&self, state: State, system: &impl System) -> Result<(), Stop> {
         for line in self.lines {
             let seat = line.seat.load(SeqCst);
             if let Some(owner) = Owner::in_word(seat)
                 && !is_of(seat, state)
-                && !system.is_alive(owner)?
+                && (!is_taken(seat) || !system.is_alive(owner)?)
             {
                 let _ = line.seat.compare_exchange(seat, 0, SeqCst, SeqCst);
             }

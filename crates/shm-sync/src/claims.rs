@@ -36,7 +36,7 @@ use crate::lock::Lock;
 use crate::sleep::Sleep;
 use crate::words::{ClaimWords, Entry, Line};
 
-mod bits;
+pub(crate) mod bits;
 
 pub(crate) use bits::{Cursor, Plan, Task};
 
@@ -111,6 +111,13 @@ impl Claims<'_> {
             // Whether this worker or another has begun it, the next turn of the loop sees.
             let _ = self.words.plan.compare_exchange(word, wanted.word(), SeqCst, SeqCst);
         }
+    }
+
+    /// Whether that round can begin, or has begun.
+    pub(crate) fn may_begin(&self, wanted: Plan) -> Result<bool> {
+        let counts = self.count()?;
+        let is_next = counts.round + 1 == wanted.round && counts.done >= counts.chunks;
+        Ok(counts.round >= wanted.round || is_next)
     }
 
     /// Moves the cursor to the first chunk of the plan, if it is still in the round before.

@@ -7,7 +7,9 @@ use shm_presence::Owner;
 
 use crate::claims::Claims;
 use crate::kernel::Kernel;
-use crate::lock::{Class, Granted, Lock, STATE};
+use crate::lock::word::{Granted, STATE};
+use crate::lock::{Class, Lock};
+use crate::ring;
 use crate::shared::{Shared, SharedWords};
 use crate::wait::Wait;
 use crate::waiter::Stop;
@@ -24,8 +26,8 @@ impl<A: SharedWords> Shared<A> {
             Some(holder) => {
                 format!("held by slot {}, generation {}", holder.slot(), holder.generation())
             }
-            None if self.holds_chunks() => "this process itself holds a chunk".into(),
-            None => "readers or holders of chunks share it".into(),
+            None if self.holds_parts() => "this process itself holds a chunk or a frame".into(),
+            None => "readers, or holders of chunks or frames share it".into(),
         })
     }
 
@@ -92,7 +94,7 @@ impl<A: SharedWords> Shared<A> {
         is_over: impl Fn() -> Result<bool>,
     ) -> Result<Option<SharedGuard<A>>> {
         let me = self.me()?;
-        let inside = || self.holds_chunks();
+        let inside = || self.holds_parts();
         let lock = self.lock();
         match lock.lock_shared(me, Class::Claimers, self.kernel(), wait, inside, is_over) {
             Ok(granted) => Ok(Some(self.shared_guard(me, granted))),
@@ -106,9 +108,11 @@ impl<A: SharedWords> Shared<A> {
         SharedGuard { shared: self, grant: PackedGrant::new(me, granted, false) }
     }
 
-    fn holds_chunks(&self) -> bool {
+    /// Whether this process holds a chunk or a frame.
+    fn holds_parts(&self) -> bool {
         let claims = Claims { words: &self.area().claims, lines: self.lines(), shape: &[] };
-        self.identity().owner().is_some_and(|me| claims.holds_any(me))
+        let holds = |me| claims.holds_any(me) || ring::holds_any(&self.area().ring, me);
+        self.identity().owner().is_some_and(holds)
     }
 
     /// Whether a writer died or panicked, and no later one has cleared the poison.

@@ -6,6 +6,8 @@
 //!   (`lock.rs`);
 //! - [`Round`] and [`Claim`]: an array chunk by chunk, each chunk handed out until it is done
 //!   (`claims.rs`);
+//! - [`Ring`] and [`Frame`]: an array whose first axis is a ring of frames, through which items flow
+//!   (`ring.rs`);
 //! - [`Seat`]: a seat at the barrier (`barrier.rs`);
 //! - [`ProgressCounter`]: a counter to wait on (`event.rs`);
 //! - [`Participant`]: a process that has a slot, and whether it lives.
@@ -32,6 +34,8 @@ mod event;
 #[doc(hidden)] // for the models of shm-arena too
 pub mod explore;
 #[cfg(not(loom))]
+mod frame;
+#[cfg(not(loom))]
 mod guard;
 #[cfg(not(loom))]
 mod kernel;
@@ -45,6 +49,7 @@ mod os;
 mod participant;
 #[cfg(not(loom))]
 mod progress;
+mod ring;
 #[cfg(not(loom))]
 mod round;
 #[cfg(not(loom))]
@@ -57,16 +62,19 @@ mod snapshot;
 mod spin;
 mod wait;
 mod waiter;
+mod waits_for;
 mod words;
 
 pub use wait::{Timeout, Wait};
+pub use waits_for::WaitsFor;
 #[cfg(not(loom))]
 pub use {
+    frame::{Frame, Ring},
     guard::{ExclusiveGuard, SharedGuard},
-    participant::Participant,
+    participant::{Participant, participants},
     progress::ProgressCounter,
     round::{Claim, Round, RoundProgress},
     seat::Seat,
-    shared::{Shared, SharedWords, Words, participants},
-    snapshot::{LockState, Snapshot},
+    shared::{Shared, SharedWords, Words},
+    snapshot::{LockState, Snapshot, WaitState},
 };

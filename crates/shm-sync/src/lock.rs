@@ -16,39 +16,23 @@
 //!
 //! Both change one word before they look, so one of them comes first there.
 //!
-//! Of the word, the high half is the generation of the exclusive holder, and the bits of the low half are
-//! its slot + 1 (0..8), [`WRITERS_WAIT`] (8), [`READERS_WAIT`] (9), [`POISONED`] (10), [`CLAIMS`] (11),
-//! [`INTENT`] (12) and [`MARKED`] (13).
-//!
 //! A waiter finds that the holder is dead, and takes it out of the word with one compare-and-swap. If
 //! the dead holder may have been writing, [`POISONED`] stays until an exclusive holder clears it. A
 //! holder that died before it had looked for sharers counts as one that may have been writing.
 
+pub(crate) mod word;
+
 use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
+use self::word::{CLAIMS, Granted, INTENT, MARKED, POISONED, READERS_WAIT, STATE, WRITERS_WAIT};
 use crate::atomic::{Ordering::SeqCst, store_before_load};
 use crate::liveness::System;
 use crate::sleep::{Sleep, Whom};
 use crate::wait::Wait;
 use crate::waiter::{Stop, Waiter};
+use crate::waits_for::WaitsFor;
 use crate::words::{Line, LockWords, low_half};
-
-/// A writer sleeps.
-const WRITERS_WAIT: u64 = 1 << 8;
-/// A sharer sleeps.
-const READERS_WAIT: u64 = 1 << 9;
-/// A holder died while it may have been writing.
-const POISONED: u64 = 1 << 10;
-/// It is the claimers' turn to share.
-const CLAIMS: u64 = 1 << 11;
-/// The exclusive holder has not begun to write.
-const INTENT: u64 = 1 << 12;
-/// Lines may be marked. Only a writer in the word clears it, and loads them afterwards.
-const MARKED: u64 = 1 << 13;
-/// The bits that outlast a holder, beside [`MARKED`].
-pub(crate) const STATE: u64 = POISONED | CLAIMS;
-const _: () = assert!((STATE | MARKED | INTENT | WRITERS_WAIT | READERS_WAIT) & Owner::BITS == 0);
 
 /// The most shared locks that one slot can hold at a time.
 const MAX_MARKS: u32 = u32::MAX / 2;
@@ -68,37 +52,6 @@ impl Class {
             Self::Readers => 0,
             Self::Claimers => CLAIMS,
         }
-    }
-}
-
-/// The state of the data, as the lock was granted.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Granted {
-    state: u64,
-}
-
-impl Granted {
-    /// As bits beside those that name an owner in a word.
-    #[inline]
-    pub(crate) fn bits(self) -> u64 {
-        self.state
-    }
-
-    #[inline]
-    pub(crate) fn of(word: u64) -> Self {
-        Self { state: word & STATE }
-    }
-
-    /// Whether a writer died or panicked, and no later one has cleared the poison.
-    #[inline]
-    pub(crate) fn is_poisoned(self) -> bool {
-        self.state & POISONED != 0
-    }
-
-    /// Says whether the data are poisoned from now on.
-    #[inline]
-    pub(crate) fn set_poisoned(&mut self, poisoned: bool) {
-        self.state = self.state & !POISONED | if poisoned { POISONED } else { 0 };
     }
 }
 
@@ -160,12 +113,12 @@ impl Lock<'_> {
         self,
         me: Owner,
         system: &impl System,
-        wait: Wait<'_>,
+        mut wait: Wait<'_>,
     ) -> Result<Granted, Stop> {
         if let Some(granted) = self.try_exclusive_after_load(me) {
             return Ok(granted);
         }
-        let mut waiter = Waiter::new(wait);
+        let mut waiter = Waiter::new(wait.reborrow()).noting(self.lines, me);
         let state = self.enter(me, system, &mut waiter, 0)?;
         match self.drain(system, &mut waiter) {
             Ok(looked) => {
@@ -219,7 +172,7 @@ impl Lock<'_> {
         is_needless: impl Fn() -> Result<bool>,
     ) -> Result<Granted, Stop> {
         let mut wait = wait.into();
-        let mut waiter = Waiter::new(wait.reborrow()).unless(&is_needless);
+        let mut waiter = Waiter::new(wait.reborrow()).unless(&is_needless).noting(self.lines, me);
         loop {
             let free = Owner::in_word(word).is_none();
             if free && word & CLAIMS == class.bit() || !free && is_inside() {
@@ -349,6 +302,7 @@ impl Lock<'_> {
             if waiter.spins() {
                 continue;
             }
+            waiter.note(WaitsFor::Sharers, None);
             if waiter.sleep(system, &self.words.departures, seen, Whom::Writers)? {
                 self.clear_dead_marks(system)?;
             }
@@ -391,6 +345,7 @@ impl Lock<'_> {
         {
             return Ok(false);
         }
+        waiter.note(WaitsFor::Holder, Owner::in_word(word));
         match waiter.sleep(system, &self.words.word, flagged, whom) {
             Ok(true) => self.release_if_dead(system)?,
             Ok(false) => {}
@@ -431,71 +386,11 @@ impl Lock<'_> {
     }
 }
 
-impl LockWords {
-    /// The rest of [`Lock::unlock`], where other bits are set: wakes those who wait.
-    // A method of the words alone, so that no guard has to be in memory for the call.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn unlock_and_wake(&self, me: Owner, system: &impl Sleep, granted: Granted) {
-        let mut word = self.word.load(SeqCst);
-        while word & Owner::BITS == me.bits() {
-            let free = granted.state | word & MARKED;
-            match self.word.compare_exchange(word, free, SeqCst, SeqCst) {
-                Ok(_) => return self.wake(system, word),
-                Err(now) => word = now,
-            }
-        }
-    }
-
-    /// Whether a waiter sleeps until the exclusive holder lets go.
-    #[inline]
-    pub(crate) fn is_waited_for(&self) -> bool {
-        is_waited_for(self.word.load(SeqCst))
-    }
-
-    /// Wakes all waiters, so that each looks whether it still needs the lock. If two waiters are about to
-    /// sleep, and one sets the waiting bit again in between, the other sleeps on for a tick.
-    #[cold]
-    pub(crate) fn wake_all(&self, system: &impl Sleep) {
-        // A waiter that is about to sleep finds that the word has changed.
-        self.word.fetch_and(!(WRITERS_WAIT | READERS_WAIT), SeqCst);
-        system.wake(&self.word, Whom::Writers, u32::MAX);
-        system.wake(&self.word, Whom::Readers, u32::MAX);
-    }
-
-    /// Wakes the sleepers that `word` tells of: all sharers, and one writer.
-    fn wake(&self, system: &impl Sleep, word: u64) {
-        if word & WRITERS_WAIT != 0 {
-            system.wake(&self.word, Whom::Writers, 1);
-        }
-        if word & READERS_WAIT != 0 {
-            system.wake(&self.word, Whom::Readers, u32::MAX);
-        }
-    }
-}
-
 #[cold]
 fn too_many(count: u32) -> shm_core::Error {
     let (limit, value) = ("shared locks of one process", Some(count.into()));
     let hint = "guards that are leaked or never dropped hold them";
     ErrorKind::LimitReached { limit, value, hint }.into()
-}
-
-/// Whether a lock's word says that a holder died while it may have been writing.
-#[cfg(not(loom))]
-pub(crate) fn is_poisoned(word: u64) -> bool {
-    word & POISONED != 0
-}
-
-/// Whether the holder that a lock's word names has acquired the lock, and may write.
-#[cfg(not(loom))]
-pub(crate) fn is_begun(word: u64) -> bool {
-    word & INTENT == 0
-}
-
-/// Whether a lock's word says that others wait for its holder.
-pub(crate) fn is_waited_for(word: u64) -> bool {
-    word & (WRITERS_WAIT | READERS_WAIT) != 0
 }
 
 fn is_marked(line: &Line) -> bool {

@@ -21,5 +21,6 @@ mod claims;
 mod event;
 mod lock;
 mod ping_pong;
+mod ring;
 mod round;
 mod world;

@@ -7,7 +7,7 @@ use shm_presence::is_held;
 
 use crate::atomic::Ordering::Relaxed;
 use crate::shared::SharedWords;
-use crate::words::{Line, low_half};
+use crate::words::low_half;
 
 /// A process that took a slot of a segment. It takes the slot at its first use of a lock, a claim or a
 /// barrier, so a process that only reads and writes elements has none.
@@ -40,10 +40,14 @@ impl Participant {
     }
 }
 
-/// All processes that have or had a slot. Relaxed loads only: the words may be in read-only memory.
-pub(crate) fn list(lines: &[Line], attachment: &impl SharedWords) -> Result<Vec<Participant>> {
+/// Lists the processes that have or had a slot of a segment, which may be mapped for reading only.
+///
+/// # Errors
+/// [`ErrorKind::Os`](shm_core::ErrorKind::Os).
+pub fn participants(attachment: &impl SharedWords) -> Result<Vec<Participant>> {
     let me = attachment.identity().owner();
-    let found = (0..).zip(lines).filter_map(|(slot, line)| {
+    // Relaxed loads only: the words may be in read-only memory.
+    let found = (0..).zip(attachment.words().lines()).filter_map(|(slot, line)| {
         Participant::of(slot, line.holder.load(Relaxed), line.since.load(Relaxed))
     });
     let known = found.map(|found| {

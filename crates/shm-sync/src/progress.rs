@@ -7,6 +7,7 @@ use shm_core::Result;
 use crate::event::Event;
 use crate::shared::{Shared, SharedWords};
 use crate::wait::Wait;
+use crate::waiter::Waiter;
 
 impl<A: SharedWords> Shared<A> {
     /// The array's progress counter.
@@ -43,6 +44,28 @@ impl<A: SharedWords> ProgressCounter<A> {
     pub fn wait_past<'w>(&self, seen: u64, wait: impl Into<Wait<'w>>) -> Result<u64> {
         let past = self.event().wait_past(self.shared.kernel(), seen, wait.into());
         past.map_err(|stop| self.shared.stopped(stop, || "no progress was made".into()))
+    }
+
+    /// Waits until `is_so` says true. It is asked at once, and again after each count.
+    ///
+    /// # Errors
+    /// Those of [`wait_past`](Self::wait_past).
+    pub fn wait_until<'w>(
+        &self,
+        is_so: impl Fn() -> bool,
+        wait: impl Into<Wait<'w>>,
+    ) -> Result<()> {
+        let mut waiter = Waiter::new(wait.into());
+        loop {
+            let seen = self.get();
+            if is_so() {
+                return Ok(());
+            }
+            let slept = self.event().sleep(self.shared.kernel(), &mut waiter, seen);
+            slept.map_err(|stop| {
+                self.shared.stopped(stop, || "what it waits for has not come about".into())
+            })?;
+        }
     }
 
     fn event(&self) -> Event<'_> {

@@ -4,15 +4,18 @@ use std::fmt;
 use std::ops::Range;
 use std::time::Instant;
 
-use shm_core::Result;
+use shm_core::{ErrorKind, Result};
 use shm_presence::Owner;
 
-use crate::claims::{self, Claims, Counts, Found, Plan};
+use crate::atomic::Ordering::SeqCst;
+use crate::claims::bits::Plan;
+use crate::claims::{self, Claims, Counts, Found};
 use crate::guard::SharedGuard;
 use crate::kernel::Kernel;
 use crate::shared::{Shared, SharedWords};
 use crate::wait::{Timeout, Wait};
 use crate::waiter::Waiter;
+use crate::waits_for::WaitsFor;
 
 impl<A: SharedWords> Shared<A> {
     /// Begins or joins round `number`, counted from 0, which divides `axis` into chunks of `rows`
@@ -20,12 +23,46 @@ impl<A: SharedWords> Shared<A> {
     ///
     /// # Errors
     /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for an axis that is not there, chunks of
-    /// no rows, more than 1 073 741 823 chunks; if the round is divided in another way already; if
-    /// an earlier round is not done.
+    /// no rows, more than 134 217 727 chunks; if the round is divided in another way already; if
+    /// an earlier round is not done; if the array is a ring.
     pub fn round(self, number: u32, axis: usize, rows: usize) -> Result<Round<A>> {
         let plan = Plan::new(number, self.header().layout().shape(), axis, rows)?;
         self.claims().begin(plan)?;
+        self.claims().events().raise(self.kernel(), 1); // who waits for the next round looks again
+        // The ring looks at the claims after it has begun: one of the two sees the other.
+        if self.area().ring.plan.load(SeqCst) != 0 {
+            let reason = "the array is a ring: its frames go from stage to stage".into();
+            return Err(ErrorKind::InvalidRound { reason }.into());
+        }
         Ok(Round { shared: self, plan })
+    }
+
+    /// As [`round`](Self::round), once the round may begin: it waits until the rounds before are done.
+    ///
+    /// # Errors
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the timeout passes;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up; those of
+    /// [`round`](Self::round).
+    pub fn next_round<'w>(
+        self,
+        number: u32,
+        axis: usize,
+        rows: usize,
+        wait: impl Into<Wait<'w>>,
+    ) -> Result<Round<A>> {
+        let plan = Plan::new(number, self.header().layout().shape(), axis, rows)?;
+        let claims = self.claims();
+        let mut waiter = Waiter::new(wait.into());
+        loop {
+            let seen = claims.events().count();
+            if claims.may_begin(plan)? {
+                return self.round(number, axis, rows);
+            }
+            let slept = claims.events().sleep(self.kernel(), &mut waiter, seen);
+            slept.map_err(|stop| {
+                self.stopped(stop, || format!("the rounds before round {number} are not done"))
+            })?;
+        }
     }
 }
 
@@ -71,9 +108,10 @@ impl<A: SharedWords> Round<A> {
     {
         let kernel = self.shared.kernel();
         let claims = self.shared.claims();
-        let wait = wait.into();
+        let mut wait = wait.into();
         let began = matches!(wait.timeout, Timeout::After(_)).then(Instant::now);
-        let mut waiter = Waiter::since(wait, began);
+        let mut waiter =
+            Waiter::since(wait.reborrow(), began).noting(self.shared.lines(), self.shared.me()?);
         loop {
             let seen = claims.events().count();
             let is_over = || claims.is_over(self.plan);
@@ -88,6 +126,7 @@ impl<A: SharedWords> Round<A> {
                 Found::Done => return Ok(None),
                 Found::Held => drop(lock),
             }
+            waiter.note(WaitsFor::Chunks, None);
             let slept = claims.events().sleep(kernel, &mut waiter, seen);
             slept.map_err(|stop| {
                 self.shared.stopped(stop, || "others hold the last chunks".into())

@@ -10,9 +10,8 @@ use shm_core::{ErrorKind, Header, Region, Result, SYNC_LEN, SlotLocks};
 use shm_presence::{Identity, Owner};
 
 use crate::atomic::Ordering::SeqCst;
-use crate::participant::Participant;
 use crate::waiter::Stop;
-use crate::words::{Line, MAX_LINES, SyncArea, low_half};
+use crate::words::{Line, SyncArea, low_half};
 
 /// An attachment to a segment, for the words that processes share in it.
 ///
@@ -108,7 +107,7 @@ impl<'a> Words<'a> {
     /// [`ErrorKind::Truncated`] if the region ends before the slot table does.
     #[inline]
     pub unsafe fn of(region: &'a dyn Region, header: &Header) -> Result<Self> {
-        let count = (header.slot_count() as usize).min(MAX_LINES);
+        let count = header.slot_count() as usize;
         let sync = usize::try_from(header.sync_offset()).unwrap_or(usize::MAX);
         let slots = usize::try_from(header.slots_offset()).unwrap_or(usize::MAX);
         let needs = sync
@@ -136,14 +135,6 @@ impl<'a> Words<'a> {
     pub(crate) fn lines(&self) -> &'a [Line] {
         self.lines
     }
-}
-
-/// Lists the participants of a segment, which may be mapped for reading only.
-///
-/// # Errors
-/// [`ErrorKind::Os`].
-pub fn participants(attachment: &impl SharedWords) -> Result<Vec<Participant>> {
-    crate::participant::list(attachment.words().lines, attachment)
 }
 
 /// An attachment that may write its words: where everything else begins.
@@ -202,25 +193,50 @@ impl<A: SharedWords> Shared<A> {
     pub fn me_prepared(&self, prepare: impl FnOnce(Owner)) -> Result<Owner> {
         match self.identity().owner() {
             Some(me) => Ok(me),
-            None => self.take_slot(prepare),
+            None => self.take_slot_by(|| self.0.open_locks(), prepare),
         }
     }
 
+    /// Takes a slot now, if this process has none yet, instead of at its first lock, claim or barrier.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitReached`] if all slots are taken; those of
+    /// [`SharedWords::open_locks`]; [`ErrorKind::Os`].
+    pub fn take_slot(&self) -> Result<()> {
+        self.me().map(drop)
+    }
+
+    /// Takes a slot through a description that another process opened for this one, and that nobody else
+    /// has: this process has not forked since it came.
+    ///
+    /// # Errors
+    /// [`ErrorKind::SegmentMismatch`] if it is not of the file of the segment's locks;
+    /// [`ErrorKind::LimitReached`] if all slots are taken; [`ErrorKind::Os`].
+    pub fn take_slot_through(&self, file: File) -> Result<()> {
+        let SlotLocks { file: known, first } = self.0.slot_locks()?;
+        if !shm_presence::os::is_same_file(known, &file)? {
+            let (what, expected) = ("file for locks", "that of the segment".into());
+            let found = "another one".into();
+            return Err(ErrorKind::SegmentMismatch { what, expected, found }.into());
+        }
+        self.take_slot_by(|| Ok(SlotLocks { file, first }), |_| ()).map(drop)
+    }
+
     #[cold]
-    fn take_slot(&self, prepare: impl FnOnce(Owner)) -> Result<Owner> {
+    fn take_slot_by(
+        &self,
+        open: impl FnOnce() -> Result<SlotLocks>,
+        prepare: impl FnOnce(Owner),
+    ) -> Result<Owner> {
         let count = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
         let mut disowned = 0;
-        let me = self.identity().take(
-            || self.0.open_locks(),
-            count,
-            |slot| {
-                let generation = self.begin(slot);
-                let me = Owner::new(slot, generation);
-                disowned = self.disown(me);
-                prepare(me);
-                generation
-            },
-        )?;
+        let me = self.identity().take(open, count, |slot| {
+            let generation = self.begin(slot);
+            let me = Owner::new(slot, generation);
+            disowned = self.disown(me);
+            prepare(me);
+            generation
+        })?;
         // Not under the lock that forks take: a subscriber may do anything.
         let (slot, generation) = (me.slot(), me.generation());
         tracing::debug!(slot, generation, disowned, "took a slot");
@@ -239,6 +255,7 @@ impl<A: SharedWords> Shared<A> {
         let last = low_half(line.holder.load(SeqCst));
         let generation = last.wrapping_add(1).max(1);
         line.marks.store(u64::from(generation) << 32, SeqCst);
+        line.waits_for.store(0, SeqCst);
         line.since.store(shm_presence::stamp().created, SeqCst);
         line.holder.store(u64::from(std::process::id()) << 32 | u64::from(generation), SeqCst);
         generation
@@ -248,7 +265,7 @@ impl<A: SharedWords> Shared<A> {
     /// owner before, so these words are garbage; others would wait for it as long as it lives.
     fn disown(&self, new: Owner) -> usize {
         let of_lines = self.lines().iter().flat_map(|line| [&line.entry.owner, &line.seat]);
-        let words = of_lines.chain([&self.area().lock.word]);
+        let words = of_lines.chain([&self.area().lock.word]).chain(&self.area().ring.frames);
         let of_new = words.filter(|word| {
             let bits = word.load(SeqCst);
             bits & Owner::BITS == new.bits()

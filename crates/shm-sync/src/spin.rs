@@ -63,9 +63,9 @@ mod tests {
     use super::*;
 
     /// Waits in vain. Tells whether the waiter spun.
-    fn is_spun_in(patience: &mut AdaptiveSpin) -> bool {
+    fn is_spun_in(spin: &mut AdaptiveSpin) -> bool {
         let looked = Cell::new(false);
-        let is_over = patience.spin_until(|| {
+        let is_over = spin.spin_until(|| {
             looked.set(true);
             false
         });
@@ -75,22 +75,22 @@ mod tests {
 
     #[test]
     fn waits_in_vain_make_it_spin_less_and_less() {
-        let mut patience = AdaptiveSpin::default();
+        let mut spin = AdaptiveSpin::default();
         for skipped in [3, 15, 63, 255, MOST, MOST] {
-            assert!(is_spun_in(&mut patience));
+            assert!(is_spun_in(&mut spin));
             for _ in 0..skipped {
-                assert!(!is_spun_in(&mut patience));
+                assert!(!is_spun_in(&mut spin));
             }
         }
     }
 
     #[test]
     fn waits_that_end_soon_make_it_spin_again() {
-        let mut patience = AdaptiveSpin { skips: 0, skipped: MOST };
+        let mut spin = AdaptiveSpin { skips: 0, skipped: MOST };
         for _ in 0..40 {
-            assert!(patience.spin_until(|| true));
+            assert!(spin.spin_until(|| true));
         }
-        assert!(is_spun_in(&mut patience));
-        assert_eq!(patience.skips, 3, "as after the first in vain");
+        assert!(is_spun_in(&mut spin));
+        assert_eq!(spin.skips, 3, "as after the first in vain");
     }
 }

@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use shm_core::{Error, Result};
+use shm_presence::Owner;
 
 use crate::atomic::{AtomicU64, spin_loop};
 use crate::sleep::{Sleep, Whom};
 use crate::wait::{Timeout, Wait};
+use crate::waits_for::{Note, WaitsFor};
+use crate::words::Line;
 
 /// Why an algorithm stopped before it had what it wanted.
 #[derive(Debug)]
@@ -52,6 +55,7 @@ pub(crate) struct Waiter<'h> {
     wait: Wait<'h>,
     /// Whether the wait has become needless.
     is_needless: Option<&'h dyn Fn() -> Result<bool>>,
+    note: Note<'h>,
     /// The hook has given up.
     interrupted: bool,
     start: Option<Instant>,
@@ -78,6 +82,7 @@ impl<'h> Waiter<'h> {
         Self {
             wait,
             is_needless: None,
+            note: Note::NONE,
             interrupted: false,
             start,
             spins,
@@ -91,6 +96,16 @@ impl<'h> Waiter<'h> {
     /// after each wake-up and tick.
     pub(crate) fn unless(self, is_needless: &'h dyn Fn() -> Result<bool>) -> Self {
         Self { is_needless: Some(is_needless), ..self }
+    }
+
+    /// The same, which [notes](Self::note) what it waits for in the line of that owner.
+    pub(crate) fn noting(self, lines: &'h [Line], me: Owner) -> Self {
+        Self { note: Note::of(lines, me), ..self }
+    }
+
+    /// Notes for onlookers what the next sleep is for, and for whom if that is one.
+    pub(crate) fn note(&mut self, what: WaitsFor, whom: Option<Owner>) {
+        self.note.write(what, whom);
     }
 
     /// What is left of this wait, for another that is a part of it.
@@ -281,6 +296,7 @@ mod tests {
             let slept = waiter.sleep(&system, &word, 0, Whom::Readers);
             assert!(matches!(slept, Err(Stop::Interrupted { .. })), "{slept:?}");
         }
+        drop(waiter);
         assert_eq!((calls, system.1.get()), (1, 1));
     }
 
@@ -298,6 +314,7 @@ mod tests {
         let Timeout::After(left) = rest.timeout else { panic!("{rest:?}") };
         assert!(left <= Duration::from_secs(40));
         Waiter::new(rest).sleep(&Skipping::default(), &word, 0, Whom::Readers).unwrap();
+        drop(waiter);
         assert_eq!(calls, 1);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 use std::sync::Arc;
 
 use shm_core::{Access, BackendKind, DType, Name, Region};
@@ -56,7 +56,7 @@ impl Extent {
 /// Whose memory it is.
 pub(crate) enum Belongs {
     ToSegment(AnySegment),
-    #[cfg(all(feature = "shm", target_os = "linux"))]
+    #[cfg(feature = "shm")]
     ToRaw(Arc<Located>),
 }
 
@@ -74,7 +74,7 @@ impl Belongs {
                     offset,
                 }
             }
-            #[cfg(all(feature = "shm", target_os = "linux"))]
+            #[cfg(feature = "shm")]
             Self::ToRaw(located) => Located { offset, ..Located::clone(located) },
         }
     }

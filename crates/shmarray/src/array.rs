@@ -48,10 +48,10 @@ pub type FrozenArray<T, D> = Array<T, D, Frozen>;
 /// stays in the segment: all processes that attach to it agree. Its elements have no other safe access, because
 /// an access without a guard would race with the references that a guard of another process gives:
 ///
-/// ```compile_fail,E0599
+/// ```compile_fail,E0277
 /// use shmarray::prelude::*;
 /// let array: GuardedArray<f32, Ix1> = GuardedArray::builder(10).zeros().unwrap();
-/// array.get(0);
+/// array.get(0); // the elements of a guarded array are reached through a guard or a chunk only
 /// ```
 pub type GuardedArray<T, D> = Array<T, D, Guarded>;
 

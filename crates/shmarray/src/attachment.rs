@@ -5,7 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::sync::Arc;
 
-use shm_core::{Header, Region, Result, SlotLocks};
+use shm_core::{Error, ErrorKind, Header, Region, Result, SlotLocks};
 use shm_map::SegmentRegion;
 use shm_presence::Identity;
 use shm_sync::Words;
@@ -61,7 +61,7 @@ impl shm_sync::SharedWords for Attachment {
     }
 
     fn open_locks(&self) -> Result<SlotLocks> {
-        self.segment.open_locks()
+        self.segment.open_locks().map_err(|error| no_slot(self.header(), error))
     }
 
     #[inline]
@@ -72,6 +72,20 @@ impl shm_sync::SharedWords for Attachment {
     fn header(&self) -> &Header {
         self.segment.header()
     }
+}
+
+/// What the refusal to open the file of the locks means for who wanted a slot.
+#[cold]
+fn no_slot(header: &Header, error: Error) -> Error {
+    let hint = match error.kind() {
+        ErrorKind::AccessDenied { .. } => {
+            "call take_slot before this process gives up its privileges, in each process that it forks, \
+             or have the array sent over a socket by a process that may open it"
+        }
+        ErrorKind::Path { .. } => "mount /proc, or make the array on another backend",
+        _ => return error,
+    };
+    ErrorKind::NoSlot { name: header.name().to_string(), reason: error.to_string(), hint }.into()
 }
 
 impl fmt::Debug for Attachment {

@@ -42,13 +42,14 @@ impl<T: Element, D: Dimension, M: Joint> Array<T, D, M> {
     /// ```
     ///
     /// # Errors
-    /// [`InvalidBarrier`](shm_core::ErrorKind::InvalidBarrier) for no participants, more than 128,
-    /// another number than others use it for, or if all seats are taken;
+    /// [`InvalidBarrier`](shm_core::ErrorKind::InvalidBarrier) for no participants, more than
+    /// there are slots, another number than others use it for, or if all seats are taken;
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut);
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached) if there are more participants than
     /// slots; [`Os`](shm_core::ErrorKind::Os).
     pub fn barrier(&self, size: u32) -> Result<Barrier<'_>> {
-        let seat = self.shared::<Borrowed>().seat(size, Timeout::After(shm_presence::PATIENCE))?;
+        let seat =
+            self.shared::<Borrowed>().seat(size, Timeout::After(shm_presence::LONGEST_WAIT))?;
         Ok(Barrier { seat })
     }
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use shm_core::{
-    Align, BackendKind, Cleanup, Commit, DType, Fill, Header, Layout, Name, Order, Pages, Result,
-    Spec, Stamp,
+    Align, BackendKind, Cleanup, Commit, DEFAULT_SLOTS, DType, Fill, Header, Layout, Name, Order,
+    Pages, Result, Spec, Stamp,
 };
 use shm_select::{Needs, Workers};
 
@@ -35,6 +35,7 @@ pub struct Builder<A: Buildable> {
     pages: Pages,
     cleanup: Cleanup,
     align: Align,
+    slots: u32,
     force: bool,
 }
 
@@ -85,6 +86,7 @@ impl<A: Buildable> Builder<A> {
             pages: Pages::default(),
             cleanup: Cleanup::default(),
             align: Align::default(),
+            slots: DEFAULT_SLOTS,
             force: false,
         }
     }
@@ -157,6 +159,17 @@ impl<A: Buildable> Builder<A> {
         self
     }
 
+    /// How many participants can hold a slot at the same time: 1 to 1024, and 128 by default. An attachment
+    /// takes a slot at its first use of a guard, a chunk or a barrier; one too many gets
+    /// [`LimitReached`](shm_core::ErrorKind::LimitReached). Each slot takes 64 bytes.
+    ///
+    /// A number out of that range is an [`InvalidSlots`](shm_core::ErrorKind::InvalidSlots) error when the
+    /// array is made.
+    pub fn slots(mut self, slots: u32) -> Self {
+        self.slots = slots;
+        self
+    }
+
     /// Whether to replace an array of the same name; those attached to it keep it.
     pub fn force(mut self, force: bool) -> Self {
         self.force = force;
@@ -169,6 +182,7 @@ impl<A: Buildable> Builder<A> {
     /// [`InvalidName`](shm_core::ErrorKind::InvalidName);
     /// [`AlreadyExists`](shm_core::ErrorKind::AlreadyExists);
     /// [`ShapeOverflow`](shm_core::ErrorKind::ShapeOverflow);
+    /// [`InvalidSlots`](shm_core::ErrorKind::InvalidSlots);
     /// [`NoSpace`](shm_core::ErrorKind::NoSpace);
     /// [`NoNames`](shm_core::ErrorKind::NoNames);
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached);
@@ -224,6 +238,7 @@ impl<A: Buildable> Builder<A> {
             pages: self.pages,
             cleanup: self.cleanup,
             align: self.align,
+            slots: self.slots,
             force: self.force,
             guarded,
             ..Spec::new(name, dtype, layout)

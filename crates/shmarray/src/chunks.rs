@@ -55,7 +55,7 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     ///
     /// # Errors
     /// [`InvalidRound`](shm_core::ErrorKind::InvalidRound) for chunks of no rows, an axis that is not there,
-    /// more than 1 073 741 823 chunks, or that many rows in one; if others divide the array in
+    /// more than 134 217 727 chunks, or that many rows in one; if others divide the array in
     /// another way in this round; if the round before is not done yet, or has not begun.
     /// [`NotWhole`](shm_core::ErrorKind::NotWhole) if this handle shows a part of the array.
     pub fn chunks_of_round(
@@ -66,6 +66,25 @@ impl<T: Element, D: Dimension> GuardedArray<T, D> {
     ) -> Result<Chunks<'_, T, D>> {
         self.as_erased().check_whole()?;
         let round = self.shared::<Borrowed>().round(number, axis.index(), rows)?;
+        Ok(Chunks { array: self.clone(), round, axis, timeout: Timeout::Forever, ended: false })
+    }
+
+    /// As [`chunks_of_round`](Self::chunks_of_round), but it waits until the rounds before are done.
+    /// Their chunks are done by those who claim them: somebody has to, those of the dead too.
+    ///
+    /// # Errors
+    /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the time is over before the round may begin;
+    /// [`Interrupted`](shm_core::ErrorKind::Interrupted) if the hook gives up; those of
+    /// [`chunks_of_round`](Self::chunks_of_round).
+    pub fn chunks_of_next_round<'w>(
+        &self,
+        number: u32,
+        axis: Axis,
+        rows: usize,
+        wait: impl Into<Wait<'w>>,
+    ) -> Result<Chunks<'_, T, D>> {
+        self.as_erased().check_whole()?;
+        let round = self.shared::<Borrowed>().next_round(number, axis.index(), rows, wait)?;
         Ok(Chunks { array: self.clone(), round, axis, timeout: Timeout::Forever, ended: false })
     }
 
@@ -104,7 +123,7 @@ impl<'a, T: Element, D: Dimension, H: Hold> Chunks<'a, T, D, H> {
     }
 
     /// The next chunk, or none if all are done. It waits while the rest is held by others, and while
-    /// 128 chunks of the array are held at once, which are the most.
+    /// as many chunks of the array are held at once as it has slots, which are the most.
     ///
     /// # Errors
     /// [`TimedOut`](shm_core::ErrorKind::TimedOut) if the time is over; [`Corrupt`](shm_core::ErrorKind::Corrupt) if

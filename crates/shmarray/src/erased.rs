@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::fs::File;
 use std::sync::Arc;
 
 use shm_core::{
@@ -67,12 +68,24 @@ impl ErasedArray {
     /// backend.
     #[inline]
     pub(crate) fn new(mapped: Mapped, selection: Option<Selection>) -> Result<Self> {
-        Ok(Self { attachment: Attachment::new(mapped)?, details: Details::new(selection) })
+        Self::with_details(mapped, Details::new(selection))
     }
 
     /// The segment mapped again.
+    #[inline]
     pub(crate) fn with_details(mapped: Mapped, details: Details) -> Result<Self> {
-        Ok(Self { attachment: Attachment::new(mapped)?, details })
+        Self::with_locks(mapped, details, None)
+    }
+
+    /// The array, with a file for locks if one came with it.
+    pub(crate) fn with_locks(
+        mapped: Mapped,
+        details: Details,
+        locks: Option<File>,
+    ) -> Result<Self> {
+        let array = Self { attachment: Attachment::new(mapped)?, details };
+        array.check_lockable(locks)?;
+        Ok(array)
     }
 
     pub(crate) fn open(name: &str, access: Access) -> Result<Self> {
@@ -157,6 +170,11 @@ impl ErasedArray {
         self.header().data_offset()
     }
 
+    /// How many participants can hold a slot at the same time, as [`Array::slots`](crate::Array::slots).
+    pub fn slots(&self) -> u32 {
+        self.header().slot_count()
+    }
+
     /// The backend that it is on.
     pub fn backend(&self) -> BackendKind {
         self.segment().kind()
@@ -205,7 +223,7 @@ impl ErasedArray {
     /// # Errors
     /// [`Os`](ErrorKind::Os).
     pub fn has_others(&self) -> Result<Option<bool>> {
-        self.segment().file().map(shm_presence::ask_others).transpose()
+        self.segment().has_others()
     }
 
     /// A part of it, as [`Array::slice`](crate::Array::slice): `s![..]` for as many axes as there are, or a slice of

@@ -20,9 +20,10 @@
 //!   [`FrozenArray`] are [`Array`] in one [`mode`] each; [`ErasedArray`] for tools and bindings that
 //!   learn the type at run time;
 //! - work on one together: [`GuardedArray::chunks`], [`GuardedArray::read`],
-//!   [`GuardedArray::write`], [`Array::barrier`], [`Array::progress`]: what they give is in [`sync`];
+//!   [`GuardedArray::write`], [`GuardedArray::ring`], [`Array::barrier`], [`Array::progress`]: what they give is in [`sync`];
 //! - hand one to another process: [`transfer`] (a Unix socket, across `exec`), or the bytes of
 //!   [`Array::payload`];
+//! - start this program again as workers that have them: [`workers`];
 //! - from a `.npy` file and back: [`SharedArray::load`], [`Array::save`] (feature `npy`; members of
 //!   `.npz` archives with `npz`);
 //! - free many together: [`Manager`]; attach for one function: [`with_attached`];
@@ -77,15 +78,19 @@ pub mod names;
 pub mod npy;
 mod payload;
 mod progress;
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub mod raw;
+mod ring;
 #[cfg(feature = "npy")]
 mod save;
 pub mod select;
+mod slot;
 pub mod sync;
 #[cfg(feature = "transfer")]
 pub mod transfer;
 mod with_attached;
+#[cfg(feature = "transfer")]
+pub mod workers;
 
 pub use any_array::AnyArray;
 pub use array::{Array, FrozenArray, GuardedArray, MemfdArray, ReadOnlyArray, SharedArray};
@@ -105,7 +110,7 @@ pub use with_attached::{Attach, with_attached};
 
 /// What most programs need, in one `use`.
 pub mod prelude {
-    pub use ndarray::{Axis, Ix0, Ix1, Ix2, Ix3, Ix4, IxDyn, s};
+    pub use ndarray::{Axis, Ix0, Ix1, Ix2, Ix3, Ix4, Ix5, Ix6, IxDyn, s};
 
     pub use crate::{
         Access, Align, BackendKind, Cleanup, Commit, Detached, Element, ErasedArray, ErrorKind,

@@ -11,9 +11,20 @@ use crate::erased::ErasedArray;
 pub trait Mode: sealed::Mode {}
 
 /// A mode whose elements are reached without a guard: all but [`Guarded`].
+#[diagnostic::on_unimplemented(
+    message = "the elements of a guarded array are reached through a guard or a chunk only",
+    label = "needs a guard",
+    note = "take `read()` or `write()` and use what that gives: `array.read()?[index]`"
+)]
 pub trait Open: Mode {}
 
 /// An open mode in which the kernel lets this process write.
+#[diagnostic::on_unimplemented(
+    message = "an array of mode `{Self}` is not written in this way",
+    label = "needs a guard, or an array that may be written",
+    note = "of a guarded array, take `write()` and use what that gives: `array.write()?[index] = value`",
+    note = "of a read-only or frozen array, nothing can be written"
+)]
 pub trait Writable: Open + sealed::Writable {}
 
 /// A mode in which this process can hold a slot: it locks, claims, and goes in step with others.

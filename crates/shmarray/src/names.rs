@@ -2,8 +2,8 @@
 //! left.
 
 use shm_core::{Name, Result};
-#[cfg(all(feature = "shm", target_os = "linux"))]
-pub use shm_posix::Abandoned;
+#[cfg(feature = "shm")]
+pub use shm_posix::{Abandoned, Uncollected};
 
 use crate::backends;
 
@@ -29,20 +29,36 @@ pub fn delete(name: &str) -> Result<bool> {
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub fn abandoned() -> Result<Vec<Abandoned>> {
     shm_posix::Posix::default().abandoned()
+}
+
+/// The named segments (backend `shm`) that nobody is attached to either, as far as this process can
+/// see, and that [`gc`] leaves as they are; with the reason of each.
+///
+/// The superuser sees those of other users, and leaves them: whoever owns an entry can exchange it at
+/// any moment for one that is in use. That user calls [`gc`], or the superuser
+/// removes the file by hand.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
+#[cfg(feature = "shm")]
+pub fn uncollected() -> Result<Vec<Uncollected>> {
+    shm_posix::Posix::default().uncollected()
 }
 
 /// Removes the segments that killed processes left, and tells which they were.
 ///
 /// One that anybody is attached to, in whatever container or PID namespace, is never removed, and
-/// files that are none of ours are not touched. Each process does so by itself when it makes its
-/// first named array, for the first 1024 entries of `/dev/shm`.
+/// files that are none of ours are not touched. Each process does so by itself, once: for a quarter of
+/// a millisecond with each named array that it makes, until it has looked at all of `/dev/shm`.
+///
+/// [`uncollected`] tells what stays, and why.
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os) if `/dev/shm` cannot be read.
-#[cfg(all(feature = "shm", target_os = "linux"))]
+#[cfg(feature = "shm")]
 pub fn gc() -> Result<Vec<Abandoned>> {
     shm_posix::Posix::default().collect()
 }

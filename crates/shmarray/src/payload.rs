@@ -3,12 +3,15 @@
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use shm_core::{Access, BackendKind, Descriptor, ErrorKind, Origin, Payload, PayloadRef, Result};
+use shm_core::{
+    Access, BackendKind, Descriptor, ErrorKind, Origin, Payload, PayloadRef, Result, Window,
+};
 use shm_presence::fork;
 
 use crate::backends::segment::Mapped;
 use crate::backends::{self, backend_cannot};
 use crate::erased::ErasedArray;
+use crate::erased::details::Details;
 
 impl ErasedArray {
     /// The description that rebuilds this array in another process, as [`Array::payload`](crate::Array::payload).
@@ -16,7 +19,27 @@ impl ErasedArray {
     /// # Errors
     /// [`BackendCannot`](ErrorKind::BackendCannot) on backend `mmap`.
     pub fn payload(&self) -> Result<Payload> {
-        self.handover("making a payload").map(|(payload, _)| payload.into())
+        self.described("making a payload").map(Payload::from)
+    }
+
+    /// Describes it, without what another process needs to reach it: on backend `mmap` nothing else
+    /// can be said.
+    pub fn descriptor(&self) -> Descriptor {
+        let (header, frozen) = (self.segment().header(), self.is_frozen());
+        let payload: Payload =
+            PayloadRef::new(self.backend(), header, self.part(), frozen, None).into();
+        payload.descriptor
+    }
+
+    /// The part that a descriptor describes of the array that this handle is of. The same memory.
+    ///
+    /// # Errors
+    /// [`SegmentMismatch`](ErrorKind::SegmentMismatch) if it describes another array; those of
+    /// [`Header::check_described_by`](shm_core::Header::check_described_by).
+    pub fn part_described_by(&self, descriptor: &Descriptor) -> Result<Self> {
+        self.header().check_described_by(descriptor)?;
+        let whole = || Window::whole(self.header().layout());
+        Ok(self.showing(descriptor.window.clone().unwrap_or_else(whole)))
     }
 
     /// The file descriptor that leads to its segment, on backends that have one: `shm` and `memfd`.
@@ -55,7 +78,7 @@ impl ErasedArray {
     #[cfg(unix)]
     pub fn from_fd(payload: &Payload, fd: OwnedFd) -> Result<Self> {
         let descriptor = &payload.descriptor;
-        Self::open_fd(descriptor, fd, access_of(descriptor))
+        Self::open_fd(descriptor, fd, None, access_of(descriptor))
     }
 
     /// Attaches, and checks that the segment is the one described.
@@ -71,18 +94,24 @@ impl ErasedArray {
             }
             _ => return Err(backend_cannot("attaching from a payload", backend)),
         };
-        Self::described_by(found, descriptor)
+        Self::described_by(found, None, descriptor)
     }
 
-    /// Attaches by fd, and checks that the segment is the one described.
-    pub(crate) fn open_fd(descriptor: &Descriptor, fd: OwnedFd, access: Access) -> Result<Self> {
+    /// Attaches by fd, and checks that the segment is the one described; `locks` is a description of
+    /// the same file for the slot of this process, if it came with one.
+    pub(crate) fn open_fd(
+        descriptor: &Descriptor,
+        fd: OwnedFd,
+        locks: Option<File>,
+        access: Access,
+    ) -> Result<Self> {
         let found = backends::attach_fd(descriptor.backend, fd, &descriptor.name, access)?;
-        Self::described_by(found, descriptor)
+        Self::described_by(found, locks, descriptor)
     }
 
-    fn described_by(found: Mapped, descriptor: &Descriptor) -> Result<Self> {
-        let mut array = Self::new(found, None)?;
-        array.header().check_described_by(descriptor)?;
+    fn described_by(found: Mapped, locks: Option<File>, descriptor: &Descriptor) -> Result<Self> {
+        found.segment.header().check_described_by(descriptor)?;
+        let mut array = Self::with_locks(found, Details::new(None), locks)?;
         if descriptor.frozen && !array.is_frozen() {
             let missing = "the seals of a frozen array".into();
             return Err(ErrorKind::NotSealed { missing }.into());
@@ -96,13 +125,27 @@ impl ErasedArray {
     }
 
     /// A payload, and the file to go with it, for an operation that needs them.
+    #[cfg(feature = "transfer")]
     pub(crate) fn handover(&self, operation: &'static str) -> Result<(PayloadRef<'_>, &File)> {
+        let segment = self.segment();
+        let Some(file) = segment.file() else {
+            return Err(backend_cannot(operation, segment.kind()));
+        };
+        Ok((self.described(operation)?, file))
+    }
+
+    /// A payload. It asks for the file only where that is in it: who asks for one may hand it over.
+    fn described(&self, operation: &'static str) -> Result<PayloadRef<'_>> {
         let (segment, backend) = (self.segment(), self.backend());
-        let Some(file) = segment.file() else { return Err(backend_cannot(operation, backend)) };
-        let origin = (backend == BackendKind::Memfd)
-            .then(|| Origin { pid: fork::pid(), fd: file.as_raw_fd().cast_unsigned() });
+        let origin = match backend {
+            BackendKind::Mmap => return Err(backend_cannot(operation, backend)),
+            BackendKind::Memfd => segment
+                .file()
+                .map(|file| Origin { pid: fork::pid(), fd: file.as_raw_fd().cast_unsigned() }),
+            _ => None,
+        };
         let (header, frozen) = (segment.header(), segment.is_frozen());
-        Ok((PayloadRef::new(backend, header, self.part(), frozen, origin), file))
+        Ok(PayloadRef::new(backend, header, self.part(), frozen, origin))
     }
 }
 

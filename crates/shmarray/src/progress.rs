@@ -64,6 +64,15 @@ impl<H: Hold> Progress<'_, H> {
     pub fn wait_past<'w>(&self, seen: u64, wait: impl Into<Wait<'w>>) -> Result<u64> {
         self.counter.wait_past(seen, wait)
     }
+
+    /// Sleeps until `is_so` says true, which is asked after each count.
+    pub(crate) fn wait_until<'w>(
+        &self,
+        is_so: impl Fn() -> bool,
+        wait: impl Into<Wait<'w>>,
+    ) -> Result<()> {
+        self.counter.wait_until(is_so, wait)
+    }
 }
 
 impl<H: Hold> Clone for Progress<'_, H> {

@@ -24,9 +24,9 @@ impl<T: Element, D: Dimension, M: Open> Array<T, D, M> {
     /// array meanwhile: elements of up to 8 bytes are not torn.
     ///
     /// # Errors
-    /// [`NoSpace`](ErrorKind::NoSpace); [`Path`](ErrorKind::Path) if what stands there is not a
-    /// regular file, or is a shared array; [`AccessDenied`](ErrorKind::AccessDenied) if it may not be
-    /// written to; [`Os`](ErrorKind::Os).
+    /// [`NoSpace`](shm_core::ErrorKind::NoSpace); [`Path`](shm_core::ErrorKind::Path) if what stands there is not a
+    /// regular file, or is a shared array; [`AccessDenied`](shm_core::ErrorKind::AccessDenied) if it may not be
+    /// written to; [`Os`](shm_core::ErrorKind::Os).
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         save(self.as_erased(), path.as_ref())
     }

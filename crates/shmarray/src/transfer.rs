@@ -25,6 +25,7 @@ use std::time::Duration;
 use ndarray::Dimension;
 use shm_core::{Access, Descriptor, Element, Result};
 use shm_pass::Outgoing;
+use shm_presence::fork;
 use shm_sync::Timeout;
 
 use crate::any_array::AnyArray;
@@ -42,7 +43,19 @@ use crate::payload::access_of;
 /// [`Transport`](shm_core::ErrorKind::Transport) for the key;
 /// [`LimitReached`](shm_core::ErrorKind::LimitReached).
 pub fn inherit(command: &mut Command, key: &str, array: &impl AnyArray) -> Result<()> {
-    let (payload, file) = array.as_erased().handover("inheriting")?;
+    give(command, key, array.as_erased())
+}
+
+/// Gives several arrays to the children of a command, each under its key, as [`inherit`] does.
+///
+/// # Errors
+/// Those of [`inherit`]; the arrays before the one that fails are given then.
+pub fn inherit_all(command: &mut Command, arrays: &[(&str, &dyn AnyArray)]) -> Result<()> {
+    arrays.iter().try_for_each(|(key, array)| give(command, key, array.as_erased()))
+}
+
+fn give(command: &mut Command, key: &str, array: &ErasedArray) -> Result<()> {
+    let (payload, file) = array.handover("inheriting")?;
     shm_pass::inherit(command, key, payload, file)
 }
 
@@ -56,6 +69,9 @@ pub fn take(key: &str) -> Result<Received> {
 }
 
 /// Sends arrays over a socket, all in one message.
+///
+/// A peer of another user can read, write and lock a `memfd` array that it gets: this process opens the
+/// file of the locks for it, if it may itself. `shm` arrays are for processes of one user.
 ///
 /// # Errors
 /// [`BackendCannot`](shm_core::ErrorKind::BackendCannot) on backend `mmap`, before anything is sent;
@@ -95,11 +111,13 @@ fn duration_of(timeout: Timeout) -> Duration {
 #[derive(Debug)]
 pub struct Received {
     incoming: shm_pass::Incoming,
+    /// The fork generation that it came in.
+    born: u64,
 }
 
 impl Received {
     fn new(incoming: shm_pass::Incoming) -> Self {
-        Self { incoming }
+        Self { incoming, born: fork::generation() }
     }
 
     /// The sender's description of it; checked against the segment on attaching.
@@ -128,7 +146,8 @@ impl Received {
     }
 
     fn attach(self, access: Access) -> Result<ErasedArray> {
-        let shm_pass::Incoming { payload, file, .. } = self.incoming;
-        ErasedArray::open_fd(&payload.descriptor, file.into(), access)
+        let shm_pass::Incoming { payload, file, locks, .. } = self.incoming;
+        let locks = locks.filter(|_| self.born == fork::generation()); // else it is the parent's too
+        ErasedArray::open_fd(&payload.descriptor, file.into(), locks, access)
     }
 }

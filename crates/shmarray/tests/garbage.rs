@@ -14,8 +14,9 @@ use shmarray::prelude::*;
 const HANGS: Duration = Duration::from_secs(100);
 const SOON: Duration = Duration::from_millis(30);
 const SYNC: std::ops::Range<u64> = 128..1024;
-/// In a header without long parts, the slot table is on the second page, and has 128 lines.
-const SLOTS: std::ops::Range<u64> = 4096..4096 + 128 * 64;
+/// In a header without long parts, the slot table is on the second page.
+const SLOTS: std::ops::Range<u64> = 4096..4096 + MOST_SLOTS * 64;
+const MOST_SLOTS: u64 = 1024;
 
 /// A generator of numbers that are the same in each run.
 struct Numbers(u64);
@@ -33,9 +34,9 @@ impl Numbers {
         match any % 8 {
             0 => any,
             1 => u64::MAX,
-            2 => any & 0x0000_0003_0000_0f03,
-            3 => any & 0x0000_01a0_0000_0183,
-            4 => any & 0xff,
+            2 => any & 0x0000_0003_0001_f803,
+            3 => any & 0x0000_01a0_0000_0583,
+            4 => any & 0x7ff,
             5 => 1 << (any >> 8 & 63),
             _ => 0,
         }
@@ -67,14 +68,44 @@ fn use_everything(array: &GuardedArray<u32, Ix2>) {
     let _ = array.is_poisoned();
 }
 
+/// All that can be done with a ring, likewise.
+fn use_ring(array: &GuardedArray<u32, Ix2>) {
+    let Ok(ring) = array.ring(3) else { return };
+    for _ in 0..3 {
+        let frames = [
+            ring.produce(SOON),
+            ring.claim(SOON),
+            ring.claim_at(2, SOON),
+            ring.collect(SOON),
+            ring.produce(Timeout::NoWait),
+        ];
+        let held: Vec<_> = frames.into_iter().filter_map(|frame| frame.ok().flatten()).collect();
+        let mut places: Vec<_> = held.iter().map(shmarray::sync::Frame::index).collect();
+        places.sort_unstable();
+        places.dedup();
+        assert_eq!(places.len(), held.len(), "a frame was handed out twice");
+        for mut frame in held {
+            frame.fill(3);
+            frame.done();
+        }
+    }
+    ring.close();
+    let _ = ring.collect(SOON);
+}
+
 /// Writes words into the segment of a fresh array, then uses it by all means.
-fn survives(words: &[(u64, u64)]) {
+fn survives(slots: u64, words: &[(u64, u64)]) {
+    survives_use(slots, words, use_everything);
+}
+
+fn survives_use(slots: u64, words: &[(u64, u64)], using: fn(&GuardedArray<u32, Ix2>)) {
     let (done, wait) = mpsc::channel();
     let all = words.to_vec();
     std::thread::spawn(move || {
         let first: GuardedArray<u32, Ix2> = GuardedArray::builder((10, 4))
             .unique("garbage")
             .backend(BackendKind::Shm)
+            .slots(u32::try_from(slots).unwrap())
             .zeros()
             .unwrap();
         let path = std::path::Path::new("/dev/shm").join(first.name().as_str());
@@ -83,8 +114,8 @@ fn survives(words: &[(u64, u64)]) {
             file.write_all_at(&word.to_ne_bytes(), at).unwrap();
         }
         let second: GuardedArray<u32, Ix2> = GuardedArray::attach(first.name().as_str()).unwrap();
-        use_everything(&second);
-        use_everything(&first);
+        using(&second);
+        using(&first);
         done.send(()).unwrap();
     });
     let ended = wait.recv_timeout(HANGS);
@@ -98,7 +129,7 @@ fn each_word_alone() {
     let lines = (SLOTS.start..SLOTS.start + 128).step_by(8);
     for at in SYNC.step_by(8).take(32).chain(lines) {
         for _ in 0..4 {
-            survives(&[(at, numbers.word())]);
+            survives(128, &[(at, numbers.word())]);
         }
     }
 }
@@ -107,16 +138,44 @@ fn each_word_alone() {
 fn many_words_at_once() {
     for seed in 0..60 {
         let mut numbers = Numbers(seed * 1000);
-        let lines = SLOTS.start..SLOTS.start + 64 * 64;
+        let slots = if seed % 6 == 0 { MOST_SLOTS } else { 128 };
+        let lines = SLOTS.start..SLOTS.start + slots / 2 * 64;
         let all = SYNC.step_by(8).chain(lines.step_by(8));
         let words: Vec<_> = all.map(|at| (at, numbers.word())).collect();
-        survives(&words);
+        survives(slots, &words);
     }
 }
 
 #[test]
 fn nothing_but_ones() {
-    survives(&SYNC.chain(SLOTS).step_by(8).map(|at| (at, u64::MAX)).collect::<Vec<_>>());
+    for slots in [1, 128, MOST_SLOTS] {
+        let lines = SLOTS.start..SLOTS.start + slots * 64;
+        let words = SYNC.chain(lines).step_by(8).map(|at| (at, u64::MAX));
+        survives(slots, &words.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_ring_of_garbage() {
+    let ring = SYNC.start + 256..SYNC.start + 768;
+    let stages = (SLOTS.start + 56..SLOTS.start + 56 + 4 * 64).step_by(64);
+    let mut numbers = Numbers(7);
+    for at in ring.clone().step_by(8).take(18).chain(stages.clone()) {
+        survives_use(128, &[(at, numbers.word())], use_ring);
+    }
+    // Frames with a few bits in each field, in a ring that is as this program makes it.
+    for _ in 0..60 {
+        let plan = (ring.start, 3 << 8 | 10);
+        let counters = [8, 16].map(|at| (ring.start + at, numbers.next() & 0x3f));
+        let frames: Vec<_> = (ring.start + 128..ring.start + 208)
+            .step_by(8)
+            .map(|at| (at, numbers.next() & 0x0000_0001_0003_b003))
+            .collect();
+        let lines: Vec<_> = stages.clone().map(|at| (at, numbers.word())).collect();
+        let words = [vec![plan], counters.to_vec(), frames, lines].concat();
+        survives_use(128, &words, use_ring);
+    }
+    survives_use(128, &ring.step_by(8).map(|at| (at, u64::MAX)).collect::<Vec<_>>(), use_ring);
 }
 
 /// What no step leads to, but would hand one chunk to two workers.
@@ -124,7 +183,7 @@ fn nothing_but_ones() {
 fn no_chunk_is_given_to_two() {
     let task = |round: u64, chunk: u64| round << 37 | chunk << 7 | 2;
     let plan = 1 << 37 | 3 << 7;
-    let cursor = |next: u64| 1 << 37 | next << 7;
+    let cursor = |next: u64| 1 << 37 | next << 10;
     let entry = |line: u64| SLOTS.start + line * 64 + 32;
     let at = |offset| SYNC.start + offset;
     for words in [

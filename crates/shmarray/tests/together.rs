@@ -37,6 +37,8 @@ fn main() {
                 a_barrier_breaks_if_one_leaves_or_gives_up,
             ),
             ("watchers_are_woken", watchers_are_woken),
+            ("a_flag_is_waited_for_by_its_value", a_flag_is_waited_for_by_its_value),
+            ("a_round_is_waited_for", a_round_is_waited_for),
             ("whoever_locks_is_listed", whoever_locks_is_listed),
             ("views_are_found_while_arrays_come_and_go", views_are_found),
         ],
@@ -345,5 +347,57 @@ fn views_are_found() {
                 });
             }
         });
+    }
+}
+
+fn a_flag_is_waited_for_by_its_value() {
+    for backend in backends() {
+        let builder = SharedArray::<u32, _>::builder(3).unique("flags").backend(backend);
+        let array = builder.zeros().unwrap();
+        let flags = array.flags();
+        assert!(kind(&flags.wait_until(1, 2, Duration::ZERO).unwrap_err()).starts_with("TimedOut"));
+        let outside = flags.wait_until(3, 0, LONG).unwrap_err();
+        assert!(kind(&outside).starts_with("OutOfBounds"));
+        let outside = flags.compare_exchange(3, 0, 1).unwrap_err();
+        assert!(kind(&outside).starts_with("OutOfBounds"));
+        let before = flags.changes();
+        assert_eq!(flags.compare_exchange(1, 5, 6).unwrap(), Err(0));
+        assert_eq!(flags.changes(), before, "nothing was changed");
+        threads(4, |number| {
+            if number == 0 {
+                flags.wait_until(1, 3, LONG).unwrap();
+                return;
+            }
+            // One after the other, whichever thread is when.
+            let step = u32::try_from(number).unwrap();
+            flags.wait_until(1, step - 1, LONG).unwrap();
+            assert_eq!(flags.compare_exchange(1, step - 1, step).unwrap(), Ok(step - 1));
+        });
+        assert_eq!((flags.get(1), flags.changes()), (Some(3), before + 3));
+    }
+}
+
+fn a_round_is_waited_for() {
+    for backend in backends() {
+        let array = guarded(backend, (8, 2));
+        let early = array.chunks_of_next_round(1, Axis(0), 4, Duration::from_millis(5));
+        let error = early.map(drop).unwrap_err();
+        assert!(error.to_string().contains("before round 1 are not done"), "{error}");
+        threads(2, |number| {
+            let first = u32::try_from(number).unwrap();
+            // Thread 1 comes for the later rounds while thread 0 does the earlier ones.
+            for round in [first, first + 2] {
+                let chunks = array.chunks_of_next_round(round, Axis(0), 2, LONG).unwrap();
+                for chunk in chunks {
+                    let mut chunk = chunk.unwrap();
+                    assert!(chunk.iter().all(|element| *element == u64::from(round)));
+                    chunk.fill(u64::from(round) + 1);
+                    chunk.done();
+                }
+            }
+        });
+        assert!(array.read().unwrap().iter().all(|element| *element == 4));
+        let over = array.chunks_of_next_round(0, Axis(0), 2, Timeout::NoWait).unwrap();
+        assert_eq!(over.count(), 0);
     }
 }

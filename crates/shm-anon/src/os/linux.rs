@@ -2,10 +2,10 @@
 
 use std::fs::File;
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, open};
+use rustix::fs::{Mode, OFlags, fchmod, open};
 use rustix::io::Errno;
 use shm_core::{Access, Error, Result};
-use shm_map::{memfd, system_error};
+use shm_map::system_error;
 use shm_presence::os::reopen;
 
 /// Why there is no lock file. Arrays work without, until a process wants a slot.
@@ -23,12 +23,18 @@ impl Refusal {
 }
 
 /// A memfd; where the system has none for us, a file without a name in the folder for temporary
-/// ones. Either can be opened afresh through `/proc`.
+/// ones. Either can be opened afresh through `/proc`, whatever user a process that inherited it has
+/// become: nobody else is led to it, and it carries no data.
 pub(crate) fn unnamed_file() -> Result<File, Refusal> {
-    memfd(b"shmarray-locks", MemfdFlags::empty()).map(File::from).or_else(|refused| {
+    shm_map::unnamed_file(b"shmarray-locks", None).or_else(|refused| {
         let folder = std::env::temp_dir();
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        open(&folder, flags, Mode::RUSR | Mode::WUSR).map(File::from).map_err(|errno| Refusal {
+        let mode = Mode::from_raw_mode(0o666);
+        let file = open(&folder, flags, mode).and_then(|file| {
+            fchmod(&file, mode)?; // whatever the umask
+            Ok(file.into())
+        });
+        file.map_err(|errno| Refusal {
             call: "open(O_TMPFILE)",
             object: format!(
                 "{}, for the locks of anonymous arrays (memfd_create: {refused})",

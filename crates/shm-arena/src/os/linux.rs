@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::fd::AsFd;
 
 use shm_core::{Access, Result};
 use shm_map::Mapping;
@@ -10,15 +9,15 @@ use shm_map::Mapping;
 /// Gives a file a length in bytes. It fails where the file would become shorter and is sealed against
 /// that.
 pub(crate) fn set_len(file: &File, len: u64) -> Result<()> {
-    shm_map::set_len(file.as_fd(), len)
+    shm_map::set_len(file, len)
 }
 
 /// Gives the memory of some bytes back, which are zero from then on.
 pub(crate) fn discard(file: &File, part: Range<u64>) -> Result<()> {
-    shm_map::discard(file.as_fd(), part)
+    shm_map::discard(file, part)
 }
 
 /// Maps so many bytes for writing, of a file that may be shorter.
 pub(crate) fn map(file: &File, len: usize) -> Result<Mapping> {
-    Mapping::file(file.as_fd(), len, Access::ReadWrite)
+    Mapping::file(file, len, Access::ReadWrite)
 }

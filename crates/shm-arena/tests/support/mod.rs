@@ -3,15 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic)] // a failed step fails the test
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals};
+use rustix::fs::{SealFlags, fcntl_add_seals};
 use shm_core::{
     Access, DType, Handover, Header, Identified, Layout, Name, Order, Region, Result, ScalarKind,
     Segment, SlotLocks, Spec,
 };
-use shm_map::{Mapping, memfd, set_len, write_header};
+use shm_map::{Mapping, set_len, unnamed_file, write_header};
 use shm_presence::os::reopen;
 use shm_presence::stamp;
 
@@ -33,9 +32,9 @@ impl GrowingMemfd {
         let dtype = DType::native(ScalarKind::UInt(1));
         let spec = Spec::new(Name::new("arena").unwrap(), dtype, layout);
         let header = Header::new(&spec, stamp()).unwrap();
-        let file = File::from(memfd(b"arena", MemfdFlags::ALLOW_SEALING).unwrap());
-        set_len(file.as_fd(), header.segment_len()).unwrap();
-        write_header(file.as_fd(), &header).unwrap();
+        let file = unnamed_file(b"arena", None).unwrap();
+        set_len(&file, header.segment_len()).unwrap();
+        write_header(&file, &header).unwrap();
         fcntl_add_seals(&file, SealFlags::SHRINK).unwrap();
         Self(Arc::new(Inner { file, header, access: Access::ReadWrite }))
     }
@@ -60,7 +59,7 @@ impl Segment for GrowingMemfd {
     }
 
     fn map(&self) -> Result<Mapping> {
-        Mapping::file(self.0.file.as_fd(), self.0.header.mapped_len(), self.0.access)
+        Mapping::file(&self.0.file, self.0.header.mapped_len(), self.0.access)
     }
 
     fn destroy(&self) -> Result<()> {
@@ -88,7 +87,7 @@ impl Identified for GrowingMemfd {
 #[allow(dead_code)] // not every test does
 pub(crate) fn words(segment: &GrowingMemfd) -> (Mapping, *mut u64, usize) {
     let len = usize::try_from(segment.file().metadata().unwrap().len()).unwrap();
-    let mapping = Mapping::file(segment.file().as_fd(), len, Access::ReadWrite).unwrap();
+    let mapping = Mapping::file(segment.file(), len, Access::ReadWrite).unwrap();
     let start = mapping.start().as_ptr().cast();
     (mapping, start, len / 8)
 }

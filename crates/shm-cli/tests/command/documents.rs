@@ -44,7 +44,8 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// Rust is run by the tests of documentation, Python by `tests/python.rs`, commands here. Commands that
+/// Rust is run by the tests of documentation, Python by `tests/python.rs` and by `test_examples.py` of
+/// shm-python, commands here. Commands that
 /// install, mount or measure are not run.
 pub(crate) fn languages() {
     let facade = fs::read_to_string(repository("crates/shmarray/src/lib.rs")).unwrap();
@@ -53,7 +54,7 @@ pub(crate) fn languages() {
         for Block { language, lines } in blocks(&fs::read_to_string(&path).unwrap()) {
             let is_run = match &*language {
                 "rust" | "rust,no_run" => facade.contains(&format!("{name}\")]")),
-                "python" => name == "guide.md",
+                "python" => ["guide.md", "python.md"].contains(&name),
                 "console" => ["README.md", "command.md"].contains(&name),
                 "sh" | "toml" | "text" | "mermaid" => true,
                 "" => name == "CONTRIBUTING.md",

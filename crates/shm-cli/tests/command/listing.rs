@@ -131,6 +131,7 @@ pub(crate) fn one() {
         ("creator_pid", json!(pid)),
         ("owner", json!(rustix::process::geteuid().as_raw())),
         ("participants", json!([])),
+        ("slots", json!(128)),
         ("lock", json!(null)),
         ("in_use", json!(true)),
     ] {
@@ -284,6 +285,11 @@ pub(crate) fn locks() {
     let lock = || shmarray(&["stat", "waits"]).expect(0).row("lock").unwrap()[1].to_owned();
     process::die_if_hanging(60);
     while lock() != "slot 1 waits for slots [0]" {}
+    let waits = json!({ "what": "sharers", "slots": [0] });
+    let stat = || shmarray(&["stat", "waits", "--json"]).expect(0).json();
+    while stat()["participants"][1]["waits_for"] != waits {}
+    assert_eq!(stat()["participants"][0]["waits_for"], json!(null));
+    assert!(shmarray(&["stat", "waits"]).expect(0).out.contains("waits: sharers of slots [0]"));
     drop(guard);
     assert!(writer.wait().success());
 }

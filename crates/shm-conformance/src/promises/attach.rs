@@ -2,7 +2,9 @@
 
 use shm_core::{Access, Backend, Region, Segment};
 
-use crate::{Harness, bytes, bytes::PLACE, spec, unique_name};
+use crate::bytes;
+use crate::bytes::PLACE;
+use crate::harness::{Harness, spec, unique_name};
 
 /// What one writes, the other reads, in both directions.
 pub fn shares_the_memory<H: Harness>() {

@@ -10,7 +10,8 @@ use shm_core::{
     Region, Result, ScalarKind, Segment, Sink, Spec, TimeUnit, Unit,
 };
 
-use crate::{Harness, bytes, spec, unique_name};
+use crate::bytes;
+use crate::harness::{Harness, spec, unique_name};
 
 /// Nobody else has the memory, and every byte of the data is zero.
 pub fn is_zero_filled<H: Harness>() {

@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use shm_core::{Access, Backend, Handover, Result, Segment};
 
-use crate::{AttachedOf, HandoverHarness, bytes, bytes::PLACE, spec, unique_name};
+use crate::bytes;
+use crate::bytes::PLACE;
+use crate::harness::{AttachedOf, HandoverHarness, spec, unique_name};
 
 fn attach<H: HandoverHarness>(from: &AttachedOf<H>, access: Access) -> Result<AttachedOf<H>> {
     let copy = from.segment.file().try_clone().unwrap().into();

@@ -2,7 +2,9 @@
 
 use shm_core::{Access, Backend, Region, Segment};
 
-use crate::{Harness, bytes, bytes::PLACE, spec, unique_name};
+use crate::bytes;
+use crate::bytes::PLACE;
+use crate::harness::{Harness, spec, unique_name};
 
 /// Everything can be sent to and used from other threads.
 pub fn is_for_all_threads<H: Harness>() {

@@ -1,13 +1,14 @@
 //! What the identity of a participant promises, in one process.
 
-use shm_core::{Access, Backend, ErrorKind, Identified, Region, SLOT_COUNT, Segment};
+use shm_core::{Access, Backend, DEFAULT_SLOTS, ErrorKind, Identified, Region, Segment};
 use shm_presence::{Identity, Owner, is_held};
 
-use crate::{AttachedOf, IdentityHarness, bytes, spec, unique_name};
+use crate::bytes;
+use crate::harness::{AttachedOf, IdentityHarness, spec, unique_name};
 
 /// An array with a byte for each slot's generation.
 pub(crate) fn create<H: IdentityHarness>(what: &str) -> AttachedOf<H> {
-    H::backend().create(&spec(&unique_name(what), SLOT_COUNT as usize / 8), None).unwrap()
+    H::backend().create(&spec(&unique_name(what), DEFAULT_SLOTS as usize / 8), None).unwrap()
 }
 
 /// Takes a slot. Generations are kept in the array's data, a byte each, and skip zero.
@@ -18,7 +19,7 @@ pub(crate) fn take<H: IdentityHarness>(
     let data = usize::try_from(array.segment.header().data_offset()).unwrap();
     identity.take(
         || array.segment.open_locks(),
-        SLOT_COUNT,
+        DEFAULT_SLOTS,
         |slot| {
             let at = data + slot as usize;
             bytes::set(&array.region, at, bytes::get(&array.region, at).wrapping_add(1).max(1));
@@ -96,15 +97,19 @@ pub fn is_taken_once_by_many_threads<H: IdentityHarness>() {
 /// When all slots are taken, that is an error; other segments have theirs all the same.
 pub fn runs_out_with_an_error<H: IdentityHarness>() {
     let arrays = [create::<H>("before"), create::<H>("full"), create::<H>("behind")];
-    let all: Vec<_> = (0..SLOT_COUNT).map(|_| Identity::new()).collect();
+    let all: Vec<_> = (0..DEFAULT_SLOTS).map(|_| Identity::new()).collect();
     let slots = all.iter().map(|identity| take::<H>(identity, &arrays[1]).unwrap().slot());
-    assert!(slots.eq(0..SLOT_COUNT));
+    assert!(slots.eq(0..DEFAULT_SLOTS));
     let late = Identity::new();
     let error = take::<H>(&late, &arrays[1]).unwrap_err();
     let ErrorKind::LimitReached { value, .. } = error.kind() else { panic!("{error}") };
-    assert_eq!((*value, late.owner()), (Some(SLOT_COUNT.into()), None));
+    assert_eq!((*value, late.owner()), (Some(DEFAULT_SLOTS.into()), None));
     for other in [&arrays[0], &arrays[2]] {
-        assert!((0..SLOT_COUNT).all(|slot| !held::<H>(other, slot)), "{:?}", other.region.start());
+        assert!(
+            (0..DEFAULT_SLOTS).all(|slot| !held::<H>(other, slot)),
+            "{:?}",
+            other.region.start()
+        );
     }
     drop(all);
     assert_eq!(take::<H>(&late, &arrays[1]).unwrap().slot(), 0);

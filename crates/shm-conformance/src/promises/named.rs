@@ -4,7 +4,8 @@ use shm_core::{
     Access, Backend, ErrorKind, Fill, Header, Name, Named, Region, Result, Segment, Spec,
 };
 
-use crate::{AttachedOf, NamedHarness, bytes, spec, unique_name};
+use crate::bytes;
+use crate::harness::{AttachedOf, NamedHarness, spec, unique_name};
 
 fn attach<H: NamedHarness>(name: &Name) -> Result<AttachedOf<H>> {
     H::backend().attach(H::source_of(name), Access::ReadWrite)

@@ -6,7 +6,8 @@ use super::literal::Literal;
 use super::scalar::{ByteOrder, Scalar, ScalarKind};
 use super::time::TimeUnit;
 use super::{DType, Field, aliases};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::kind::ErrorKind;
+use crate::error::{Error, Result};
 
 /// The largest element: NumPy's own limit (`itemsize` is a C `int`).
 const MAX_ITEMSIZE: usize = i32::MAX as usize;

@@ -3,7 +3,8 @@
 use std::fmt;
 
 use super::Element;
-use crate::dtype::{DType, ScalarKind};
+use crate::dtype::DType;
+use crate::dtype::scalar::ScalarKind;
 
 /// Text of at most `N` code points, of four bytes each (NumPy's `U`).
 ///

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use super::figures::{Free, GivenIn, Guarding, Value};
 use crate::backend::BackendKind;
-use crate::layout::Order;
-use crate::options::Access;
+use crate::options::{Access, Order};
 
 /// The cases of [`Error`](crate::Error).
 #[derive(Debug, thiserror::Error)]
@@ -134,6 +133,14 @@ pub enum ErrorKind {
         /// The alignment that was asked for, in bytes.
         bytes: u32,
     },
+    /// A number of slots that no array can have.
+    #[error("{slots} slots; an array can have 1 to {most}")]
+    InvalidSlots {
+        /// The number that was asked for.
+        slots: u32,
+        /// The most that there can be.
+        most: u32,
+    },
     /// Elements at an offset where this machine cannot have them.
     #[error("data at offset {offset} bytes: elements of dtype {dtype} need a multiple of {align}")]
     Misaligned {
@@ -216,6 +223,19 @@ pub enum ErrorKind {
         object: String,
         /// The access that was asked for.
         access: Access,
+    },
+    /// The process cannot become a participant of the array.
+    #[error(
+        "array {name:?} can be read and written here, but not locked: {reason}. Guards, chunks and \
+         barriers need a slot of this process's own; {hint}"
+    )]
+    NoSlot {
+        /// The array's name.
+        name: String,
+        /// Why the file of the locks cannot be opened afresh.
+        reason: String,
+        /// What to do.
+        hint: &'static str,
     },
     /// Fewer bytes than there must be.
     #[error("{what} is truncated: needs {needs} bytes, has {has}")]
@@ -379,6 +399,24 @@ pub enum ErrorKind {
     #[error("invalid round: {reason}")]
     InvalidRound {
         /// What does not fit, with its figures.
+        reason: String,
+    },
+
+    /// A ring that cannot be used in this way.
+    #[error("ring of array {name:?}: {reason}")]
+    InvalidRing {
+        /// The array's name.
+        name: String,
+        /// What does not fit, with its figures.
+        reason: String,
+    },
+
+    /// All processes that did what is waited for have died or left.
+    #[error("ring of array {name:?}: {reason}; start one that does, or give up")]
+    NobodyLeft {
+        /// The array's name.
+        name: String,
+        /// What nobody does any more, with the item and the stage.
         reason: String,
     },
 

@@ -2,12 +2,18 @@
 
 use uuid::Uuid;
 
-use super::{Header, META_OFFSET, SLOT_LEN, SYNC_OFFSET, Stamp};
+use super::{Header, MAX_SLOTS, META_OFFSET, SLOT_LEN, SYNC_OFFSET, Stamp};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::error::kind::ErrorKind;
+use crate::layout::Layout;
 use crate::layout::{Lengths, check_ndim};
-use crate::{Cleanup, DType, ErrorKind, Layout, Name, Order, Result};
+use crate::name::Name;
+use crate::options::Cleanup;
+use crate::options::Order;
 
 const ORDER_MARK: u32 = 0x0102_0304;
-const VERSION: u16 = 4;
+const VERSION: u16 = 5;
 const GUARDED: u16 = 1;
 /// A hint, which a reader may ignore: so are those that it does not know.
 const HUGE: u32 = 1;
@@ -207,6 +213,9 @@ impl Fixed {
         if self.name_len > Name::MAX_LEN || self.descr_len > DType::MAX_DESCR_LEN {
             let (name, descr) = (self.name_len, self.descr_len);
             return corrupt(format!("a name of {name} bytes, a dtype of {descr} bytes"));
+        }
+        if !(1..=MAX_SLOTS).contains(&self.slot_count) {
+            return corrupt(format!("{} slots, there can be 1 to {MAX_SLOTS}", self.slot_count));
         }
         let meta_end = (self.meta_offset + self.meta_len()) as u64;
         let slots_end = self.slots_offset + u64::from(self.slot_count) * u64::from(SLOT_LEN);

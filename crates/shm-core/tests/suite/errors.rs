@@ -48,6 +48,11 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             &["a round", "[11]", "[12]"],
         ),
         (InvalidAlignment { bytes: 5000 }, &["5000", "4096"]),
+        (
+            NoSlot { name: name(), reason: reason(), hint: "take it before" },
+            &["\"elevation\"", "of 17", "take it before"],
+        ),
+        (InvalidSlots { slots: 5000, most: 1024 }, &["5000", "1024"]),
         (Misaligned { offset: 11, dtype: text("<f4"), align: 4 }, &["11", "<f4", "of 4"]),
         (
             LengthMismatch { what: WHAT, expected: 11, found: 12 },
@@ -101,6 +106,8 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             BarrierBroken { name: name(), slot: 15, how: "died" },
             &["\"elevation\"", "slot 15", "died"],
         ),
+        (InvalidRing { name: name(), reason: reason() }, &["ring", "of 17"]),
+        (NobodyLeft { name: name(), reason: reason() }, &["ring", "of 17", "start one"]),
         (InvalidRound { reason: reason() }, &["round", "of 17"]),
         (StillWritable { name: name() }, &["\"elevation\"", "writable"]),
         (NotSealed { missing: text("F_SEAL_WRITE") }, &["F_SEAL_WRITE"]),

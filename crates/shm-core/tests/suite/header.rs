@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 use shm_core::{
-    Align, BackendKind, Cleanup, DType, Descriptor, ErrorKind, Field, Header, Layout, Name, Order,
-    SLOT_COUNT, SLOT_LEN, SYNC_LEN, ScalarKind, Spec, Stamp, TimeUnit, Unit, Window,
+    Align, BackendKind, Cleanup, DType, Descriptor, ErrorKind, Field, Header, Layout, MAX_SLOTS,
+    Name, Order, SLOT_LEN, SYNC_LEN, ScalarKind, Spec, Stamp, TimeUnit, Unit, Window,
 };
 
 use crate::strategies::header;
@@ -28,6 +28,7 @@ pub(crate) fn assert_sound(header: &Header, segment_len: u64) {
     assert!(header.slots_offset().is_multiple_of(SLOT_LEN.into()));
     let slots_end = header.slots_offset() + u64::from(header.slot_count()) * u64::from(SLOT_LEN);
     assert!(slots_end <= header.data_offset());
+    assert!((1..=MAX_SLOTS).contains(&header.slot_count()));
     assert!(header.data_offset().is_multiple_of(64));
     let data_end = header.data_offset() + layout.nbytes() as u64;
     assert!(data_end <= header.segment_len());
@@ -62,14 +63,14 @@ proptest! {
         prop_assert!(header.sync_offset() + u64::from(SYNC_LEN) <= meta_end);
         prop_assert!(meta_end <= header.slots_offset());
         prop_assert_eq!(header.slots_offset() % 4096, 0);
-        prop_assert_eq!(header.slot_count(), SLOT_COUNT);
+        prop_assert_eq!(header.slot_count(), spec.slots);
         prop_assert_eq!(header.data_offset() % spec.align.bytes(), 0);
         let data_len = spec.layout.nbytes() as u64;
         prop_assert_eq!(header.data_offset() + data_len, header.segment_len());
     }
 
     #[test]
-    fn a_shorter_segment_is_truncated((_, _, header) in header(), missing in 1..8192_u64) {
+    fn a_shorter_segment_is_truncated((_, _, header) in header(), missing in 1..4096_u64) {
         let (needs, has) = (header.segment_len(), header.segment_len() - missing);
         let error = Header::decode(&header.encode(), has).unwrap_err();
         let expected = format!("segment is truncated: needs {needs} bytes, has {has}");
@@ -97,6 +98,24 @@ fn specs_that_cannot_be() {
         (refused(&byte, &[isize::MAX.unsigned_abs()], 1, line), "overflows"),
     ] {
         assert!(error.contains(figures), "{error}");
+    }
+}
+
+#[test]
+fn as_many_slots_as_there_can_be() {
+    let with_slots = |slots| {
+        let (dtype, layout) = (DType::native(ScalarKind::UInt(1)), Layout::new([1], Order::C, 1));
+        let spec = Spec::new(Name::new("a").unwrap(), dtype, layout.unwrap());
+        Header::new(&Spec { slots, ..spec }, Stamp::default())
+    };
+    for slots in [1, 128, MAX_SLOTS] {
+        let header = with_slots(slots).unwrap();
+        assert_eq!(header.slot_count(), slots);
+        assert_eq!(Header::decode(&header.encode(), header.segment_len()).unwrap(), header);
+    }
+    for slots in [0, MAX_SLOTS + 1, u32::MAX] {
+        let error = with_slots(slots).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::InvalidSlots { .. }), "{error}");
     }
 }
 

@@ -9,24 +9,24 @@ use crate::header::{assert_sound, example};
 use crate::strategies::header;
 
 /// Where a field of fixed place is, and how many bytes it has.
-type Place = (usize, usize);
+type Field = (usize, usize);
 
-const MAGIC: Place = (0, 8);
-const MARK: Place = (8, 4);
-const VERSION: Place = (12, 2);
-const CLEANUP: Place = (14, 1);
-const ORDER: Place = (15, 1);
-const DATA_OFFSET: Place = (16, 8);
-const DATA_LEN: Place = (24, 8);
-const SEGMENT_LEN: Place = (32, 8);
-const NDIM: Place = (68, 2);
-const NAME_LEN: Place = (70, 2);
-const DESCR_LEN: Place = (72, 2);
-const FLAGS: Place = (74, 2);
-const META_OFFSET: Place = (76, 4);
-const SYNC_OFFSET: Place = (80, 4);
-const SLOTS_OFFSET: Place = (84, 4);
-const SLOT_COUNT: Place = (88, 4);
+const MAGIC: Field = (0, 8);
+const MARK: Field = (8, 4);
+const VERSION: Field = (12, 2);
+const CLEANUP: Field = (14, 1);
+const ORDER: Field = (15, 1);
+const DATA_OFFSET: Field = (16, 8);
+const DATA_LEN: Field = (24, 8);
+const SEGMENT_LEN: Field = (32, 8);
+const NDIM: Field = (68, 2);
+const NAME_LEN: Field = (70, 2);
+const DESCR_LEN: Field = (72, 2);
+const FLAGS: Field = (74, 2);
+const META_OFFSET: Field = (76, 4);
+const SYNC_OFFSET: Field = (80, 4);
+const SLOTS_OFFSET: Field = (84, 4);
+const SLOT_COUNT: Field = (88, 4);
 /// Where the fields of fixed place end.
 const FIXED_END: usize = 92;
 /// Where the shape begins, and in [`example`] the name and the descr.
@@ -35,7 +35,7 @@ const NAME: usize = SHAPE + 2 * 8;
 const DESCR: usize = NAME + 9;
 
 /// The fields that are looked at once magic, byte order and version are right.
-const FIGURES: [Place; 13] = [
+const FIGURES: [Field; 13] = [
     CLEANUP,
     ORDER,
     DATA_OFFSET,
@@ -51,7 +51,7 @@ const FIGURES: [Place; 13] = [
     SLOT_COUNT,
 ];
 
-fn put(bytes: &mut [u8], (at, len): Place, value: u64) {
+fn put(bytes: &mut [u8], (at, len): Field, value: u64) {
     let field = &mut bytes[at..at + len];
     field.copy_from_slice(&value.to_le_bytes()[..len]);
     if cfg!(target_endian = "big") {
@@ -64,9 +64,9 @@ fn decode(bytes: &[u8]) -> Result<Header, Error> {
 }
 
 /// The error of the example with one field changed.
-fn refused(place: Place, value: u64) -> Error {
+fn refused(field: Field, value: u64) -> Error {
     let mut bytes = example().encode();
-    put(&mut bytes, place, value);
+    put(&mut bytes, field, value);
     decode(&bytes).unwrap_err()
 }
 
@@ -115,8 +115,8 @@ proptest! {
         segment_len in extreme(),
     ) {
         let mut bytes = header.encode();
-        for (place, value) in values {
-            put(&mut bytes, place, value);
+        for (field, value) in values {
+            put(&mut bytes, field, value);
         }
         let ndim = header.layout().ndim();
         if let Some(length) = length && ndim > 0 {
@@ -142,11 +142,11 @@ proptest! {
 
 #[test]
 fn each_figure_at_its_extremes() {
-    for place in FIGURES.into_iter().chain([(SHAPE, 8), (SHAPE + 8, 8)]) {
-        let max = u64::MAX >> (64 - 8 * place.1);
+    for field in FIGURES.into_iter().chain([(SHAPE, 8), (SHAPE + 8, 8)]) {
+        let max = u64::MAX >> (64 - 8 * field.1);
         for value in [0, 1, max >> 1, (max >> 1) + 1, max - 63, max - 1, max] {
             let mut bytes = example().encode();
-            put(&mut bytes, place, value);
+            put(&mut bytes, field, value);
             read_harmlessly(&bytes, example().segment_len());
             read_harmlessly(&bytes, u64::MAX);
         }
@@ -222,7 +222,7 @@ fn each_fault_has_its_own_error_with_its_figures() {
     let mark = refused(MARK, 0x0403_0201);
     assert!(matches!(mark.kind(), ErrorKind::ForeignByteOrder { found: 0x0403_0201, .. }));
     let version = refused(VERSION, 2);
-    assert!(matches!(version.kind(), ErrorKind::UnsupportedVersion { found: 2, supported: 4, .. }));
+    assert!(matches!(version.kind(), ErrorKind::UnsupportedVersion { found: 2, supported: 5, .. }));
     let ndim = refused(NDIM, 65);
     assert!(matches!(ndim.kind(), ErrorKind::TooManyDimensions { ndim: 65, max: 64 }));
     let shape = refused((SHAPE, 8), 1 << 62);
@@ -243,7 +243,7 @@ fn contradictions_are_corrupt_and_say_their_figures() {
     let (slots, data) = (header.slots_offset(), header.data_offset());
     let data_len = header.layout().nbytes() as u64;
     let meta_end = header.encode().len();
-    for (place, value, figures) in [
+    for (field, value, figures) in [
         (CLEANUP, 3, "cleanup has the unknown code 3".to_owned()),
         (ORDER, 2, "order has the unknown code 2".into()),
         (NAME_LEN, 241, "a name of 241 bytes".into()),
@@ -256,7 +256,10 @@ fn contradictions_are_corrupt_and_say_their_figures() {
         (SLOTS_OFFSET, 1024, format!("overlap: shape to {meta_end}, slots 1024 to 9216")),
         (SLOTS_OFFSET, slots - 1, format!("slots {} to {}", slots - 1, slots - 1 + 8192)),
         (SLOT_COUNT, 129, format!("slots {slots} to {}, data {data}", data + 64)),
-        (SLOT_COUNT, 0xffff_ffff, format!("slots {slots} to {}", slots + 64 * 0xffff_ffff)),
+        (SLOT_COUNT, 1024, format!("slots {slots} to {}, data {data}", slots + (1 << 16))),
+        (SLOT_COUNT, 0, "0 slots, there can be 1 to 1024".into()),
+        (SLOT_COUNT, 1025, "1025 slots, there can be 1 to 1024".into()),
+        (SLOT_COUNT, 0xffff_ffff, "4294967295 slots, there can be 1 to 1024".into()),
         (DATA_OFFSET, slots, format!("data {slots} with {data_len} bytes")),
         (DATA_OFFSET, data + 64, format!("data {} with {data_len} bytes, segment", data + 64)),
         (DATA_OFFSET, u64::MAX - 63, format!("data {} with", u64::MAX - 63)),
@@ -267,7 +270,7 @@ fn contradictions_are_corrupt_and_say_their_figures() {
         ((NAME, 1), 0xff, "its name is not UTF-8".into()),
         ((DESCR + 3, 1), 0xff, "its dtype is not UTF-8".into()),
     ] {
-        let error = refused(place, value);
+        let error = refused(field, value);
         assert!(matches!(error.kind(), ErrorKind::Corrupt { .. }), "{error:?}");
         assert!(error.to_string().contains(&figures), "{error}: {figures}");
     }

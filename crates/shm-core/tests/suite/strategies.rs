@@ -138,10 +138,11 @@ fn spec() -> impl Strategy<Value = Spec> {
     let cleanup = select(vec![Cleanup::LastOut, Cleanup::Owner, Cleanup::Persist]);
     let align =
         prop_oneof![Just(Align::CacheLine), (12..=31_u32).prop_map(|bits| Align::Page(1 << bits))];
-    (name(), native_dtype(), shape, order(), cleanup, align, any::<bool>()).prop_map(
-        |(name, dtype, shape, order, cleanup, align, guarded)| {
+    let slots = prop_oneof![Just(shm_core::DEFAULT_SLOTS), 1..=shm_core::MAX_SLOTS];
+    (name(), native_dtype(), shape, order(), cleanup, align, any::<bool>(), slots).prop_map(
+        |(name, dtype, shape, order, cleanup, align, guarded, slots)| {
             let layout = Layout::new(shape, order, dtype.itemsize()).unwrap();
-            Spec { cleanup, align, guarded, ..Spec::new(name, dtype, layout) }
+            Spec { cleanup, align, guarded, slots, ..Spec::new(name, dtype, layout) }
         },
     )
 }

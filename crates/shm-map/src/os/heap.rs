@@ -2,6 +2,7 @@
 #![allow(unsafe_code)] // the allocator
 
 use std::alloc::{Layout, alloc_zeroed, dealloc};
+use std::fs::File;
 use std::io;
 use std::ptr::NonNull;
 
@@ -9,21 +10,15 @@ use memmap2::MmapRaw;
 use shm_core::Access;
 
 use super::BorrowedFile;
-use crate::mapping::Span;
 
 fn layout(len: usize) -> io::Result<Layout> {
     Layout::from_size_align(len.max(1), 4096).map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
-pub(crate) fn map_anonymous(len: usize) -> io::Result<Span> {
+pub(crate) fn map_anonymous(len: usize) -> io::Result<NonNull<u8>> {
     // SAFETY: the size is not zero.
     let start = unsafe { alloc_zeroed(layout(len)?) };
-    Ok(Span {
-        start: NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?,
-        len,
-        mapped: len,
-        file: None,
-    })
+    NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory.into())
 }
 
 pub(crate) fn map_aligned(
@@ -31,7 +26,7 @@ pub(crate) fn map_aligned(
     _: usize,
     _: Access,
     _: usize,
-) -> io::Result<Span> {
+) -> io::Result<NonNull<u8>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
@@ -39,7 +34,11 @@ pub(crate) fn map_file(_: BorrowedFile<'_>, _: usize, _: Access) -> io::Result<M
     Err(io::ErrorKind::Unsupported.into())
 }
 
-pub(crate) fn second_mapping(_: &Span) -> io::Result<Span> {
+pub(crate) unsafe fn second_mapping(
+    _: NonNull<u8>,
+    _: usize,
+    _: Option<&File>,
+) -> io::Result<NonNull<u8>> {
     Err(io::ErrorKind::Unsupported.into())
 }
 

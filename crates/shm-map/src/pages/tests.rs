@@ -18,24 +18,33 @@ const SETTINGS: [Setting; 7] = [
 const UNIT: usize = 2 << 20;
 const LEN: u64 = 64 << 20;
 
-/// Reads the files of a machine with these settings, of which each size inherits the first.
-fn machine(shmem: Setting, mount: Setting, free: u64) -> impl Fn(&str) -> String {
-    move |path| match path {
-        "/proc/self/mountinfo" => {
-            format!("25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw,huge={}\n", mount.word())
-        }
-        "/sys/kernel/mm/transparent_hugepage/shmem_enabled" => format!("[{}]\n", shmem.word()),
-        "/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/shmem_enabled" => {
-            "always [inherit] never\n".into()
-        }
-        "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages" => format!("{}\n", free + 3),
-        "/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages" => "3\n".into(),
-        other => panic!("{other} does not matter"),
+/// A machine with that setting for all memory, and so many free hugetlb pages.
+struct Fake {
+    ruling: Setting,
+    free: u64,
+    asked: RefCell<Vec<&'static str>>,
+}
+
+impl HugeSystem for Fake {
+    fn ruling(&self, _: Home, unit: usize) -> Setting {
+        assert_eq!(unit, UNIT);
+        self.asked.borrow_mut().push("ruling");
+        self.ruling
+    }
+
+    fn free_pages(&self, unit: usize) -> u64 {
+        assert_eq!(unit, UNIT);
+        self.asked.borrow_mut().push("free");
+        self.free
     }
 }
 
-fn decide(wanted: Pages, home: Home, len: u64, read: &impl Fn(&str) -> String) -> PagePlan {
-    super::decide(wanted, home, len, Some(UNIT), read)
+fn machine(ruling: Setting, free: u64) -> Fake {
+    Fake { ruling, free, asked: RefCell::default() }
+}
+
+fn decide(wanted: Pages, home: Home, len: u64, system: &Fake) -> PagePlan {
+    super::decide(wanted, home, len, Some(UNIT), system)
 }
 
 fn allows(setting: Setting) -> Kind {
@@ -47,19 +56,12 @@ fn allows(setting: Setting) -> Kind {
 }
 
 #[test]
-fn each_home_follows_its_own_setting() {
-    for shmem in SETTINGS {
-        for mount in SETTINGS {
+fn each_home_follows_its_setting() {
+    for ruling in SETTINGS {
+        for home in [Home::Kernel, Home::Mount] {
             for wanted in [Pages::Auto, Pages::Huge] {
-                let read = machine(shmem, mount, 0);
-                let plan = decide(wanted, Home::Kernel, LEN, &read);
-                assert_eq!(plan.kind, allows(shmem), "{shmem:?}, {mount:?}");
-                let ruling = match shmem {
-                    Setting::Deny | Setting::Force => shmem,
-                    _ => mount,
-                };
-                let plan = decide(wanted, Home::Mount, LEN, &read);
-                assert_eq!(plan.kind, allows(ruling), "{shmem:?}, {mount:?}");
+                let plan = decide(wanted, home, LEN, &machine(ruling, 0));
+                assert_eq!(plan.kind, allows(ruling), "{ruling:?}, {home:?}");
                 assert_eq!(plan.paging().huge, plan.is_huge().then_some(UNIT));
                 assert!(!plan.reason.is_empty());
             }
@@ -68,11 +70,12 @@ fn each_home_follows_its_own_setting() {
 }
 
 #[test]
-fn pages_of_the_pool_are_taken_only_if_asked_for_and_enough() {
+fn hugetlb_pages_are_taken_only_if_asked_for_and_enough() {
     for shmem in SETTINGS {
-        let enough = machine(shmem, Setting::Always, LEN / UNIT as u64);
+        let enough = machine(shmem, LEN / UNIT as u64);
         let plan = decide(Pages::Huge, Home::Kernel, LEN, &enough);
         assert!(plan.is_hugetlb(), "{shmem:?}");
+        assert_eq!(plan.hugetlb_unit(), Some(UNIT));
         assert!(!decide(Pages::Huge, Home::Mount, LEN, &enough).is_hugetlb());
         assert!(!decide(Pages::Auto, Home::Kernel, LEN, &enough).is_hugetlb());
         // The last page counts as a whole.
@@ -82,7 +85,7 @@ fn pages_of_the_pool_are_taken_only_if_asked_for_and_enough() {
 
 #[test]
 fn what_is_small_sparse_or_without_huge_pages_is_ordinary() {
-    let all = machine(Setting::Always, Setting::Always, 1000);
+    let all = machine(Setting::Always, 1000);
     for home in [Home::Kernel, Home::Mount] {
         assert!(!decide(Pages::Huge, home, UNIT as u64 - 1, &all).is_huge());
         assert!(decide(Pages::Huge, home, UNIT as u64, &all).is_huge());
@@ -95,34 +98,18 @@ fn what_is_small_sparse_or_without_huge_pages_is_ordinary() {
 }
 
 #[test]
-fn a_size_of_its_own_rules_unless_all_are_forbidden_or_forced() {
-    for shmem in SETTINGS {
-        let others = machine(shmem, Setting::Never, 0);
-        let read = |path: &str| match path.ends_with("kB/shmem_enabled") {
-            true => "always inherit [advise] never\n".into(),
-            false => others(path),
-        };
-        let is_above = matches!(shmem, Setting::Deny | Setting::Force);
-        let ruling = if is_above { shmem } else { Setting::Advise };
-        assert_eq!(decide(Pages::Auto, Home::Kernel, LEN, &read).kind, allows(ruling), "{shmem:?}");
-    }
-}
-
-#[test]
-fn only_what_matters_is_read() {
-    let machine = machine(Setting::Never, Setting::Always, LEN / UNIT as u64);
-    let reads = |wanted, home| {
-        let paths = RefCell::new(Vec::new());
-        decide(wanted, home, LEN, &|path: &str| {
-            paths.borrow_mut().push(path.rsplit('/').next().unwrap().to_owned());
-            machine(path)
-        });
-        paths.into_inner()
+fn the_system_is_asked_only_what_matters() {
+    let asked = |wanted, home, free| {
+        let system = machine(Setting::Never, free);
+        decide(wanted, home, LEN, &system);
+        system.asked.into_inner()
     };
-    assert_eq!(reads(Pages::Auto, Home::Kernel), ["shmem_enabled", "shmem_enabled"]);
-    assert_eq!(reads(Pages::Huge, Home::Kernel), ["free_hugepages", "resv_hugepages"]);
+    let enough = LEN / UNIT as u64;
+    assert_eq!(asked(Pages::Auto, Home::Kernel, enough), ["ruling"]);
+    assert_eq!(asked(Pages::Huge, Home::Kernel, enough), ["free"]);
+    assert_eq!(asked(Pages::Huge, Home::Kernel, 0), ["free", "ruling"]);
     for wanted in [Pages::Auto, Pages::Huge] {
-        assert_eq!(reads(wanted, Home::Mount), ["shmem_enabled", "mountinfo"]);
+        assert_eq!(asked(wanted, Home::Mount, enough), ["ruling"]);
     }
 }
 
@@ -156,7 +143,7 @@ fn contents_that_are_wrong_are_not_read_again() {
 }
 
 #[test]
-fn where_the_pool_is_empty_the_next_best_is_tried_unless_the_contents_are_used_up() {
+fn without_hugetlb_pages_the_next_best_is_tried_unless_the_contents_are_used_up() {
     let begun = Cell::new(false);
     let mut fill = |_: &mut dyn Sink| Ok(());
     for kinds in [

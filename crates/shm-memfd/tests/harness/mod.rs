@@ -16,7 +16,7 @@ impl Harness for Unnamed {
     }
 
     fn source(attached: &AttachedOf<Self>) -> FdOrOrigin {
-        FdOrOrigin::Fd(attached.segment.file().try_clone().unwrap().into())
+        FdOrOrigin::Fd(attached.segment.file().try_clone().unwrap())
     }
 
     /// A memfd shows its name where it is open or mapped.
@@ -34,6 +34,6 @@ impl Harness for Unnamed {
 
 impl HandoverHarness for Unnamed {
     fn source_of_fd(fd: OwnedFd, _: &Name) -> FdOrOrigin {
-        FdOrOrigin::Fd(fd)
+        FdOrOrigin::Fd(fd.into())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 use std::fs::File;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use shm_core::{Error, Result};
@@ -35,8 +35,16 @@ pub(crate) fn is_same_user(socket: &Socket) -> Result<bool> {
     match socket.0 {}
 }
 
+pub(crate) fn is_writable(_: FileRef<'_>) -> Result<bool> {
+    Err(unsupported("fcntl"))
+}
+
 pub(crate) fn reopen(_: FileRef<'_>) -> Result<File> {
     Err(unsupported("open"))
+}
+
+pub(crate) fn may_reopen(_: FileRef<'_>) -> Result<bool> {
+    Ok(false)
 }
 
 pub(crate) fn send(socket: &Socket, _: &[u8], _: &[FileRef<'_>]) -> Result<Sent> {
@@ -57,4 +65,12 @@ pub(crate) fn inherit(_: &mut Command, _: &File) -> Result<InheritedFile> {
 
 pub(crate) fn take(_: &InheritedFile) -> Result<File, String> {
     Err("this system hands over no files".into())
+}
+
+pub(crate) fn end_with_parent(_: &mut Command) -> Result<()> {
+    Err(unsupported("prctl"))
+}
+
+pub(crate) fn wait_for_end(_: &[&mut Child], _: Option<Duration>) -> Result<()> {
+    Err(unsupported("pidfd_open"))
 }

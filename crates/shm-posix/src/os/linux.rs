@@ -1,10 +1,9 @@
 //! Linux: files in `/dev/shm`.
 
 mod directory;
-mod facts;
+mod stat;
 mod unpublished;
 
-pub(crate) use directory::{SegmentPath, entries};
-pub(crate) use facts::{Facts, FileId, read_start};
-pub use unpublished::Publish;
+pub(crate) use directory::{Cursor, SegmentPath, walk};
+pub(crate) use stat::{read_start, stat};
 pub(crate) use unpublished::{Unpublished, published};

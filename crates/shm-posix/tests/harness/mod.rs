@@ -34,7 +34,7 @@ macro_rules! harness {
 
         impl HandoverHarness for $name {
             fn source_of_fd(fd: OwnedFd, name: &Name) -> NameOrFd {
-                NameOrFd::Fd(fd, name.clone())
+                NameOrFd::Fd(fd.into(), name.clone())
             }
         }
     };

@@ -15,7 +15,6 @@ mod board;
 mod common;
 mod player;
 
-use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::ExitStatusExt;
 use std::time::{Duration, Instant, SystemTime};
@@ -121,7 +120,7 @@ fn settle(names: &[Name; NAMES], board: &Board, by_file: bool) -> usize {
 fn persistent_file(name: &Name) -> Option<u64> {
     let file = std::fs::File::open(format!("/dev/shm/{name}")).ok()?;
     let metadata = file.metadata().unwrap();
-    let header = shm_map::read_header(file.as_fd(), metadata.len()).unwrap();
+    let header = shm_map::read_header(&file, metadata.len()).unwrap();
     (header.cleanup() == Cleanup::Persist).then(|| metadata.ino())
 }
 

@@ -5,7 +5,7 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use shm_core::{Error, Result};
+use shm_core::{Access, Error, Result};
 
 use crate::bytes::Bytes;
 
@@ -29,12 +29,32 @@ pub(crate) fn is_held_exclusively(_: &File, _: Bytes) -> Result<bool> {
     unsupported()
 }
 
+/// Opens a file afresh.
+///
+/// # Errors
+/// [`Os`](shm_core::ErrorKind::Os): not on this system.
+pub fn reopen(_: &File, _: Access) -> Result<File> {
+    Err(Error::os("open", "a segment", io::ErrorKind::Unsupported.into()))
+}
+
+/// Whether two descriptors lead to one file.
+///
+/// # Errors
+/// [`ErrorKind::Os`](shm_core::ErrorKind::Os): there are no locks to take through either.
+pub fn is_same_file(_: &File, _: &File) -> Result<bool> {
+    unsupported()
+}
+
 fn unsupported<T>() -> Result<T> {
     Err(Error::os("locking bytes of a file", "a segment", io::ErrorKind::Unsupported.into()))
 }
 
 pub(crate) fn generation() -> u64 {
     1
+}
+
+pub(crate) fn count() -> u64 {
+    0
 }
 
 pub(crate) fn pid() -> u32 {

@@ -4,8 +4,9 @@ use std::ffi::{OsStr, OsString};
 use std::fs::File;
 
 use shm_core::{Error, Header, Result};
+use shm_map::FileId;
 
-use crate::file::{FileId, OpenFile};
+use crate::file::OpenFile;
 use crate::process::{ProcessError, ProcessFd};
 
 fn unsupported(object: impl Into<String>) -> Error {

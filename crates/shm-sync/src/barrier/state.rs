@@ -10,14 +10,13 @@ use crate::words::low_half;
 ///
 /// | bits | what |
 /// |---|---|
-/// | 0..23 | phase |
-/// | 23..31 | how often a participant has taken a seat or left: the low half changes then |
+/// | 0..20 | phase |
+/// | 20..31 | how often a participant has taken a seat or left: the low half changes then |
 /// | 31 | broken |
-/// | 32..40 | size |
-/// | 40..48 | the slot, plus 1, of the participant that broke it |
-/// | 48..50 | how |
-/// | 50..57 | how many have arrived in the phase |
-/// | 57 | a participant sleeps |
+/// | 32..43 | size |
+/// | 43..54 | how many have arrived in the phase; if it is broken, the slot of the participant that broke it |
+/// | 54..56 | how it was broken |
+/// | 56 | a participant sleeps |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) phase: u64,
@@ -60,41 +59,45 @@ impl fmt::Display for How {
 }
 
 /// Phases are counted modulo so many.
-const PHASES: u64 = 1 << 23;
+const PHASES: u64 = 1 << PHASE_BITS;
+const PHASE_BITS: u32 = 31 - Owner::SLOT_BITS;
 /// Seats taken and left are counted modulo so many.
-const MOVES: u64 = 1 << 8;
+const MOVES: u64 = 1 << (31 - PHASE_BITS);
 const BROKEN: u64 = 1 << 31;
-const ARRIVED: u64 = 0x7f;
-const ASLEEP: u64 = 1 << 57;
+/// As many as there are participants, or as there are slots.
+const COUNT: u64 = (1 << 11) - 1;
+const _: () = assert!(shm_core::MAX_SLOTS as u64 <= COUNT);
+const ASLEEP: u64 = 1 << 56;
 
 /// Of a seat: that its owner has left.
 pub(crate) const GONE: u64 = 1 << 31;
 
 impl State {
     pub(crate) fn of(word: u64) -> Self {
-        let how = match word >> 48 & 3 {
+        let how = match word >> 54 & 3 {
             1 => How::Left,
             2 => How::GaveUp,
             _ => How::Died,
         };
-        let slot = low_half(word >> 40 & 0xff).saturating_sub(1);
+        let (is_broken, field) = (word & BROKEN != 0, low_half(word >> 43 & COUNT));
         Self {
             phase: word % PHASES,
-            moves: word >> 23 & (MOVES - 1),
-            broken: (word & BROKEN != 0).then_some(Broken { slot, how }),
-            size: low_half(word >> 32 & 0xff),
-            arrived: low_half(word >> 50 & ARRIVED),
+            moves: word >> PHASE_BITS & (MOVES - 1),
+            broken: is_broken.then_some(Broken { slot: field, how }),
+            size: low_half(word >> 32 & COUNT),
+            arrived: if is_broken { 0 } else { field },
             asleep: word & ASLEEP != 0,
         }
     }
 
     pub(crate) fn word(self) -> u64 {
-        let broken = self.broken.map_or(0, |Broken { slot, how }| {
-            BROKEN | ((u64::from(slot) + 1) & 0xff) << 40 | (how as u64) << 48
-        });
+        let (how, field) = match self.broken {
+            Some(Broken { slot, how }) => (BROKEN | (how as u64) << 54, slot),
+            None => (0, self.arrived),
+        };
         let asleep = if self.asleep { ASLEEP } else { 0 };
-        let arrived = u64::from(self.arrived) & ARRIVED;
-        self.phase | self.moves << 23 | broken | u64::from(self.size) << 32 | arrived << 50 | asleep
+        let (size, field) = (u64::from(self.size) & COUNT, u64::from(field) & COUNT);
+        self.phase | self.moves << PHASE_BITS | size << 32 | field << 43 | how | asleep
     }
 
     /// For others than those who had seats until now: two phases on, so that no seat of theirs
@@ -122,8 +125,9 @@ impl State {
         Self { phase: 0, arrived: 0, asleep: false, ..self }
     }
 
+    /// It does not count on who has arrived any more.
     pub(crate) fn broken_by(self, broken: Broken) -> Self {
-        Self { broken: Some(broken), ..self }
+        Self { broken: Some(broken), arrived: 0, ..self }
     }
 }
 
@@ -131,15 +135,15 @@ pub(crate) fn after(phase: u64) -> u64 {
     (phase + 1) % PHASES
 }
 
-/// A seat: its owner, in bits 8..31 the phase that is next for it, and in 31 whether it has left.
+/// A seat: its owner, in bits 11..31 the phase that is next for it, and in 31 whether it has left.
 /// Who has arrived in phase n has phase n + 1 next, from a moment after it was counted.
 pub(crate) fn seat_bits(owner: Owner, next: u64) -> u64 {
-    owner.bits() | next << 8
+    owner.bits() | next << Owner::SLOT_BITS
 }
 
 /// The phase that is next for who has that seat.
 fn next_of(seat: u64) -> u64 {
-    seat >> 8 & (PHASES - 1)
+    seat >> Owner::SLOT_BITS & (PHASES - 1)
 }
 
 /// Whether who has that seat has arrived in the phase of that state.

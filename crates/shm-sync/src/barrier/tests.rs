@@ -50,6 +50,8 @@ fn line() -> Line {
         marks: word(),
         entry: Entry { owner: word(), task: word() },
         seat: word(),
+        waits_for: AtomicU64::new(0),
+        ring: word(),
     }
 }
 
@@ -169,4 +171,29 @@ fn a_hook_goes_on_or_breaks_the_barrier() {
             assert_eq!(calls, 5);
         }
     }
+}
+
+#[test]
+fn a_state_holds_the_last_slot_and_as_many_participants_as_there_are_slots() {
+    let most = shm_core::MAX_SLOTS;
+    let zero = State { phase: 0, moves: 0, broken: None, size: 0, arrived: 0, asleep: false };
+    assert_eq!(State::of(0), zero);
+    let full = State { phase: (1 << 20) - 1, moves: 2047, size: most, arrived: most - 1, ..zero };
+    for asleep in [false, true] {
+        let state = State { asleep, ..full };
+        assert_eq!(State::of(state.word()), state);
+        for how in [How::Died, How::Left, How::GaveUp] {
+            for slot in [0, 128, most - 1] {
+                let broken = state.broken_by(Broken { slot, how });
+                assert_eq!(State::of(broken.word()), broken);
+                assert_ne!(low_half(broken.word()), low_half(state.word()), "sleepers wake");
+            }
+        }
+    }
+    assert_eq!(full.with_one_more(), State { phase: 0, arrived: 0, ..full }, "the last one");
+    let owner = Owner::new(most - 1, u32::MAX);
+    let seat = seat_bits(owner, full.phase);
+    assert_eq!((Owner::in_word(seat), is_of(seat, full)), (Some(owner), true));
+    assert!(is_taken(seat) && !is_taken(seat | GONE) && !has_arrived(seat, full));
+    assert!(has_arrived(seat_bits(owner, after(full.phase)), full));
 }

@@ -7,14 +7,15 @@ use shm_core::{ErrorKind, Result};
 use super::invalid;
 
 /// The most chunks of a round.
-pub(crate) const MAX_CHUNKS: u64 = (1 << 30) - 1;
+pub(crate) const MAX_CHUNKS: u64 = (1 << 27) - 1;
 /// The most rows of a chunk, unless it is the whole axis.
 pub(crate) const MAX_ROWS: u64 = (1 << 30) - 1;
 /// The highest number of a round, counted from 1.
 pub(crate) const MAX_ROUND: u32 = (1 << 27) - 1;
 /// The most axes of an array that can be divided.
 const MAX_AXIS: u64 = (1 << 7) - 1;
-const MAX_ENTRY: u64 = (1 << 7) - 1;
+const MAX_ENTRY: u64 = (1 << 10) - 1;
+const _: () = assert!(shm_core::MAX_SLOTS as u64 <= MAX_ENTRY + 1);
 
 /// Bits `from..to` of a word.
 fn bits(word: u64, from: u32, to: u32) -> u64 {
@@ -116,7 +117,7 @@ impl fmt::Display for Plan {
 
 /// Which chunk is next, and which entry took the one before.
 ///
-/// Bits 0..7 entry, 7..37 next, 37..64 round.
+/// Bits 0..10 entry, 10..37 next, 37..64 round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cursor {
     pub(crate) round: u32,
@@ -128,14 +129,14 @@ impl Cursor {
     pub(crate) fn of(word: u64) -> Self {
         Self {
             round: small(bits(word, 37, 64)),
-            next: small(bits(word, 7, 37)),
-            entry: small(bits(word, 0, 7)) as usize,
+            next: small(bits(word, 10, 37)),
+            entry: small(bits(word, 0, 10)) as usize,
         }
     }
 
     pub(crate) fn word(self) -> u64 {
         let entry = self.entry as u64 & MAX_ENTRY;
-        u64::from(self.round) << 37 | u64::from(self.next) << 7 | entry
+        u64::from(self.round) << 37 | u64::from(self.next) << 10 | entry
     }
 }
 
@@ -186,5 +187,33 @@ impl Task {
 
     pub(crate) fn is_held_in(self, round: u32) -> bool {
         self.is_held() && self.round == round
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_holds_the_last_of_everything() {
+        let most = u32::try_from(MAX_CHUNKS).unwrap();
+        for (round, next, entry) in
+            [(MAX_ROUND, most, 1023), (1, 0, 1023), (0, most, 0), (1, 1, 128)]
+        {
+            let cursor = Cursor { round, next, entry };
+            assert_eq!(Cursor::of(cursor.word()), cursor);
+        }
+    }
+
+    #[test]
+    fn more_chunks_than_a_cursor_counts_are_refused() {
+        let chunks =
+            |rows: usize| Plan::new(0, &[1 << 28], 0, rows).map(|plan| plan.chunks(&[1 << 28]));
+        assert_eq!(chunks(3).unwrap().unwrap(), 89_478_486);
+        for rows in [1, 2] {
+            assert!(
+                chunks(rows).is_err_and(|error| error.to_string().contains("at most 134217727"))
+            );
+        }
     }
 }

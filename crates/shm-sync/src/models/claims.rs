@@ -193,7 +193,7 @@ fn a_chunk_is_given_back() {
 
 /// A worker of the round before comes late, and finds nothing to do.
 #[test]
-fn the_next_pass_begins_beside_a_late_worker() {
+fn the_next_round_begins_beside_a_late_worker() {
     explore("claims: 2 rounds of 1 chunk, 1 worker of both, 1 late of the first", Some(3), || {
         let model = Model::empty(2, 1, 2, 0);
         model.begin(0);

@@ -7,7 +7,8 @@ use super::world::{Bytes, World, owner};
 use crate::atomic::step;
 use crate::explore::{explore, explore_deaths};
 use crate::liveness::Liveness;
-use crate::lock::{Class, Granted, Lock};
+use crate::lock::word::Granted;
+use crate::lock::{Class, Lock};
 use crate::wait::Timeout;
 use crate::words::low_half;
 

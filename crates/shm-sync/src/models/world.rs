@@ -19,7 +19,7 @@ use crate::explore::Victim;
 use crate::liveness::Liveness;
 use crate::sleep::{Sleep, Whom};
 use crate::words::{
-    BarrierWords, ClaimWords, Entry, Line, LockWords, ProgressWords, SyncArea, low_half,
+    BarrierWords, ClaimWords, Entry, Line, LockWords, ProgressWords, RingWords, SyncArea, low_half,
 };
 
 /// A segment's words as they are at first, the system, and what a model guards with them.
@@ -41,6 +41,15 @@ impl<D: 'static> World<D> {
             barrier: BarrierWords { state: word() },
             claims: ClaimWords { plan: word(), cursor: word(), events: word() },
             progress: ProgressWords { count: word() },
+            ring: RingWords {
+                plan: word(),
+                next: word(),
+                collected: word(),
+                came: word(),
+                unused: [0; 4],
+                events: std::array::from_fn(|_| word()),
+                frames: std::array::from_fn(|_| word()),
+            },
         };
         let line = |slot| Line {
             holder: word(),
@@ -48,6 +57,8 @@ impl<D: 'static> World<D> {
             marks: AtomicU64::new(u64::from(owner(slot).generation()) << 32),
             entry: Entry { owner: word(), task: word() },
             seat: word(),
+            waits_for: Default::default(),
+            ring: word(),
         };
         Rc::new(Self {
             area,

@@ -30,11 +30,16 @@ impl<T: Element, D: Dimension, M: Mode> Array<T, D, M> {
         self.erased.dtype()
     }
 
-    /// Where the first element of the whole array lies: bytes from the start of the segment, at least
-    /// 12288. It is for programs that map the segment without this library, as Python does:
+    /// Where the first element of the whole array lies: bytes from the start of the segment, a
+    /// multiple of 64. It is for programs that map the segment without this library, as Python does:
     /// `np.ndarray(shape, dtype, shm.buf, offset, order=order)`. The bytes before it are not for them.
     pub fn data_offset(&self) -> u64 {
         self.erased.data_offset()
+    }
+
+    /// How many participants can hold a slot at the same time, as [`slots`](crate::Builder::slots) said.
+    pub fn slots(&self) -> u32 {
+        self.erased.slots()
     }
 
     /// The backend that it is on.

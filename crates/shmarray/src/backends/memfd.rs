@@ -22,7 +22,7 @@ impl Mechanism for Memfd {
     }
 
     fn attach_fd(&self, fd: OwnedFd, _: &Name, access: Access) -> Result<Mapped> {
-        shm_memfd::Memfd.attach(FdOrOrigin::Fd(fd), access).map(Mapped::from)
+        shm_memfd::Memfd.attach(FdOrOrigin::Fd(fd.into()), access).map(Mapped::from)
     }
 
     fn attach_origin(&self, origin: Origin, access: Access) -> Result<Mapped> {

@@ -117,6 +117,18 @@ impl AnySegment {
         }
     }
 
+    /// Whether anybody else is present, on backends where the kernel tells.
+    pub(crate) fn has_others(&self) -> Result<Option<bool>> {
+        match self {
+            #[cfg(all(feature = "shm", target_os = "linux"))]
+            Self::Shm(segment) => segment.has_others().map(Some),
+            #[cfg(all(feature = "mmap", unix))]
+            Self::Mmap(_) => Ok(None),
+            #[cfg(all(feature = "memfd", target_os = "linux"))]
+            Self::Memfd(segment) => shm_presence::ask_others(segment.file()).map(Some),
+        }
+    }
+
     pub(crate) fn is_frozen(&self) -> bool {
         match self {
             #[cfg(all(feature = "memfd", target_os = "linux"))]

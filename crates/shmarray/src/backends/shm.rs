@@ -25,7 +25,7 @@ impl Mechanism for Shm {
     }
 
     fn attach_fd(&self, fd: OwnedFd, name: &Name, access: Access) -> Result<Mapped> {
-        Posix::default().attach(NameOrFd::Fd(fd, name.clone()), access).map(Mapped::from)
+        Posix::default().attach(NameOrFd::Fd(fd.into(), name.clone()), access).map(Mapped::from)
     }
 
     fn attach_origin(&self, _: Origin, _: Access) -> Result<Mapped> {

@@ -5,7 +5,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd};
+use std::os::fd::AsRawFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, Mode, OFlags, linkat, open, unlink};
@@ -30,8 +30,8 @@ pub(crate) fn try_named_segment() -> Result<(), String> {
     let (file, is_named) = make(&name).map_err(failed("opening"))?;
     let _removed = is_named.then(|| Removed(&name));
     shm_presence::join(&file).map_err(failed("locking"))?;
-    let mapping = shm_map::commit(file.as_fd(), LEN, Commit::Reserve)
-        .map_err(failed("reserving or mapping"))?;
+    let mapping =
+        shm_map::commit(&file, LEN, Commit::Reserve).map_err(failed("reserving or mapping"))?;
     pwrite(&file, b"doctor", 0).map_err(failed("writing to"))?;
     let mut read = [0; 6];
     pread(&file, &mut read, 0).map_err(failed("reading"))?;

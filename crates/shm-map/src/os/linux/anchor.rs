@@ -1,7 +1,7 @@
 //! A page that keeps an open file description for as long as this address space lives.
 #![allow(unsafe_code)] // mmap, madvise, munmap of a page that nothing reads or writes.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::fs::File;
 use std::ptr::NonNull;
 
 use rustix::mm::{Advice, MapFlags, ProtFlags, madvise, mmap, munmap};
@@ -36,11 +36,11 @@ impl Anchor {
     ///
     /// # Errors
     /// [`LimitReached`](shm_core::ErrorKind::LimitReached), [`Os`](shm_core::ErrorKind::Os).
-    pub fn new(fd: OwnedFd) -> Result<Self> {
+    pub fn new(file: File) -> Result<Self> {
         let fail = |call| move |errno| system_error(call, "the page of an identity", errno);
         let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE);
         // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
-        let page = unsafe { mmap(std::ptr::null_mut(), Self::LEN, none, private, fd.as_fd(), 0) };
+        let page = unsafe { mmap(std::ptr::null_mut(), Self::LEN, none, private, &file, 0) };
         let page = page.map_err(fail("mmap"))?;
         let page_start = NonNull::new(page).unwrap_or(NonNull::dangling());
         let anchor = Self { page: page_start, owner: getpid() };

@@ -1,24 +1,12 @@
 //! A file's length, the memory behind it, and its bytes.
 
-use std::fs::File;
 use std::io;
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
 
 use rustix::fs::{FallocateFlags, SeekFrom, fallocate, fstat, fstatvfs, ftruncate, seek, sendfile};
 use rustix::io::{Errno, pread, pwrite, retry_on_intr};
-use shm_core::Result;
 
-use crate::file::file_error;
-use crate::os::system_error;
-
-/// An open file that somebody else owns.
-pub type BorrowedFile<'a> = BorrowedFd<'a>;
-
-/// Borrows a file of ours.
-pub(crate) fn borrow(file: &File) -> BorrowedFile<'_> {
-    file.as_fd()
-}
+use crate::os::BorrowedFile;
 
 /// Gives a file its length. See ftruncate(2).
 pub(crate) fn set_len(file: BorrowedFile<'_>, len: u64) -> io::Result<()> {
@@ -58,28 +46,26 @@ pub(crate) fn write_at(file: BorrowedFile<'_>, bytes: &[u8], at: u64) -> io::Res
 }
 
 /// Copies from one file to another within the kernel, and tells how many bytes; none where the
-/// kernel cannot between these two. `needs` is the length that `to` is to have. See sendfile(2).
+/// kernel cannot between these two. See sendfile(2).
 pub(crate) fn send(
     to: BorrowedFile<'_>,
     at: u64,
     from: BorrowedFile<'_>,
     mut offset: u64,
     len: usize,
-    needs: u64,
-) -> Result<Option<usize>> {
-    seek(to, SeekFrom::Start(at)).map_err(|errno| system_error("lseek", "a new segment", errno))?;
+) -> io::Result<Option<usize>> {
+    seek(to, SeekFrom::Start(at))?;
     match retry_on_intr(|| sendfile(to, from, Some(&mut offset), len)) {
         Ok(count) => Ok(Some(count)),
         // sendfile(2): "Applications may wish to fall back to read and write".
         Err(Errno::INVAL | Errno::NOSYS) => Ok(None),
-        Err(errno) => Err(file_error("sendfile", to, needs, errno.into())),
+        Err(errno) => Err(errno.into()),
     }
 }
 
 /// A file's length in bytes.
-pub(crate) fn len(file: BorrowedFile<'_>) -> Result<u64> {
-    let stat = fstat(file).map_err(|errno| system_error("fstat", "a segment", errno))?;
-    Ok(stat.st_size.cast_unsigned())
+pub(crate) fn len(file: BorrowedFile<'_>) -> io::Result<u64> {
+    Ok(fstat(file)?.st_size.cast_unsigned())
 }
 
 /// Bytes of memory that a file has.

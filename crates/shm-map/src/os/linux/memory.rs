@@ -3,6 +3,7 @@
 #![allow(unsafe_code)] // mmap, munmap, mremap, mprotect, madvise
 
 use std::ffi::c_void;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::ptr::{NonNull, null_mut};
@@ -15,8 +16,7 @@ use rustix::mm::{
 };
 use shm_core::Access;
 
-use super::file::BorrowedFile;
-use crate::mapping::Span;
+use crate::os::BorrowedFile;
 
 const SHARED: MapFlags = MapFlags::SHARED;
 
@@ -31,7 +31,7 @@ pub(crate) fn map_file(file: BorrowedFile<'_>, len: usize, access: Access) -> io
 }
 
 /// Maps zeros that only this process and its forked descendants reach.
-pub(crate) fn map_anonymous(len: usize) -> io::Result<Span> {
+pub(crate) fn map_anonymous(len: usize) -> io::Result<NonNull<u8>> {
     map(None, null_mut(), len, Access::ReadWrite, SHARED)
 }
 
@@ -42,32 +42,35 @@ fn protection(access: Access) -> ProtFlags {
     }
 }
 
-fn span(start: *mut c_void, len: usize) -> io::Result<Span> {
-    let start = NonNull::new(start.cast()).ok_or(io::Error::from(Errno::NOMEM))?;
-    Ok(Span { start, len, mapped: len, file: None })
+fn address(start: *mut c_void) -> io::Result<NonNull<u8>> {
+    NonNull::new(start.cast()).ok_or(Errno::NOMEM.into())
 }
 
-/// The same pages once more, read-only.
+/// The same `len` bytes of pages once more, read-only.
 ///
 /// mremap(2): "If the value of `old_size` is zero, and `old_address` refers to a shareable
 /// mapping, then `mremap()` will create a new mapping of the same pages." Not so of hugetlb
 /// pages, which have a file for that.
-pub(crate) fn second_mapping(pages: &Span) -> io::Result<Span> {
-    let len = pages.mapped;
-    let start = match &pages.file {
-        // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
-        Some(file) => unsafe { mmap(null_mut(), len, ProtFlags::READ, SHARED, file, 0) }?,
-        None => {
-            let old = pages.start.as_ptr().cast();
-            // SAFETY: `old` is the start of a shared mapping; a size of zero leaves it as it is.
-            unsafe { mremap(old, 0, len, MremapFlags::MAYMOVE) }?
+///
+/// # Safety
+/// `pages` is the start of so many bytes of a shared mapping that the caller owns.
+pub(crate) unsafe fn second_mapping(
+    pages: NonNull<u8>,
+    len: usize,
+    file: Option<&File>,
+) -> io::Result<NonNull<u8>> {
+    let Some(file) = file else {
+        // SAFETY: the caller's word; a size of zero leaves the old mapping as it is.
+        let start = unsafe { mremap(pages.as_ptr().cast(), 0, len, MremapFlags::MAYMOVE) }?;
+        // SAFETY: the new mapping, which nobody has used yet.
+        if let Err(errno) = unsafe { mprotect(start, len, MprotectFlags::READ) } {
+            // SAFETY: as above.
+            let _ = unsafe { munmap(start, len) };
+            return Err(errno.into());
         }
+        return address(start);
     };
-    let mut twin = span(start, len)?;
-    twin.len = pages.len;
-    // SAFETY: the new mapping is owned by `twin`, and nobody has used it yet.
-    unsafe { mprotect(start, len, MprotectFlags::READ) }?;
-    Ok(twin)
+    map(Some(file), null_mut(), len, Access::ReadOnly, SHARED)
 }
 
 /// Maps a file, or anonymous memory, at a multiple of `unit` bytes. Where the address space has no
@@ -77,18 +80,20 @@ pub(crate) fn map_aligned(
     len: usize,
     access: Access,
     unit: usize,
-) -> io::Result<Span> {
+) -> io::Result<NonNull<u8>> {
     let first = map(file, null_mut(), len, access, SHARED)?;
-    if first.start.addr().get().is_multiple_of(unit) {
+    if first.addr().get().is_multiple_of(unit) {
         return Ok(first);
     }
-    let room = len.checked_add(unit).ok_or(io::Error::from(Errno::NOMEM))?;
     let (none, private) = (ProtFlags::empty(), MapFlags::PRIVATE.union(MapFlags::NORESERVE));
+    let room = len.saturating_add(unit); // no such room is as good as too little
     // SAFETY: without MAP_FIXED the kernel chooses an address that is free.
     let Ok(start) = (unsafe { mmap_anonymous(null_mut(), room, none, private) }) else {
         return Ok(first);
     };
-    drop(first); // the limits count it
+    // The limits count it.
+    // SAFETY: mapped right above; nobody has used it.
+    let _ = unsafe { munmap(first.as_ptr().cast(), len) };
     let before = start.addr().next_multiple_of(unit) - start.addr();
     let behind = start.cast::<u8>().wrapping_add(before + len);
     let aligned = start.cast::<u8>().wrapping_add(before).cast();
@@ -110,7 +115,7 @@ fn map(
     len: usize,
     access: Access,
     flags: MapFlags,
-) -> io::Result<Span> {
+) -> io::Result<NonNull<u8>> {
     let protection = protection(access);
     let start = match file {
         // SAFETY: the kernel chooses an address that is free, or replaces what is the caller's own.
@@ -118,7 +123,7 @@ fn map(
         // SAFETY: as above.
         None => unsafe { mmap_anonymous(at, len, protection, flags) }?,
     };
-    span(start, len)
+    address(start)
 }
 
 /// Asks for huge pages (`MADV_HUGEPAGE`): a wish, without which everything works.
@@ -184,14 +189,17 @@ mod tests {
         const UNIT: usize = 1 << 30; // the kernel does not align to that by itself
         let before = address_space();
         let map = |_| map_aligned(None, 12_288, Access::ReadWrite, UNIT).unwrap();
-        let spans: Vec<_> = (0..64).map(map).collect();
-        for span in &spans {
-            assert!(span.start.addr().get().is_multiple_of(UNIT) && span.mapped == 12_288);
+        let starts: Vec<_> = (0..64).map(map).collect();
+        for start in &starts {
+            assert!(start.addr().get().is_multiple_of(UNIT));
         }
         let taken = address_space().saturating_sub(before);
         assert!(taken < 4 * UNIT, "{taken} bytes"); // with what other tests take meanwhile
-        let start = spans[0].start.as_ptr();
         // SAFETY: the first bytes of that mapping, which nobody else has.
-        unsafe { start.write_bytes(7, 12_288) };
+        unsafe { starts[0].as_ptr().write_bytes(7, 12_288) };
+        for start in starts {
+            // SAFETY: mapped above, and not used again.
+            unsafe { unmap(start, 12_288) }.unwrap();
+        }
     }
 }

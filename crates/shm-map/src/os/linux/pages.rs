@@ -2,76 +2,26 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use rustix::fs::Stat;
-use shm_core::Header;
-
-use crate::pages::{Home, PagePlan};
+use crate::huge::{Home, HugeFacts, HugeSystem, Setting};
+use crate::os::SHM_DIRECTORY;
 
 const FOLDER: &str = "/sys/kernel/mm/transparent_hugepage";
 
-/// A setting of transparent huge pages for shared memory. See the kernel's
-/// `admin-guide/mm/transhuge.rst`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// For all, whatever their size.
-    Always,
-    /// For all, as far as a whole page lies within the file.
-    WithinSize,
-    /// Where `madvise(2)` asks.
-    Advise,
-    /// For none.
-    Never,
-    /// For none, on any mount.
-    Deny,
-    /// For all, on every mount.
-    Force,
-    /// Missing, or a word of another kernel.
-    Unknown,
-}
+/// This machine, as its files in `/sys` and `/proc` tell.
+pub(crate) struct Machine;
 
-impl Setting {
-    /// From the word that the kernel has for it.
-    pub fn of(word: &str) -> Self {
-        match word {
-            "always" => Self::Always,
-            "within_size" => Self::WithinSize,
-            "advise" => Self::Advise,
-            "never" => Self::Never,
-            "deny" => Self::Deny,
-            "force" => Self::Force,
-            _ => Self::Unknown,
-        }
+impl HugeSystem for Machine {
+    fn ruling(&self, home: Home, unit: usize) -> Setting {
+        ruling(home, unit, &setting)
     }
 
-    /// The word that the kernel has for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Always => "always",
-            Self::WithinSize => "within_size",
-            Self::Advise => "advise",
-            Self::Never => "never",
-            Self::Deny => "deny",
-            Self::Force => "force",
-            Self::Unknown => "unknown",
-        }
+    fn free_pages(&self, unit: usize) -> u64 {
+        free_pages(unit, &setting)
     }
-}
-
-/// What the system says about huge pages at this moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HugeFacts {
-    /// Size of a huge page in bytes, if the kernel has any.
-    pub size: Option<usize>,
-    /// `shmem_enabled`: for memfds and anonymous mappings.
-    pub shmem: Setting,
-    /// The `huge=` option of `/dev/shm`.
-    pub mount: Setting,
-    /// Free hugetlb pages of that size that are promised to nobody.
-    pub free: u64,
 }
 
 impl HugeFacts {
-    /// Reads them from `/sys` and `/proc`. What cannot be read is unknown, or none.
+    /// Asks the system. What cannot be read is unknown, or none.
     pub fn read() -> Self {
         let size = page_size();
         let unit = size.unwrap_or(0);
@@ -81,7 +31,7 @@ impl HugeFacts {
 }
 
 /// A file of the system as text; empty if it cannot be read.
-pub(crate) fn setting(path: &str) -> String {
+fn setting(path: &str) -> String {
     std::fs::read_to_string(path).unwrap_or_default()
 }
 
@@ -97,7 +47,7 @@ pub(crate) fn page_size() -> Option<usize> {
 }
 
 /// The setting for huge pages of `unit` bytes, as far as it is needed to tell.
-pub(crate) fn ruling(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> Setting {
+fn ruling(home: Home, unit: usize, read: &impl Fn(&str) -> String) -> Setting {
     let all = chosen(&read(&format!("{FOLDER}/shmem_enabled")));
     match home {
         // Both are above every mount, and every size.
@@ -120,7 +70,7 @@ fn mount(read: &impl Fn(&str) -> String) -> Setting {
 }
 
 /// How many hugetlb pages of `unit` bytes are free and promised to nobody.
-pub(crate) fn free_pages(unit: usize, read: &impl Fn(&str) -> String) -> u64 {
+fn free_pages(unit: usize, read: &impl Fn(&str) -> String) -> u64 {
     let count = |what| {
         let path = format!("/sys/kernel/mm/hugepages/hugepages-{}kB/{what}_hugepages", unit >> 10);
         read(&path).trim().parse().unwrap_or(0)
@@ -136,25 +86,95 @@ fn chosen(text: &str) -> Setting {
 
 /// The `huge=` option of the last mount on `/dev/shm`; `never` if it has none. See proc(5).
 fn mount_option(mountinfo: &str) -> Option<Setting> {
-    let line = mountinfo.lines().rfind(|line| line.split(' ').nth(4) == Some("/dev/shm"))?;
+    let line = mountinfo.lines().rfind(|line| line.split(' ').nth(4) == Some(SHM_DIRECTORY))?;
     let (_, behind) = line.split_once(" - ")?;
     let options = behind.split(' ').nth(2)?;
     let option = options.split(',').find_map(|option| option.strip_prefix("huge="));
     Some(option.map_or(Setting::Never, Setting::of))
 }
 
-impl PagePlan {
-    /// For a segment that is there: by the size of its pages as `fstat(2)` tells it (`st_blksize`),
-    /// or, where they are huge only by advice, by its header.
-    pub fn of_segment(stat: &Stat, header: &Header) -> Self {
-        let page_size = usize::try_from(stat.st_blksize).unwrap_or(0);
-        Self::of_file(page_size, stat.st_size.cast_unsigned(), header)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+
     use super::*;
+
+    const SETTINGS: [Setting; 7] = [
+        Setting::Always,
+        Setting::WithinSize,
+        Setting::Advise,
+        Setting::Never,
+        Setting::Deny,
+        Setting::Force,
+        Setting::Unknown,
+    ];
+    const UNIT: usize = 2 << 20;
+
+    /// Reads the files of a machine with these settings, of which each size inherits the first.
+    fn machine(shmem: Setting, mount: Setting, free: u64) -> impl Fn(&str) -> String {
+        move |path| match path {
+            "/proc/self/mountinfo" => {
+                format!("25 24 0:23 / /dev/shm rw - tmpfs tmpfs rw,huge={}\n", mount.word())
+            }
+            "/sys/kernel/mm/transparent_hugepage/shmem_enabled" => format!("[{}]\n", shmem.word()),
+            "/sys/kernel/mm/transparent_hugepage/hugepages-2048kB/shmem_enabled" => {
+                "always [inherit] never\n".into()
+            }
+            "/sys/kernel/mm/hugepages/hugepages-2048kB/free_hugepages" => format!("{}\n", free + 3),
+            "/sys/kernel/mm/hugepages/hugepages-2048kB/resv_hugepages" => "3\n".into(),
+            other => panic!("{other} does not matter"),
+        }
+    }
+
+    fn is_above(setting: Setting) -> bool {
+        matches!(setting, Setting::Deny | Setting::Force)
+    }
+
+    #[test]
+    fn each_home_has_its_own_setting() {
+        for shmem in SETTINGS {
+            for mount in SETTINGS {
+                let read = machine(shmem, mount, 0);
+                assert_eq!(ruling(Home::Kernel, UNIT, &read), shmem, "{shmem:?}, {mount:?}");
+                let of_mount = if is_above(shmem) { shmem } else { mount };
+                assert_eq!(ruling(Home::Mount, UNIT, &read), of_mount, "{shmem:?}, {mount:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_size_of_its_own_rules_unless_all_are_forbidden_or_forced() {
+        for shmem in SETTINGS {
+            let others = machine(shmem, Setting::Never, 0);
+            let read = |path: &str| match path.ends_with("kB/shmem_enabled") {
+                true => "always inherit [advise] never\n".into(),
+                false => others(path),
+            };
+            let of_size = if is_above(shmem) { shmem } else { Setting::Advise };
+            assert_eq!(ruling(Home::Kernel, UNIT, &read), of_size, "{shmem:?}");
+        }
+    }
+
+    #[test]
+    fn pages_that_are_promised_are_not_free() {
+        assert_eq!(free_pages(UNIT, &machine(Setting::Never, Setting::Never, 7)), 7);
+        assert_eq!(free_pages(UNIT, &|_: &str| String::new()), 0);
+    }
+
+    #[test]
+    fn only_what_matters_is_read() {
+        let machine = machine(Setting::Never, Setting::Always, 1);
+        let reads = |home| {
+            let paths = RefCell::new(Vec::new());
+            ruling(home, UNIT, &|path: &str| {
+                paths.borrow_mut().push(path.rsplit('/').next().unwrap().to_owned());
+                machine(path)
+            });
+            paths.into_inner()
+        };
+        assert_eq!(reads(Home::Kernel), ["shmem_enabled", "shmem_enabled"]);
+        assert_eq!(reads(Home::Mount), ["shmem_enabled", "mountinfo"]);
+    }
 
     #[test]
     fn what_the_kernel_writes_is_understood() {

@@ -50,19 +50,39 @@ pub(crate) fn wait(socket: &Socket, ready: Ready, timeout: Option<Duration>) -> 
     }
 }
 
-/// Whether the peer runs as the user of this process.
+/// Whether the peer surely runs as the user of this process. `SO_PEERCRED` tells who it was when the
+/// sockets were connected: the superuser may be anybody since. See unix(7).
 pub(crate) fn is_same_user(socket: &Socket) -> Result<bool> {
+    let me = geteuid();
+    if me.is_root() {
+        return Ok(false);
+    }
     let peer = socket_peercred(socket)
         .map_err(|errno| system_error("getsockopt(SO_PEERCRED)", "a socket", errno))?;
-    Ok(peer.uid == geteuid())
+    Ok(peer.uid == me)
+}
+
+/// Whether a file is open for reading and writing.
+pub(crate) fn is_writable(file: FileRef<'_>) -> Result<bool> {
+    let mode = fcntl_getfl(file).map_err(|errno| system_error("fcntl", "an array", errno))?;
+    Ok(mode.contains(OFlags::RDWR))
 }
 
 /// A fresh open file description of the same file, with the same access.
 pub(crate) fn reopen(file: FileRef<'_>) -> Result<File> {
-    let mode = fcntl_getfl(file).map_err(|errno| system_error("fcntl", "an array", errno))?;
-    let is_writable = mode.contains(OFlags::RDWR);
-    let access = if is_writable { Access::ReadWrite } else { Access::ReadOnly };
+    let access = if is_writable(file)? { Access::ReadWrite } else { Access::ReadOnly };
     shm_presence::os::reopen(file, access)
+}
+
+/// Whether this process may open a file afresh with the same access.
+pub(crate) fn may_reopen(file: FileRef<'_>) -> Result<bool> {
+    match reopen(file) {
+        Ok(_) => Ok(true),
+        Err(error) => match error.kind() {
+            ErrorKind::AccessDenied { .. } | ErrorKind::Path { .. } => Ok(false),
+            _ => Err(error),
+        },
+    }
 }
 
 /// Sends some of the bytes, and all files (at most [`MOST`]) with the first, without waiting.

@@ -1,21 +1,19 @@
 //! What a name leads to in `/dev/shm`, and what is refused there.
 
 use std::borrow::Cow;
-use std::ffi::{CStr, CString, OsString};
+use std::ffi::{CStr, CString};
+use std::fmt;
 use std::fs::File;
-use std::{fmt, io};
+use std::mem::MaybeUninit;
 
-use rustix::fs::{FileType, OFlags, Stat, lstat, unlink};
+use rustix::fs::{FileType, Mode, OFlags, RawDir, SeekFrom, Stat, lstat, seek, unlink};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 use shm_core::{Access, BackendKind, Error, ErrorKind, Name, Result};
-use shm_map::system_error;
+use shm_map::{FileId, FileStat, SHM_DIRECTORY, system_error};
 use shm_presence::os::open;
 
-use super::facts::{Facts, FileId};
-
-/// Where Linux keeps named shared memory. See `shm_overview(7)`.
-pub(crate) const DIRECTORY: &str = "/dev/shm";
+use super::stat::fstat;
 
 /// The directory entry of a name.
 #[derive(Clone, Debug)]
@@ -37,15 +35,13 @@ impl SegmentPath {
     /// A temporary entry: a name that no array can have.
     pub(crate) fn temporary() -> Self {
         let unique = uuid::Uuid::new_v4().simple();
-        Self::entry(format!("{}{unique}", Self::TEMPORARY_PREFIX).as_bytes())
+        Self::entry(format!("{}{unique}", Name::TEMPORARY_PREFIX).as_bytes())
     }
-
-    pub(crate) const TEMPORARY_PREFIX: &'static str = ".shmarray-tmp-";
 
     /// An entry of the directory.
     pub(crate) fn entry(file_name: &[u8]) -> Self {
-        let mut path = Vec::with_capacity(DIRECTORY.len() + file_name.len() + 2);
-        path.extend_from_slice(DIRECTORY.as_bytes());
+        let mut path = Vec::with_capacity(SHM_DIRECTORY.len() + file_name.len() + 2);
+        path.extend_from_slice(SHM_DIRECTORY.as_bytes());
         path.push(b'/');
         path.extend_from_slice(file_name);
         Self { path: CString::new(path).unwrap_or_default() } // no name has a NUL
@@ -62,7 +58,7 @@ impl SegmentPath {
 
     /// Its name in the directory.
     pub(crate) fn name(&self) -> Cow<'_, str> {
-        let name = self.path.to_bytes().get(DIRECTORY.len() + 1..);
+        let name = self.path.to_bytes().get(SHM_DIRECTORY.len() + 1..);
         String::from_utf8_lossy(name.unwrap_or_default())
     }
 
@@ -95,8 +91,8 @@ impl SegmentPath {
     }
 
     /// Checks what was opened: a regular file of this user.
-    pub(crate) fn check(&self, file: &File) -> Result<Facts> {
-        let Facts(stat) = Facts::of(file, || self.to_string())?;
+    pub(crate) fn check(&self, file: &File) -> Result<FileStat> {
+        let stat = fstat(file, || self.to_string())?;
         let kind = FileType::from_raw_mode(stat.st_mode);
         if kind != FileType::RegularFile {
             let (object, reason) = (self.to_string(), format!("{kind:?}, not a regular file"));
@@ -105,7 +101,7 @@ impl SegmentPath {
         if stat.st_uid != geteuid().as_raw() {
             return Err(self.wrong_owner(&stat));
         }
-        Ok(Facts(stat))
+        Ok(FileStat::from(&stat))
     }
 
     fn wrong_owner(&self, stat: &Stat) -> Error {
@@ -113,10 +109,15 @@ impl SegmentPath {
         ErrorKind::WrongOwner { object, owner: stat.st_uid, me }.into()
     }
 
-    /// Whether a regular file bears the name; it is not opened for that.
-    pub(crate) fn is_regular_file(&self) -> bool {
-        let kind = lstat(self.path()).map(|stat| FileType::from_raw_mode(stat.st_mode));
-        kind == Ok(FileType::RegularFile)
+    /// The owner of the regular file that bears the name, if one does; it is not opened for that.
+    pub(crate) fn owner_of_file(&self) -> Option<u32> {
+        let stat = lstat(self.path()).ok()?;
+        (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then_some(stat.st_uid)
+    }
+
+    /// Whether that is the user of this process.
+    pub(crate) fn is_own(owner: u32) -> bool {
+        owner == geteuid().as_raw()
     }
 
     /// Whether nothing bears the name.
@@ -147,11 +148,33 @@ impl SegmentPath {
     }
 }
 
-/// The names in the directory; none without a directory.
-pub(crate) fn entries() -> Result<impl Iterator<Item = io::Result<OsString>>> {
-    let entries = match std::fs::read_dir(DIRECTORY) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        result => Some(result.map_err(|error| Error::os("open", DIRECTORY, error))?),
+/// Where in the directory a walk through its entries goes on. See getdents(2), `d_off`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cursor(u64);
+
+impl Cursor {
+    pub(crate) const START: Self = Self(0);
+}
+
+/// Shows the names in the directory from there on, until `visit` has seen enough. Tells where to go on,
+/// if there may be others; there are none without a directory.
+pub(crate) fn walk(from: Cursor, mut visit: impl FnMut(&CStr) -> bool) -> Result<Option<Cursor>> {
+    let fail = |call| move |errno| system_error(call, SHM_DIRECTORY, errno);
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let directory = match rustix::fs::open(SHM_DIRECTORY, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        result => result.map_err(fail("open"))?,
     };
-    Ok(entries.into_iter().flatten().map(|entry| entry.map(|entry| entry.file_name())))
+    if from.0 > 0 {
+        seek(&directory, SeekFrom::Start(from.0)).map_err(fail("lseek"))?;
+    }
+    let mut space = [MaybeUninit::uninit(); 8192];
+    let mut entries = RawDir::new(&directory, &mut space);
+    while let Some(entry) = entries.next() {
+        let entry = entry.map_err(fail("getdents64"))?;
+        if !visit(entry.file_name()) {
+            return Ok(Some(Cursor(entry.next_entry_cookie())));
+        }
+    }
+    Ok(None)
 }

@@ -6,31 +6,17 @@ use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rustix::fs::{
-    AtFlags, CWD, Mode, OFlags, RenameFlags, fchmod, linkat, lstat, open, rename, renameat_with,
-    statvfs, unlink,
+    AtFlags, CWD, Mode, OFlags, RenameFlags, Stat, fchmod, linkat, lstat, open, rename,
+    renameat_with, statvfs, unlink,
 };
 use rustix::io::Errno;
 use shm_core::{BackendKind, Error, ErrorKind, Result};
-use shm_map::system_error;
+use shm_map::{FileId, SHM_DIRECTORY, system_error};
 use shm_presence::{join, wait_until};
 
-use super::directory::{DIRECTORY, SegmentPath};
-use super::facts::{Facts, FileId};
-
-/// How a segment exists before it is published.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Publish {
-    /// Without a name (`O_TMPFILE`), so that a crash leaves nothing. Where the system refuses to make
-    /// or to link such a file (gVisor, a sandbox, or neither `/proc` nor `AT_EMPTY_PATH`),
-    /// [`Temporary`](Self::Temporary) is used, with a warning.
-    #[default]
-    Unnamed,
-    /// Under a temporary name, then renamed. A crash in between leaves that name, which the first
-    /// create of a later process removes. Where the system does not rename without replacing
-    /// (`RENAME_NOREPLACE`), the file gets its name by a link and then loses the temporary one: a crash
-    /// between the two leaves it with both.
-    Temporary,
-}
+use super::directory::SegmentPath;
+use super::stat::fstat;
+use crate::publish_by::Publish;
 
 /// What this process has learned about its system: asking again would only fail again.
 static UNNAMED_REFUSED: AtomicBool = AtomicBool::new(false);
@@ -107,7 +93,7 @@ impl Unpublished {
         }
         let mut unpublished = None;
         wait_until(
-            || DIRECTORY.into(),
+            || SHM_DIRECTORY.into(),
             "processes that remove its temporary entries",
             || {
                 unpublished = Self::temporary()?;
@@ -119,7 +105,7 @@ impl Unpublished {
 
     fn unnamed() -> Result<Self> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let fd = match open(DIRECTORY, flags, MODE) {
+        let fd = match open(SHM_DIRECTORY, flags, MODE) {
             // open(2): EOPNOTSUPP for a file system without it, EISDIR for a kernel without it. The
             // others are the words of sandboxes, which may let a file with a name pass.
             Err(
@@ -141,18 +127,18 @@ impl Unpublished {
         let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
         let fd = open(temporary.place.path(), flags, MODE);
         let fd = fd.map_err(open_error)?;
-        let (unpublished, facts) = Self::prepare(Some(temporary), fd.into())?;
-        Ok(facts.has_name().then_some(unpublished))
+        let (unpublished, stat) = Self::prepare(Some(temporary), fd.into())?;
+        Ok((stat.st_nlink > 0).then_some(unpublished))
     }
 
     /// Becomes present in it, and sees to its mode, whatever the umask.
-    fn prepare(temporary: Option<Temporary>, file: File) -> Result<(Self, Facts)> {
+    fn prepare(temporary: Option<Temporary>, file: File) -> Result<(Self, Stat)> {
         join(&file)?;
-        let facts = Facts::of(&file, || DIRECTORY.into())?;
-        if Mode::from_raw_mode(facts.0.st_mode) != MODE {
-            fchmod(&file, MODE).map_err(|errno| system_error("fchmod", DIRECTORY, errno))?;
+        let stat = fstat(&file, || SHM_DIRECTORY.into())?;
+        if Mode::from_raw_mode(stat.st_mode) != MODE {
+            fchmod(&file, MODE).map_err(|errno| system_error("fchmod", SHM_DIRECTORY, errno))?;
         }
-        Ok((Self { temporary, file, id: facts.id() }, facts))
+        Ok((Self { temporary, file, id: FileId::from(&stat) }, stat))
     }
 
     /// Which file it is.
@@ -244,25 +230,25 @@ fn rename_to_free(from: &CStr, to: &CStr) -> Result<(), Errno> {
 
 fn open_error(errno: Errno) -> Error {
     let reason = match errno {
-        Errno::NOENT | Errno::NOTDIR if lstat(DIRECTORY).is_err() => {
-            format!("{DIRECTORY} is not there")
+        Errno::NOENT | Errno::NOTDIR if lstat(SHM_DIRECTORY).is_err() => {
+            format!("{SHM_DIRECTORY} is not there")
         }
         Errno::NOENT | Errno::NOTDIR => {
-            format!("no file can be made in {DIRECTORY}: {}", std::io::Error::from(errno))
+            format!("no file can be made in {SHM_DIRECTORY}: {}", std::io::Error::from(errno))
         }
         Errno::ACCESS | Errno::PERM | Errno::ROFS => {
-            format!("{DIRECTORY} may not be written: {}", std::io::Error::from(errno))
+            format!("{SHM_DIRECTORY} may not be written: {}", std::io::Error::from(errno))
         }
         Errno::NOSPC => return too_many_files("its number of files"),
         Errno::DQUOT => return too_many_files("this user's quota there"),
-        _ => return system_error("open", DIRECTORY, errno),
+        _ => return system_error("open", SHM_DIRECTORY, errno),
     };
     ErrorKind::BackendRefused { backend: BackendKind::Shm, reason }.into()
 }
 
 /// The error for one file too many; with the number that is left, if that explains it.
 fn too_many_files(limit: &str) -> Error {
-    let left = statvfs(DIRECTORY).ok().map(|stat| stat.f_favail).filter(|left| *left == 0);
-    let place = format!("{DIRECTORY} ({limit})");
+    let left = statvfs(SHM_DIRECTORY).ok().map(|stat| stat.f_favail).filter(|left| *left == 0);
+    let place = format!("{SHM_DIRECTORY} ({limit})");
     ErrorKind::NoSpace { needs: 1, has: left, place }.into()
 }

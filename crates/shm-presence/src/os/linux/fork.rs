@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 /// One more than there are forks between the first process and this one.
 static GENERATION: AtomicU64 = AtomicU64::new(1);
 
+/// How often this process and its ancestors have forked.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
 /// The id of this process.
 static PID: AtomicU32 = AtomicU32::new(0);
 
@@ -50,6 +53,10 @@ pub(crate) fn pid() -> u32 {
     PID.load(Relaxed)
 }
 
+pub(crate) fn count() -> u64 {
+    FORKS.load(Relaxed)
+}
+
 pub(crate) fn at_exit(steps: extern "C" fn()) {
     // SAFETY: the function lives as long as the program.
     let code = unsafe { libc::atexit(steps) };
@@ -71,6 +78,11 @@ extern "C" fn unlock() {
     debug_assert_eq!(code, 0, "pthread_mutex_unlock");
 }
 
+extern "C" fn before() {
+    lock();
+    FORKS.fetch_add(1, Relaxed);
+}
+
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Relaxed);
     learn_pid();
@@ -85,7 +97,7 @@ extern "C" fn register() {
     learn_pid();
     // SAFETY: the three handlers live as long as the program and call only what may be called in
     // a forked child.
-    let code = unsafe { libc::pthread_atfork(Some(lock), Some(unlock), Some(in_child)) };
+    let code = unsafe { libc::pthread_atfork(Some(before), Some(unlock), Some(in_child)) };
     assert_eq!(code, 0, "pthread_atfork: out of memory before main");
 }
 

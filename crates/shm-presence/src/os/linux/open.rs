@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, fstat};
 use rustix::io::Errno;
 use rustix::path::{Arg, DecInt};
 use shm_core::{Access, Error, ErrorKind, Result};
@@ -41,6 +41,16 @@ pub fn reopen(file: impl AsFd, access: Access) -> Result<File> {
     path[prefix.len()..][..len].copy_from_slice(number.as_bytes());
     let path = CStr::from_bytes_until_nul(&path).unwrap_or_default();
     open(path, access, OFlags::empty()).map_err(|errno| refused(path, access, errno))
+}
+
+/// Whether two descriptors lead to one file, as fstat(2) tells.
+///
+/// # Errors
+/// [`ErrorKind::Os`].
+pub fn is_same_file(one: impl AsFd, other: impl AsFd) -> Result<bool> {
+    let fail = |errno| system_error("fstat", "the file of a segment", errno);
+    let (one, other) = (fstat(one).map_err(fail)?, fstat(other).map_err(fail)?);
+    Ok((one.st_dev, one.st_ino) == (other.st_dev, other.st_ino))
 }
 
 #[cold]

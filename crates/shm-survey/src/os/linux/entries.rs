@@ -5,18 +5,15 @@ use std::io;
 
 use rustix::io::Errno;
 use shm_core::{BackendKind, Error, Result};
-use shm_map::system_error;
-
-/// Where Linux keeps named shared memory. See `shm_overview(7)`.
-pub(super) const DIRECTORY: &str = "/dev/shm";
+use shm_map::{SHM_DIRECTORY, system_error};
 
 /// The names of all entries; none if there is no such directory.
 ///
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os); [`LimitReached`](shm_core::ErrorKind::LimitReached).
 pub(crate) fn entries() -> Result<Vec<OsString>> {
-    let failed = |error| unreadable(DIRECTORY, error);
-    match std::fs::read_dir(DIRECTORY) {
+    let failed = |error| unreadable(SHM_DIRECTORY, error);
+    match std::fs::read_dir(SHM_DIRECTORY) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => {
             entries.map_err(failed)?.map(|entry| Ok(entry.map_err(failed)?.file_name())).collect()
@@ -29,10 +26,10 @@ pub(crate) fn entries() -> Result<Vec<OsString>> {
 /// # Errors
 /// [`Os`](shm_core::ErrorKind::Os).
 pub(crate) fn entries_device() -> Result<Option<u64>> {
-    match rustix::fs::stat(DIRECTORY) {
+    match rustix::fs::stat(SHM_DIRECTORY) {
         Ok(directory) => Ok(Some(directory.st_dev)),
         Err(Errno::NOENT) => Ok(None),
-        Err(errno) => Err(system_error("stat", DIRECTORY, errno)),
+        Err(errno) => Err(system_error("stat", SHM_DIRECTORY, errno)),
     }
 }
 
@@ -42,7 +39,7 @@ pub(super) fn backend_of(target: &[u8]) -> Option<BackendKind> {
     if target.starts_with(b"/memfd:") {
         Some(BackendKind::Memfd)
     } else {
-        let below = target.strip_prefix(DIRECTORY.as_bytes())?;
+        let below = target.strip_prefix(SHM_DIRECTORY.as_bytes())?;
         below.starts_with(b"/").then_some(BackendKind::Shm)
     }
 }

@@ -2,21 +2,19 @@
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
 
-use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, SealFlags, Stat, fcntl_get_seals, fstat, open, statat,
-};
+use rustix::fs::{AtFlags, CWD, FileType, OFlags, SealFlags, Stat, fcntl_get_seals, fstat, statat};
 use rustix::io::{Errno, pread, retry_on_intr};
 use rustix::process::{Resource, geteuid, getrlimit};
 use shm_core::{Access, BackendKind, Error, ErrorKind, Header, Result};
-use shm_map::system_error;
+use shm_map::{FileStat, SHM_DIRECTORY, system_error};
+use shm_presence::os::open;
 
-use super::entries::{DIRECTORY, backend_of};
-use crate::file::{FileStat, OpenFile};
+use super::entries::backend_of;
+use crate::file::OpenFile;
 use crate::text::printable_bytes;
 
 /// The seals of a frozen segment. See fcntl(2), "File Sealing".
@@ -26,8 +24,8 @@ const FROZEN: SealFlags =
 /// Opens an entry of `/dev/shm`: neither through a symlink, nor if it is not a regular file. A FIFO
 /// or a device would notice.
 pub(crate) fn open_entry(entry: &OsStr) -> Result<OpenFile> {
-    let path = Path::new(DIRECTORY).join(entry);
-    let object = || format!("{DIRECTORY}/{}", printable_bytes(entry.as_bytes()));
+    let path = Path::new(SHM_DIRECTORY).join(entry);
+    let object = || format!("{SHM_DIRECTORY}/{}", printable_bytes(entry.as_bytes()));
     let refused = |call, errno, stat: Option<&Stat>| match errno {
         Errno::NOENT => ErrorKind::NotFound {
             name: printable_bytes(entry.as_bytes()),
@@ -52,14 +50,14 @@ pub(crate) fn open_entry(entry: &OsStr) -> Result<OpenFile> {
     let stat = statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW)
         .map_err(|errno| refused("lstat", errno, None))?;
     check(&stat, object)?;
-    let fd = open_for_reading(&path, OFlags::NOFOLLOW)
+    let file = open_for_reading(&path, OFlags::NOFOLLOW)
         .map_err(|errno| refused("open", errno, Some(&stat)))?;
-    checked(fd, BackendKind::Shm, object)
+    checked(file, BackendKind::Shm, object)
 }
 
 /// The user id of an entry's owner, whether or not this user may open it.
 pub(crate) fn entry_owner(entry: &OsStr) -> Option<u32> {
-    let path = Path::new(DIRECTORY).join(entry);
+    let path = Path::new(SHM_DIRECTORY).join(entry);
     statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| stat.st_uid)
 }
 
@@ -85,15 +83,15 @@ pub(crate) fn open_descriptor(pid: u32, fd: u32) -> Result<OpenFile> {
     };
     let stat = rustix::fs::stat(path.as_str()).map_err(|errno| refused("stat", errno))?;
     check(&stat, object)?;
-    let fd = open_for_reading(Path::new(&path), OFlags::empty())
+    let file = open_for_reading(Path::new(&path), OFlags::empty())
         .map_err(|errno| refused("open", errno))?;
-    checked(fd, backend, object)
+    checked(file, backend, object)
 }
 
-fn checked(fd: OwnedFd, backend: BackendKind, object: impl Fn() -> String) -> Result<OpenFile> {
-    let stat = fstat(&fd).map_err(|errno| system_error("fstat", object(), errno))?;
+fn checked(file: File, backend: BackendKind, object: impl Fn() -> String) -> Result<OpenFile> {
+    let stat = fstat(&file).map_err(|errno| system_error("fstat", object(), errno))?;
     check(&stat, object)?;
-    Ok(OpenFile { file: fd.into(), backend, stat: file_stat(&stat) })
+    Ok(OpenFile { file, backend, stat: FileStat::from(&stat) })
 }
 
 fn check(stat: &Stat, object: impl Fn() -> String) -> Result<()> {
@@ -104,9 +102,8 @@ fn check(stat: &Stat, object: impl Fn() -> String) -> Result<()> {
     }
 }
 
-fn open_for_reading(path: &Path, more: OFlags) -> Result<OwnedFd, Errno> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY | more;
-    retry_on_intr(|| open(path, flags, Mode::empty()))
+fn open_for_reading(path: &Path, more: OFlags) -> Result<File, Errno> {
+    retry_on_intr(|| open(path, Access::ReadOnly, more))
 }
 
 fn not_a_segment(object: String, reason: String) -> Error {
@@ -115,28 +112,6 @@ fn not_a_segment(object: String, reason: String) -> Error {
 
 fn denied(object: String) -> Error {
     ErrorKind::AccessDenied { object, access: Access::ReadOnly }.into()
-}
-
-fn file_stat(stat: &Stat) -> FileStat {
-    FileStat {
-        id: (stat.st_dev, stat.st_ino),
-        len: stat.st_size.cast_unsigned(),
-        allocated: stat.st_blocks.cast_unsigned().saturating_mul(512),
-        owner: stat.st_uid,
-        modified: modified(stat).unwrap_or(SystemTime::UNIX_EPOCH),
-        has_name: stat.st_nlink > 0,
-    }
-}
-
-/// The owner may set any time; `None` if it is beyond the range of [`SystemTime`].
-fn modified(stat: &Stat) -> Option<SystemTime> {
-    let seconds = Duration::from_secs(stat.st_mtime.unsigned_abs());
-    let start = SystemTime::UNIX_EPOCH;
-    let whole = match stat.st_mtime {
-        0.. => start.checked_add(seconds),
-        _ => start.checked_sub(seconds),
-    };
-    whole?.checked_add(Duration::from_nanos(stat.st_mtime_nsec))
 }
 
 /// Whether this process can open many more files than up to this one: the kernel gives out the lowest
@@ -158,7 +133,7 @@ pub(crate) fn is_in_use(file: &File) -> Result<bool> {
 
 /// Reads a segment's header, and checks it against the length of the file.
 pub(crate) fn read_header(file: &File, len: u64) -> Result<Header> {
-    shm_map::read_header(file.as_fd(), len)
+    shm_map::read_header(file, len)
 }
 
 /// Reads from `offset` on up to the file's end; returns how many bytes there were. See pread(2).

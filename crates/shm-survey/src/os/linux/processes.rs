@@ -9,9 +9,9 @@ use std::path::Path;
 use rustix::fs::{makedev, stat};
 use rustix::io::Errno;
 use shm_core::{ErrorKind, Result};
+use shm_map::FileId;
 
 use super::entries::{backend_of, unreadable};
-use crate::file::FileId;
 use crate::process::{ProcessError, ProcessFd};
 use crate::text::printable_bytes;
 
@@ -55,7 +55,7 @@ pub(crate) fn fds(pid: u32) -> Result<Vec<ProcessFd>, ProcessError> {
             && backend_of(target.as_os_str().as_bytes()).is_some()
             && let Ok(file) = stat(&path)
         {
-            let (id, has_name) = ((file.st_dev, file.st_ino), file.st_nlink > 0);
+            let (id, has_name) = (FileId::from(&file), file.st_nlink > 0);
             found.push(ProcessFd { fd, id, has_name });
         }
     }
@@ -82,7 +82,8 @@ fn mapped_file(line: &[u8]) -> Option<FileId> {
     backend_of(words.next()?)?;
     let (major, minor) = device.split_once(':')?;
     let number = |text| u32::from_str_radix(text, 16).ok();
-    Some((makedev(number(major)?, number(minor)?), inode.parse().ok()?))
+    let device = makedev(number(major)?, number(minor)?);
+    Some(FileId { device, inode: inode.parse().ok()? })
 }
 
 /// The name of a process.
@@ -128,9 +129,9 @@ mod tests {
     #[test]
     fn lines_of_maps() {
         let line = b"7f5c1a000000-7f5c1a021000 rw-s 00000000 00:1a 1234  /dev/shm/a b";
-        assert_eq!(mapped_file(line), Some((makedev(0, 0x1a), 1234)));
+        assert_eq!(mapped_file(line), Some(FileId { device: makedev(0, 0x1a), inode: 1234 }));
         let memfd = b"7f5c1a000000-7f5c1a021000 ---p 00000000 00:01 99 /memfd:x (deleted)";
-        assert_eq!(mapped_file(memfd), Some((makedev(0, 1), 99)));
+        assert_eq!(mapped_file(memfd), Some(FileId { device: makedev(0, 1), inode: 99 }));
         let others: [&[u8]; 5] = [
             b"",
             b"7f5c1a000000-7f5c1a021000 rw-p 00000000 00:00 0 ",

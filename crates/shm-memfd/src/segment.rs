@@ -1,7 +1,6 @@
 //! A memfd that this process has.
 
 use std::fs::File;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use shm_core::{Access, Attached, Handover, Header, Identified, Result, Segment, SlotLocks};
@@ -28,7 +27,7 @@ impl Drop for Inner {
 }
 
 impl MemfdSegment {
-    pub(super) fn new(
+    pub(crate) fn new(
         header: Header,
         file: File,
         access: Access,
@@ -39,11 +38,11 @@ impl MemfdSegment {
     }
 
     /// The pages in which it is mapped.
-    pub(super) fn plan(&self) -> &PagePlan {
+    pub(crate) fn plan(&self) -> &PagePlan {
         &self.0.plan
     }
 
-    pub(super) fn attached(self, mapping: Mapping) -> Attached<Self> {
+    pub(crate) fn attached(self, mapping: Mapping) -> Attached<Self> {
         Attached { region: self.region(mapping), segment: self }
     }
 
@@ -51,7 +50,7 @@ impl MemfdSegment {
         SegmentRegion::new(mapping, Arc::clone(&self.0))
     }
 
-    pub(super) fn frozen(&self) -> bool {
+    pub(crate) fn frozen(&self) -> bool {
         self.0.frozen
     }
 }
@@ -70,7 +69,7 @@ impl Segment for MemfdSegment {
     fn map(&self) -> Result<SegmentRegion> {
         // It cannot have been shortened since its size was checked: F_SEAL_SHRINK.
         let len = self.0.header.mapped_len();
-        let mapping = Mapping::in_pages(self.0.file.as_fd(), len, self.0.access, self.plan())?;
+        let mapping = Mapping::in_pages(&self.0.file, len, self.0.access, self.plan())?;
         Ok(self.region(mapping))
     }
 
