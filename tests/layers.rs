@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["shm-map"],
     &["shm-presence"],
     &["shm-sync"],
-    &["shm-posix", "shm-anon", "shm-memfd", "shm-conformance"],
+    &["shm-posix", "shm-anon", "shm-memfd", "shm-conformance", "shm-arena"],
     &["shm-select", "shm-pass", "shm-ndarray", "shm-npy", "shm-survey"],
     &["shmarray"],
     &["shm-cli"],
@@ -49,6 +49,11 @@ const EDGES: &[Wanted] = &[
     Wanted {
         from: "shm-memfd",
         always: &["shm-core", "shm-map", "shm-presence"],
+        in_tests: &[SUITE],
+    },
+    Wanted {
+        from: "shm-arena",
+        always: &["shm-core", "shm-map", "shm-presence", "shm-sync"],
         in_tests: &[SUITE],
     },
     Wanted { from: "shm-select", always: &["shm-core", "shm-map"], in_tests: &[] },

@@ -1,4 +1,4 @@
-//! `cargo xtask loom`: the algorithms of shm-sync under the model checker.
+//! `cargo xtask loom`: the algorithms of shm-sync and shm-arena under the model checker.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,10 @@ use crate::checks;
 use crate::report::{self, Check, Tally};
 
 /// The name of this check in the tables.
-pub(crate) const NAME: &str = "models of shm-sync";
+pub(crate) const NAME: &str = "models";
+
+/// The crates that have models.
+const PACKAGES: [&str; 2] = ["shm-sync", "shm-arena"];
 
 /// Runs every model, and prints how far each was explored.
 pub(crate) fn run() -> Result<ExitCode> {
@@ -27,7 +30,8 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// Loom's flag holds for every crate, so cargo builds into a folder apart. It optimises, as the models
 /// run millions of orders.
 pub(crate) fn models(cargo: &Cargo, bar: &ProgressBar) -> Result<Check> {
-    let mut command = cargo.command(&["test", "--release", "--package", "shm-sync", "--lib"]);
+    let mut command = cargo.command(&["test", "--release", "--lib"]);
+    command.args(PACKAGES.iter().flat_map(|package| ["--package", package]));
     command.arg("--target-dir").arg(cargo.target().join("loom"));
     // The models do without some parts of the crate.
     command.env("RUSTFLAGS", "--cfg loom -A dead_code").env_remove("CARGO_ENCODED_RUSTFLAGS");

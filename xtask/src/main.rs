@@ -49,7 +49,7 @@ enum Task {
         #[arg(long)]
         runs: Option<u64>,
     },
-    /// Check the algorithms of shm-sync in every order of their steps, with a death at each
+    /// Check the algorithms of shm-sync and shm-arena in every order of their steps, with a death at each
     Loom,
     /// Break each promise in a copy of the code, and show that a test fails on it
     Mutants {

@@ -1,6 +1,7 @@
 //! The file behind a mapping: its size and its bytes.
 
 use std::io;
+use std::ops::Range;
 
 use shm_core::{Error, ErrorKind, Result};
 
@@ -15,6 +16,17 @@ use crate::space::no_space;
 pub fn set_len(file: BorrowedFile<'_>, len: u64) -> Result<()> {
     check_file_size(len)?;
     os::set_len(file, len).map_err(|error| file_error("ftruncate", file, len, error))
+}
+
+/// Gives the memory of some of a file's bytes back, which are zero from then on; its length stays. See
+/// fallocate(2), `FALLOC_FL_PUNCH_HOLE`.
+///
+/// # Errors
+/// [`ErrorKind::Os`].
+pub fn discard(file: BorrowedFile<'_>, part: Range<u64>) -> Result<()> {
+    let object = || format!("bytes {part:?} of a segment");
+    os::punch(file, part.start, part.end.saturating_sub(part.start))
+        .map_err(|error| system_error("fallocate", object(), error))
 }
 
 /// Refuses a file beyond `RLIMIT_FSIZE` without asking the kernel, which would send SIGXFSZ: that kills.

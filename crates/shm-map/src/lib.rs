@@ -38,7 +38,7 @@ mod space;
 pub use cgroup::{Cgroup, CgroupVersion};
 pub use commit::commit;
 pub use establish::{establish, fill_in_memory};
-pub use file::set_len;
+pub use file::{discard, set_len};
 pub use file_stat::{FileId, FileStat};
 pub use header::{read_header, write_header};
 pub use huge::{Home, HugeFacts, Setting};

@@ -38,7 +38,7 @@ pub use linux::{
 pub(crate) use linux::{
     file::{
         allocate, allocated, file_system_free, is_full, is_missing, is_page_refused, is_quota,
-        is_unsupported, len, read_at, read_start, send, set_len, write_at,
+        is_unsupported, len, punch, read_at, read_start, send, set_len, write_at,
     },
     limits::{file_size_limit, is_address_space_limited, memory_available, memory_total},
     pages::{Machine, page_size},

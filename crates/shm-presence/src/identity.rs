@@ -106,6 +106,16 @@ impl Drop for Identity {
     }
 }
 
+/// Locks a slot that nobody alive holds, until the file is closed, and tells whether it could. The
+/// caller opened the file afresh for this, and runs under [`ForkSafe`]: a fork before the file is closed
+/// would hand the lock to the child.
+///
+/// # Errors
+/// [`ErrorKind::LimitReached`], [`ErrorKind::Os`].
+pub fn try_slot(locks: &SlotLocks, slot: u32) -> Result<bool> {
+    os::try_exclusive(&locks.file, Bytes::slot(locks.first, slot)?)
+}
+
 /// Whether somebody alive holds that slot, in this process or another.
 ///
 /// Asks the kernel and takes nothing; any access to the file will do.

@@ -7,7 +7,7 @@
 //! - *presence* ([`join`], [`try_join`], [`leave`], [`try_alone`], [`ask_others`]): a shared lock on one common byte, held
 //!   through the description that the data is mapped with;
 //! - *name lock* ([`lock_name`], [`unlock_name`]): held by whoever changes what a name means;
-//! - *identity* ([`Identity`], [`Owner`], [`is_held`]): an exclusive lock on the byte of one slot,
+//! - *identity* ([`Identity`], [`Owner`], [`is_held`], [`try_slot`]): an exclusive lock on the byte of one slot,
 //!   which dies with the address space that took it, whatever forked children live on;
 //! - [`fork`]: whether this process is a forked child, and what no fork may interrupt;
 //! - [`os`]: the system's part; on Linux also `open` and `reopen`, for a description of one's own;
@@ -25,7 +25,7 @@ mod presence;
 mod stamp;
 mod wait;
 
-pub use identity::{Identity, is_held};
+pub use identity::{Identity, is_held, try_slot};
 pub use owner::Owner;
 pub use presence::{
     ask_others, is_being_asked, is_name_locked, join, leave, lock_name, try_alone, try_join,

@@ -10,25 +10,27 @@ mod step;
 
 #[cfg(not(loom))]
 mod words {
-    pub(crate) use std::hint::spin_loop;
-    pub(crate) use std::sync::atomic::{AtomicU64, Ordering};
+    pub use std::hint::spin_loop;
+    pub use std::sync::atomic::{AtomicU64, Ordering};
 
     /// Nothing to do: the `SeqCst` accesses before and after are in one total order already.
-    pub(crate) fn store_before_load() {}
+    #[inline]
+    pub fn store_before_load() {}
 }
 
 #[cfg(loom)]
 mod words {
-    pub(crate) use loom::hint::spin_loop;
-    pub(crate) use loom::sync::atomic::Ordering;
+    pub use loom::hint::spin_loop;
+    pub use loom::sync::atomic::Ordering;
 
-    pub(crate) use super::step::AtomicU64;
+    pub use super::step::AtomicU64;
 
-    pub(crate) fn store_before_load() {
+    /// A store before it is seen by others before a load after it is made.
+    pub fn store_before_load() {
         loom::sync::atomic::fence(Ordering::SeqCst);
     }
 }
 
-#[cfg(all(loom, test))]
-pub(crate) use step::{step, stops_after};
-pub(crate) use words::{AtomicU64, Ordering, spin_loop, store_before_load};
+#[cfg(loom)]
+pub use step::{step, stops_after};
+pub use words::{AtomicU64, Ordering, spin_loop, store_before_load};

@@ -25,10 +25,14 @@
 //! done under a lock.
 #![deny(unsafe_code)]
 
-mod atomic;
+#[doc(hidden)] // for the algorithms of shm-arena too
+pub mod atomic;
 mod barrier;
 mod claims;
 mod event;
+#[cfg(loom)]
+#[doc(hidden)] // for the models of shm-arena too
+pub mod explore;
 #[cfg(not(loom))]
 mod frame;
 #[cfg(not(loom))]

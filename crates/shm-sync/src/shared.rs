@@ -179,9 +179,21 @@ impl<A: SharedWords> Shared<A> {
     /// The owner that this process is in the segment. The first call takes a slot.
     #[inline]
     pub(crate) fn me(&self) -> Result<Owner> {
+        self.me_prepared(|_| ())
+    }
+
+    /// The owner that this process is in the segment. If this call takes its slot, `prepare` runs
+    /// with it first, while the slot is locked and nothing names the new owner. It may neither fork,
+    /// nor create, attach or drop an array.
+    ///
+    /// # Errors
+    /// [`ErrorKind::LimitReached`] if all slots are taken; those of
+    /// [`open_locks`](SharedWords::open_locks).
+    #[inline]
+    pub fn me_prepared(&self, prepare: impl FnOnce(Owner)) -> Result<Owner> {
         match self.identity().owner() {
             Some(me) => Ok(me),
-            None => self.take_slot_by(|| self.0.open_locks()),
+            None => self.take_slot_by(|| self.0.open_locks(), prepare),
         }
     }
 
@@ -207,16 +219,22 @@ impl<A: SharedWords> Shared<A> {
             let found = "another one".into();
             return Err(ErrorKind::SegmentMismatch { what, expected, found }.into());
         }
-        self.take_slot_by(|| Ok(SlotLocks { file, first })).map(drop)
+        self.take_slot_by(|| Ok(SlotLocks { file, first }), |_| ()).map(drop)
     }
 
     #[cold]
-    fn take_slot_by(&self, open: impl FnOnce() -> Result<SlotLocks>) -> Result<Owner> {
+    fn take_slot_by(
+        &self,
+        open: impl FnOnce() -> Result<SlotLocks>,
+        prepare: impl FnOnce(Owner),
+    ) -> Result<Owner> {
         let count = u32::try_from(self.lines().len()).unwrap_or(u32::MAX);
         let mut disowned = 0;
         let me = self.identity().take(open, count, |slot| {
             let generation = self.begin(slot);
-            disowned = self.disown(Owner::new(slot, generation));
+            let me = Owner::new(slot, generation);
+            disowned = self.disown(me);
+            prepare(me);
             generation
         })?;
         // Not under the lock that forks take: a subscriber may do anything.

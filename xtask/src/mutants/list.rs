@@ -31,7 +31,7 @@ pub(crate) struct Mutant {
 #[serde(deny_unknown_fields)]
 pub(crate) struct TestRun {
     pub(crate) package: String,
-    /// Its test target, or `lib` for the unit tests.
+    /// Its test target, or `lib` for the unit tests, `models` for those that the model checker runs.
     pub(crate) target: String,
     /// The tests whose names contain this.
     pub(crate) filter: String,
@@ -107,6 +107,7 @@ mod tests {
                     root().join("tests").join(&test.target).join("main.rs")
                 }
                 "lib" => folder.join("src/lib.rs"),
+                "models" => folder.join("src/models.rs"),
                 target if folder.join("tests").join(target).is_dir() => {
                     folder.join("tests").join(target).join("main.rs")
                 }

@@ -162,14 +162,21 @@ impl Trial {
     fn build(&self, tree: &Tree, run: &TestRun) -> Result<Result<PathBuf, String>> {
         let mut command = Command::new(&self.cargo);
         command.args(["test", "--locked", "--no-run", "--package", &run.package]);
+        let mut flags = "--cap-lints=warn -Awarnings".to_owned();
+        let mut target = self.target.clone();
         match run.target.as_str() {
             "lib" => command.arg("--lib"),
+            "models" => {
+                flags.push_str(" --cfg loom");
+                target.push("loom");
+                command.args(["--release", "--lib"])
+            }
             target => command.args(["--test", target]),
         };
         command.args(["--message-format=json-render-diagnostics"]);
         // No debug information, as nobody debugs a mutant; unused code in a mutant is no fault.
-        command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("RUSTFLAGS", "--cap-lints=warn -Awarnings");
-        command.env("CARGO_TARGET_DIR", &self.target).env_remove("CARGO_ENCODED_RUSTFLAGS");
+        command.env("CARGO_PROFILE_DEV_DEBUG", "0").env("RUSTFLAGS", flags);
+        command.env("CARGO_TARGET_DIR", target).env_remove("CARGO_ENCODED_RUSTFLAGS");
         let output = command.current_dir(tree.root()).stdin(Stdio::null()).output()?;
         if !output.status.success() {
             return Ok(Err(String::from_utf8_lossy(&output.stderr).into_owned()));

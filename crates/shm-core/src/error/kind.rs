@@ -301,6 +301,18 @@ pub enum ErrorKind {
         /// The segment's figure.
         found: String,
     },
+    /// An array of an arena that is not there any more, or never was.
+    #[error("arena {arena:?} has no array {index} of generation {generation}: {reason}")]
+    NoSuchArray {
+        /// The arena's name.
+        arena: String,
+        /// The index of the array in its arena.
+        index: u32,
+        /// The generation that was asked for.
+        generation: u64,
+        /// What is there instead.
+        reason: String,
+    },
     /// Not enough memory to hold the array.
     #[error("no space: needs {needs} bytes, {place} has {}", Free(*.has))]
     NoSpace {

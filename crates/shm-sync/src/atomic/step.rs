@@ -18,7 +18,7 @@ loom::thread_local! {
 }
 
 /// A step of an algorithm: what lies between two of them is one moment to all other threads.
-pub(crate) fn step() {
+pub fn step() {
     let left = LEFT.with(Cell::get);
     match left {
         None => {}
@@ -28,8 +28,7 @@ pub(crate) fn step() {
 }
 
 /// Runs this thread until it has taken so many steps. Tells whether that was before its end.
-#[cfg(test)]
-pub(crate) fn stops_after(steps: u32, run: impl FnOnce()) -> bool {
+pub fn stops_after(steps: u32, run: impl FnOnce()) -> bool {
     LEFT.with(|cell| cell.set(Some(steps)));
     let end = catch_unwind(AssertUnwindSafe(run));
     LEFT.with(|cell| cell.set(None));
@@ -42,7 +41,7 @@ pub(crate) fn stops_after(steps: u32, run: impl FnOnce()) -> bool {
 
 /// The model checker's atomic, with a [`step`] before each access.
 #[derive(Debug)]
-pub(crate) struct AtomicU64 {
+pub struct AtomicU64 {
     value: loom::sync::atomic::AtomicU64,
     /// What orders those who wait on this word and those who wake them, in the kernel.
     queue: loom::sync::atomic::AtomicU64,
@@ -51,7 +50,7 @@ pub(crate) struct AtomicU64 {
 macro_rules! accesses {
     ($($name:ident($($argument:ident: $type:ty),*) -> $result:ty;)*) => {
         impl AtomicU64 {
-            $(pub(crate) fn $name(&self, $($argument: $type),*) -> $result {
+            $(#[allow(missing_docs)] pub fn $name(&self, $($argument: $type),*) -> $result {
                 step();
                 self.value.$name($($argument),*)
             })*
@@ -71,18 +70,20 @@ accesses! {
         -> Result<u64, u64>;
 }
 
-#[cfg(test)]
 impl AtomicU64 {
-    pub(crate) fn new(value: u64) -> Self {
+    /// A word with that value.
+    pub fn new(value: u64) -> Self {
         let new = loom::sync::atomic::AtomicU64::new;
         Self { value: new(value), queue: new(0) }
     }
 
     /// A load that is no step: what the kernel does, the thread survives.
-    pub(crate) fn look(&self) -> u64 {
+    pub fn look(&self) -> u64 {
         self.value.load(Ordering::SeqCst)
     }
 
+    /// What orders its waiters.
+    #[cfg(test)]
     pub(crate) fn queue(&self) -> &loom::sync::atomic::AtomicU64 {
         &self.queue
     }

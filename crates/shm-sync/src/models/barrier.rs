@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::world::{Bytes, World, owner};
-use super::{explore, explore_deaths};
 use crate::barrier::{Barrier, Blocked, Broken, How, Taken};
 use crate::event::Event;
+use crate::explore::{explore, explore_deaths};
 use crate::wait::Timeout;
 
 /// What each participant writes, for the others to read in the next phase.

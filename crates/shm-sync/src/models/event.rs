@@ -1,8 +1,8 @@
 //! The event: every waiter is woken when it happens.
 
 use super::world::{Bytes, World, owner};
-use super::{explore, explore_deaths};
 use crate::event::Event;
+use crate::explore::{explore, explore_deaths};
 use crate::wait::Timeout;
 
 type Model = World<Bytes>;

@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::world::{Bytes, World, owner};
-use super::{explore, explore_deaths};
 use crate::atomic::step;
+use crate::explore::{explore, explore_deaths};
 use crate::liveness::Liveness;
 use crate::lock::word::Granted;
 use crate::lock::{Class, Lock};

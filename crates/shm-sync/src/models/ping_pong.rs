@@ -3,10 +3,10 @@
 
 use std::rc::Rc;
 
-use super::explore;
 use super::round::Model;
 use super::world::owner;
 use crate::claims::Found;
+use crate::explore::explore;
 use crate::lock::Class;
 use crate::wait::Timeout;
 

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use shm_presence::Owner;
 
 use super::world::{Bytes, World, owner};
-use super::{explore, explore_deaths};
 use crate::claims::{Claims, Found, Plan};
+use crate::explore::{explore, explore_deaths};
 use crate::lock::{Class, Lock};
 use crate::wait::Timeout;
 use crate::waiter::{Stop, Waiter};

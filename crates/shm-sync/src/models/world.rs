@@ -14,8 +14,8 @@ use loom::thread::{self, Thread};
 use shm_core::Result;
 use shm_presence::Owner;
 
-use super::Victim;
 use crate::atomic::{AtomicU64, step};
+use crate::explore::Victim;
 use crate::liveness::Liveness;
 use crate::sleep::{Sleep, Whom};
 use crate::words::{

@@ -18,6 +18,12 @@ pub(crate) fn allocate(file: BorrowedFile<'_>, start: u64, len: u64) -> io::Resu
     Ok(retry_on_intr(|| fallocate(file, FallocateFlags::empty(), start, len))?)
 }
 
+/// Gives the memory of bytes of a file back. See fallocate(2).
+pub(crate) fn punch(file: BorrowedFile<'_>, start: u64, len: u64) -> io::Result<()> {
+    let flags = FallocateFlags::PUNCH_HOLE.union(FallocateFlags::KEEP_SIZE);
+    Ok(retry_on_intr(|| fallocate(file, flags, start, len))?)
+}
+
 /// Reads into `to`, and tells how many bytes there were.
 pub(crate) fn read_at(file: BorrowedFile<'_>, to: &mut [u8], at: u64) -> io::Result<usize> {
     Ok(retry_on_intr(|| pread(file, &mut *to, at))?)
