@@ -93,7 +93,7 @@ pub enum Fill<'a> {
     /// no memory in advance for what is written anyway. What is not written is zero.
     InOrder(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>),
     /// As [`InOrder`](Self::InOrder), for a closure that must not run twice: memory is reserved
-    /// first, unless it is to be [`Lazy`](Commit::Lazy), and the cell is set to true before the call.
+    /// first, unless it is to be [`Lazy`](crate::Commit::Lazy), and the cell is set to true before the call.
     InOrderOnce(&'a mut dyn FnMut(&mut dyn Sink) -> Result<()>, &'a Cell<bool>),
 }
 
