@@ -1,7 +1,8 @@
 //! The documents: the commands in them print what they say, and no code in them is left unrun.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use shm_conformance::process::Child;
 use shmarray::prelude::*;
@@ -45,8 +46,8 @@ fn blocks(text: &str) -> Vec<Block> {
 }
 
 /// Rust is run by the tests of documentation, Python by `tests/python.rs` and by `test_examples.py` of
-/// shm-python, commands here. Commands that
-/// install, mount or measure are not run.
+/// shm-python, commands and manifests here. The two commands of the README's first screen are run by
+/// `tests/hillshade` and by whoever runs this test.
 pub(crate) fn languages() {
     let facade = fs::read_to_string(repository("crates/shmarray/src/lib.rs")).unwrap();
     for path in documents() {
@@ -56,11 +57,65 @@ pub(crate) fn languages() {
                 "rust" | "rust,no_run" => facade.contains(&format!("{name}\")]")),
                 "python" => ["guide.md", "python.md"].contains(&name),
                 "console" => ["README.md", "command.md"].contains(&name),
-                "sh" | "toml" | "text" | "mermaid" => true,
+                "sh" => {
+                    ["README.md", "command.md"].contains(&name) || lines.iter().all(|it| waits(it))
+                }
+                "toml" => name == "README.md",
+                "text" | "mermaid" => true, // pictures, and what is printed
                 "" => name == "CONTRIBUTING.md",
                 _ => false,
             };
             assert!(is_run, "{name}: no test runs this block of {language:?}: {lines:#?}");
+        }
+    }
+}
+
+/// Whether a line of shell is none that a test can run: it installs, mounts, measures, or takes minutes.
+fn waits(line: &str) -> bool {
+    let begins = ["cargo ", "pip ", "echo advise >", "mount ", "grep ", "#"];
+    begins.iter().any(|begin| line.starts_with(begin))
+}
+
+/// Every line of shell that is for the command itself: it succeeds, in a home of its own.
+pub(crate) fn shell() {
+    let home = tempfile::tempdir().unwrap();
+    let program = Path::new(env!("CARGO_BIN_EXE_shmarray")).parent().unwrap();
+    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
+    for folder in [".local/share/bash-completion/completions", ".zfunc", ".config/fish/completions"]
+    {
+        fs::create_dir_all(home.path().join(folder)).unwrap();
+    }
+    let mut run = 0;
+    for document in ["README.md", "docs/command.md"] {
+        let text = fs::read_to_string(repository(document)).unwrap();
+        let lines = blocks(&text).into_iter().filter(|block| block.language == "sh");
+        for line in lines.flat_map(|block| block.lines).filter(|line| !waits(line)) {
+            let mut shell = Command::new("sh");
+            shell.args(["-ec", &line]).env("PATH", &path).env("HOME", home.path());
+            let done = shell.stdin(Stdio::null()).output().unwrap();
+            assert!(done.status.success(), "{document}: {line}\n{done:?}");
+            run += 1;
+        }
+    }
+    assert!(run >= 6, "only {run} lines");
+    assert!(home.path().join(".local/share/man/man1/shmarray-ls.1").is_file());
+}
+
+/// Every manifest of the README is one, and asks for features that there are.
+pub(crate) fn manifests() {
+    let read = |text: &str| text.parse::<toml::Table>().unwrap();
+    let facade = read(&fs::read_to_string(repository("crates/shmarray/Cargo.toml")).unwrap());
+    let text = fs::read_to_string(repository("README.md")).unwrap();
+    let manifests: Vec<_> = blocks(&text).into_iter().filter(|it| it.language == "toml").collect();
+    assert!(manifests.len() >= 2);
+    for Block { lines, .. } in manifests {
+        let ours = read(&lines.join("\n"))["dependencies"]["shmarray"].clone();
+        assert!(
+            ours.get("path")
+                .is_some_and(|path| path.as_str().unwrap().ends_with("crates/shmarray"))
+        );
+        for feature in ours.get("features").and_then(toml::Value::as_array).into_iter().flatten() {
+            assert!(facade["features"].get(feature.as_str().unwrap()).is_some(), "{feature:?}");
         }
     }
 }

@@ -72,6 +72,8 @@ fn main() {
         ("a_machine_that_hides_itself", doctor::hidden),
         ("documents_show_what_commands_print", documents::commands),
         ("no_code_of_documents_is_left_unrun", documents::languages),
+        ("shell_of_documents_succeeds", documents::shell),
+        ("manifests_of_documents_are_right", documents::manifests),
         ("hostile_files", hostile::files),
         ("files_that_change_while_they_are_read", hostile::changing),
     ];
