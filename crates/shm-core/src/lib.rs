@@ -48,5 +48,6 @@ pub use layout::{Layout, MAX_NDIM};
 pub use name::Name;
 pub use options::{Access, Align, Cleanup, Commit, Order, Pages, Paging};
 pub use spec::{DEFAULT_SLOTS, Spec};
+pub use uuid::Uuid;
 pub use window::Window;
 pub use wire::MAX_PAYLOAD_LEN;

@@ -1,6 +1,7 @@
 //! Arrays by their names alone: removing them, names that nobody else has, and what killed processes
 //! left.
 
+pub use shm_core::Uuid;
 use shm_core::{Name, Result};
 #[cfg(feature = "shm")]
 pub use shm_posix::{Abandoned, Uncollected};
