@@ -124,12 +124,22 @@ fn another_user_is_killed() {
     let (here, there) = UnixStream::pair().unwrap();
     let array = guarded(BackendKind::Memfd);
     transfer::send(&here, &[&array], SOON).unwrap();
+    let (mut over, end) = std::io::pipe().unwrap();
+    let mut end = Some(end);
+    let (mut answers, answer) = std::io::pipe().unwrap();
     let child = Child::idle(|| {
         become_nobody();
         let [received] = transfer::receive(&there, SOON).unwrap().try_into().unwrap();
         let array: Guarded = received.typed().unwrap();
         let guard = array.write().unwrap();
-        let grandchild = Child::idle(|| no_slot(array.try_read(), "sent over a socket"));
+        let grandchild = Child::fork(|| {
+            drop(end.take());
+            no_slot(array.try_read(), "sent over a socket");
+            (&answer).write_all(b"!").unwrap();
+            assert_eq!(over.read(&mut [0]).unwrap(), 0, "the end of the test");
+            0
+        });
+        assert_eq!(answers.read(&mut [0]).unwrap(), 1, "the grandchild has failed");
         std::mem::forget((grandchild, guard));
         std::mem::forget(array);
     });
@@ -137,6 +147,8 @@ fn another_user_is_killed() {
     assert!(matches!(refused.unwrap_err().kind(), ErrorKind::TimedOut { .. }));
     drop(child);
     assert!(matches!(array.read().unwrap_err().kind(), ErrorKind::Poisoned { .. }));
+    drop((end, answer));
+    answers.read_to_end(&mut Vec::new()).unwrap(); // until the grandchild has ended
 }
 
 /// As across `exec`, where several children of a command would have the same description.
