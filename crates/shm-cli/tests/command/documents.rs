@@ -72,7 +72,16 @@ pub(crate) fn languages() {
 
 /// Whether a line of shell is none that a test can run: it installs, mounts, measures, or takes minutes.
 fn waits(line: &str) -> bool {
-    let begins = ["cargo ", "pip ", "echo advise >", "mount ", "grep ", "#"];
+    let begins = [
+        "cargo ",
+        "pip ",
+        "python3 -m venv",
+        "target/python/",
+        "echo advise >",
+        "mount ",
+        "grep ",
+        "#",
+    ];
     begins.iter().any(|begin| line.starts_with(begin))
 }
 
