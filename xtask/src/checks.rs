@@ -45,7 +45,7 @@ pub(crate) fn verdict(name: String, built: &Built) -> Check {
 /// and on no other backend's.
 pub(crate) fn tree(cargo: &Cargo, set: FeatureSet, bar: &ProgressBar) -> Result<Check> {
     let name = format!("shmarray with {set} only: no other backend's code");
-    let list = format!("{},pass,npy,npz,half", set.list());
+    let list = format!("{},transfer,npy,npz,half", set.list());
     let features = ["--no-default-features", "--features", &list];
     let shown = ["--edges", "normal", "--prefix", "none", "--format", "{p}"];
     let mut command = cargo.command(&["tree", "--package", "shmarray"]);

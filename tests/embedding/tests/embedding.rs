@@ -14,7 +14,7 @@ fn the_program_runs() {
 
 #[test]
 fn the_other_backends_are_refused_by_name_of_their_feature() {
-    for (backend, feature) in [(BackendKind::Shm, "`posix`"), (BackendKind::Mmap, "`anon`")] {
+    for (backend, feature) in [(BackendKind::Shm, "`shm`"), (BackendKind::Mmap, "`mmap`")] {
         let array = SharedArray::<u8, Ix1>::builder(8).unique("embedding").backend(backend);
         let error = array.zeros().unwrap_err();
         assert!(matches!(error.kind(), ErrorKind::BackendNotCompiled { .. }), "{error}");

@@ -52,6 +52,10 @@ fn kinds() -> Vec<(ErrorKind, &'static [&'static str])> {
             NoSlot { name: name(), reason: reason(), hint: "take it before" },
             &["\"elevation\"", "of 17", "take it before"],
         ),
+        (
+            NoSuchArray { arena: name(), index: 11, generation: 12, reason: reason() },
+            &["\"elevation\"", "array 11", "generation 12", "of 17"],
+        ),
         (InvalidSlots { slots: 5000, most: 1024 }, &["5000", "1024"]),
         (Misaligned { offset: 11, dtype: text("<f4"), align: 4 }, &["11", "<f4", "of 4"]),
         (

@@ -38,6 +38,7 @@ __all__ = [
     "NoNames",
     "NoSlot",
     "NoSpace",
+    "NoSuchArray",
     "NobodyLeft",
     "NotASegment",
     "NotContiguous",
@@ -166,6 +167,10 @@ class BackendNotCompiled(Error, RuntimeError):
 
 class NoSlot(Error, RuntimeError):
     """This process cannot become a participant: no guards, chunks and barriers for it."""
+
+
+class NoSuchArray(Error, FileNotFoundError):
+    """An array of an arena that is not there any more, or never was."""
 
 
 class NoNames(Error, OSError):
