@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 use super::world::{Bytes, World, owner};
-use super::{explore, explore_deaths};
 use crate::atomic::Ordering::SeqCst;
+use crate::explore::{explore, explore_deaths};
 use crate::ring::{Found, Frames, Held, Plan};
 use crate::wait::Timeout;
 use crate::waiter::Waiter;
