@@ -113,7 +113,7 @@ impl<A: SharedWords + Clone> Ring<A> {
         let Some(event) = frames.event(stage) else { return Ok(None) };
         frames.join(self.shared.me()?, stage);
         let mut waiter = Waiter::since(wait, Some(std::time::Instant::now()));
-        // The stage that nobody worked at any more when it was last asked.
+        // The stage that nobody worked at any more: an answer for the next look, and no other.
         let mut deserted = None;
         loop {
             let seen = event.count();
@@ -133,7 +133,7 @@ impl<A: SharedWords + Clone> Ring<A> {
                 Found::Blocked(at) => at,
             };
             drop(lock);
-            if deserted == Some(blocked) {
+            if deserted.take() == Some(blocked) {
                 let reason = "is left of those who worked there";
                 return Err(
                     self.nobody_left(format!("stage {blocked} must go on, and nobody {reason}"))
