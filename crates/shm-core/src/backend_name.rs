@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use crate::backend::BackendKind;
+use crate::backend_kind::BackendKind;
 use crate::error::Error;
 use crate::error::kind::ErrorKind;
 

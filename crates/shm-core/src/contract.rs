@@ -10,7 +10,7 @@ use std::fmt;
 use std::fs::File;
 use std::ptr::NonNull;
 
-use crate::backend::BackendKind;
+use crate::backend_kind::BackendKind;
 use crate::error::{Error, Result};
 use crate::header::Header;
 use crate::name::Name;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::backend::BackendKind;
+use crate::backend_kind::BackendKind;
 use crate::dtype::DType;
 use crate::error::Result;
 use crate::error::kind::ErrorKind;

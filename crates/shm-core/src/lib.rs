@@ -15,7 +15,7 @@
 //! validated, then used.
 #![deny(unsafe_code)]
 
-mod backend;
+mod backend_kind;
 mod backend_name;
 mod contract;
 mod descriptor;
@@ -31,7 +31,7 @@ mod text;
 mod window;
 mod wire;
 
-pub use backend::BackendKind;
+pub use backend_kind::BackendKind;
 pub use contract::{
     Attached, Backend, Fill, Handover, Identified, Named, Region, Sealable, Segment, Sink,
     SlotLocks,

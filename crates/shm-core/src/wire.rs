@@ -18,7 +18,7 @@ use bincode::enc::{Encode, Encoder, EncoderImpl};
 use bincode::error::EncodeError;
 use uuid::Uuid;
 
-use crate::backend::BackendKind;
+use crate::backend_kind::BackendKind;
 use crate::descriptor::{Descriptor, Origin, Payload, PayloadRef};
 use crate::error::kind::ErrorKind;
 use crate::error::{Error, Result};

@@ -15,7 +15,7 @@ use shm_map::FileId;
 use shm_presence::fork::{self, ForkSafe};
 use shm_presence::pause;
 
-use crate::held;
+use crate::at_exit;
 use crate::names::remove_if_last;
 use crate::os::SegmentPath;
 
@@ -100,7 +100,7 @@ fn is_in_use(left: &LeftName) -> bool {
 
 /// The last look, at all names: those of what nobody has dropped, too.
 extern "C" fn at_exit() {
-    held::give_up();
+    at_exit::give_up();
     for look in 0..LAST_LOOKS {
         let names = LEFT_NAMES.with(std::mem::take);
         let in_use: VecDeque<LeftName> = names

@@ -13,7 +13,7 @@
 //! - `publish.rs`: giving a segment its name;
 //! - `names.rs`: everything that changes what a name means;
 //! - `deferred.rs`: leaving a segment, and names that were left to forked children;
-//! - `held.rs`: what is left to drop when the process ends by `exit`;
+//! - `at_exit.rs`: what is left to drop when the process ends by `exit`;
 //! - `collect.rs`: garbage, which kills leave; `sweep.rs`: collects some with each create;
 //! - `raw.rs`: segments without a header, which other programs make and understand;
 //! - `os/linux/directory.rs`: what a name leads to, and what is refused there;
@@ -22,10 +22,10 @@
 //! See `shm_overview(7)`, open(2) `O_TMPFILE`, linkat(2).
 #![deny(unsafe_code)]
 
+mod at_exit;
 mod backend;
 mod collect;
 mod deferred;
-mod held;
 mod names;
 mod os;
 mod publish;

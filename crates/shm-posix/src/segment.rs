@@ -11,9 +11,9 @@ use shm_map::{FileId, Mapping, PagePlan, SegmentRegion};
 use shm_presence::os::reopen;
 use shm_presence::{ask_others, fork, leave};
 
-use crate::held::AtExit;
+use crate::at_exit::AtExit;
 use crate::os::{self, SegmentPath};
-use crate::{deferred, held, names};
+use crate::{at_exit, deferred, names};
 
 /// What a process knows of a segment it holds. Dropping it leaves the segment for good.
 #[derive(Debug)]
@@ -103,7 +103,7 @@ impl Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        held::forget(self);
+        at_exit::forget(self);
     }
 }
 
@@ -112,7 +112,7 @@ impl PosixSegment {
         let inner = Arc::new(Inner { file, membership, is_lent: AtomicBool::new(false) });
         if inner.membership.removes_name() {
             deferred::look_at_exit();
-            held::remember(&inner);
+            at_exit::remember(&inner);
         }
         Self(inner)
     }

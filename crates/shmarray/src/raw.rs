@@ -34,7 +34,7 @@ pub use builder::RawBuilder;
 ///   [`gc`](crate::names::gc) never touches it.
 /// - **A size that holds.** Any process of the user may shorten the segment at any time. The next
 ///   touch of what is gone is SIGBUS, which ends the process.
-/// - Guards, claims, payloads, [`pass`](crate::transfer), detaching: use a
+/// - Guards, claims, payloads, [`transfer`](crate::transfer), detaching: use a
 ///   [`SharedArray`](crate::SharedArray).
 ///
 /// Clones and slices show the same memory. The safe methods may be called while other threads and

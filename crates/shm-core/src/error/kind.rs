@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::figures::{Free, GivenIn, Guarding, Value};
-use crate::backend::BackendKind;
+use crate::backend_kind::BackendKind;
 use crate::options::{Access, Order};
 
 /// The cases of [`Error`](crate::Error).
